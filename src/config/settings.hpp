@@ -1,0 +1,213 @@
+// Everything the YAML file says, decoded and with defaults filled in. Plain
+// data: no reading, no checking, no behaviour. Durations are milliseconds
+// (chrono), sizes are bytes. A Mark is kept where rooms above may find fault.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace marquee::config {
+
+using Ms = std::chrono::milliseconds;
+
+// Where a value stands: index into Settings::files, line and column from 1.
+struct Mark {
+  std::uint32_t file = 0;
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+};
+
+template <typename T>
+struct Marked {
+  T value{};
+  Mark mark{};
+  const T& operator*() const { return value; }
+};
+
+// A fault found by a room above the reader: shown as file:line:column: sentence.
+struct Problem {
+  Mark mark;
+  std::string sentence;  // what is wrong, and what to write instead
+};
+
+enum class ListenerProtocol : std::uint8_t { http, https };
+enum class ProxyProtocol : std::uint8_t { off, v1, v2, any };
+
+struct Listener {
+  Mark mark;
+  std::string address;  // "0.0.0.0:8443", "[::1]:0", "unix:/path"
+  ListenerProtocol protocol = ListenerProtocol::https;
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+  std::uint16_t public_port = 0;   // port that clients see (redirects, X-Forwarded-Port); 0 = the bound one
+  Marked<std::string> fallback;    // hostname whose domain answers missing/unknown SNI; empty: refuse
+  std::uint32_t backlog = 4096;
+};
+
+struct TlsPolicy {
+  Mark mark;
+  std::string min_version = "1.2";  // "1.2" | "1.3"
+  std::string max_version = "1.3";
+  std::string ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                        "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+  std::string ciphersuites =
+      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+  std::string groups = "X25519:P-256";
+  bool session_tickets = true;
+  Ms ticket_rotation{std::chrono::hours(12)};  // three generations are accepted
+  // Failed handshakes per client prefix (/24, /64): bucket size and refill per second.
+  std::uint32_t failed_handshake_burst = 100;
+  double failed_handshake_rate = 10;
+  std::uint64_t certificate_cache = 256u << 20;  // parsed pairs, per process
+};
+
+struct CertificateFiles {
+  Mark mark;
+  std::string cert_file;  // PEM: leaf first, then intermediates
+  std::string key_file;   // PEM, unencrypted, PKCS#8 or traditional
+};
+
+enum class WwwRule : std::uint8_t { either, www, bare };
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+struct FieldEdits {
+  Fields set;                       // replaces every field of that name
+  Fields add;                       // appended beside what is there
+  std::vector<std::string> remove;
+};
+
+struct Domain {
+  Mark mark;
+  Marked<std::string> host;  // "shop.acme.com" or "*.sites.example.com"
+  bool pair = true;          // www.<host> is the same domain (never for wildcards)
+  std::string installation;
+  std::string module;
+  std::string site;
+  std::string client;
+  std::string agency;
+  std::string domain_id;
+  Marked<std::string> upstream;            // name of a pool
+  std::vector<CertificateFiles> certificates;  // one per key type; empty: internal CA
+  WwwRule force_www = WwwRule::either;
+  bool redirect_to_https = true;
+  bool enabled = true;
+  std::optional<Marked<std::string>> path;  // template; absent: that of the host class
+  FieldEdits request_fields;
+  FieldEdits response_fields;
+};
+
+enum class Balance : std::uint8_t { least_loaded, round_robin };
+
+struct UpstreamTls {
+  std::string ca_file;      // empty: the system's roots
+  std::string server_name;  // SNI and the name to verify; empty: the endpoint's host
+  bool verify = true;
+};
+
+struct Ejection {
+  std::uint32_t consecutive_failures = 5;  // 0: never ejected
+  Ms duration{10'000};                     // first ejection; doubles up to ten times
+  std::uint32_t max_percent = 50;          // of the pool's endpoints, at least one stays
+};
+
+struct Upstream {
+  Mark mark;
+  std::string name;
+  std::vector<Marked<std::string>> endpoints;  // http://h:p, https://h:p, unix:/path
+  Balance balance = Balance::least_loaded;
+  std::uint32_t max_idle = 512;         // idle connections kept, per worker and endpoint
+  std::uint32_t max_connections = 4096;  // per worker and endpoint
+  Ms idle{60'000};
+  Ms connect{2'000};
+  Ms first_byte{30'000};
+  Ms read_idle{60'000};  // between two reads or writes of a body
+  Ms total{0};           // whole exchange; 0: none
+  Ms resolve{10'000};    // how often a DNS name is asked again
+  std::string host_field;  // empty: the client's host; "endpoint": the endpoint's; else this value
+  UpstreamTls tls;
+  Ejection ejection;
+};
+
+// Which hosts that no domain names belong to the platform itself.
+struct HostClasses {
+  Mark mark;
+  std::vector<Marked<std::string>> app_hosts;
+  Marked<std::string> app_upstream;
+  Marked<std::string> sites_base;      // "sites.example.com": label.sites.example.com is a client site
+  Marked<std::string> sites_upstream;
+  Marked<std::string> sites_path{"/site/{label}{path}", {}};
+  Marked<std::string> custom_path{"{path}", {}};  // domains without a `path` of their own
+};
+
+// Sizes and counts, per request unless said otherwise.
+struct Limits {
+  std::uint32_t head = 32u << 10;
+  std::uint32_t fields = 100;
+  std::uint32_t target = 8000;
+  std::uint32_t chunk_extension = 1024;     // bytes per chunk line
+  std::uint32_t trailers = 8u << 10;
+  std::uint64_t request_body = 0;           // 0: no limit
+  std::uint32_t interim_responses = 100;    // 1xx per answer
+  std::uint32_t requests_per_connection = 0;  // 0: no limit
+  std::uint32_t connections = 100'000;        // per process
+  std::uint32_t connections_per_client = 0;   // per /32 or /64, per process; 0: no limit
+  std::uint32_t retry_body = 16u << 10;       // body bytes kept for one retry
+};
+
+struct Timeouts {
+  Ms handshake{10'000};    // accept to the end of the TLS handshake
+  Ms head{10'000};         // first byte of a request head to its end
+  Ms idle{60'000};         // keep-alive connection without a request
+  Ms body{10'000};         // window of the body floor
+  std::uint32_t body_floor = 500;  // bytes per second over `body`, both ways
+  Ms tunnel_idle{300'000};
+  Ms drain{30'000};        // SIGTERM to exit
+  Ms linger{2'000};        // reading on after an early refusal, so that the answer is seen
+};
+
+enum class AccessFormat : std::uint8_t { json, combined, off };
+
+struct Log {
+  std::string access_file = "stdout";  // stdout | stderr | path
+  AccessFormat access_format = AccessFormat::json;
+  std::string file = "stderr";
+  std::string level = "info";
+  std::uint64_t queue = 16u << 20;  // bytes of records waiting for the writer, per process
+};
+
+struct Admin {
+  Mark mark;
+  std::string socket;   // Unix socket path; empty: <state_dir>/admin.sock
+  std::string address;  // optional TCP address; needs token
+  std::string token;    // bearer token for TCP
+};
+
+struct Forwarding {
+  bool via = false;                // add a Via field
+  bool forwarded = true;           // RFC 7239 Forwarded
+  bool trust_request_id = false;   // also from untrusted clients
+};
+
+struct Settings {
+  std::vector<std::string> files;  // files read, the named one first
+  std::string state_dir = "/var/lib/marquee";
+  std::uint32_t workers = 0;       // 0: one per core
+  std::vector<Listener> listeners;
+  std::vector<Marked<std::string>> trusted_proxies;  // CIDR
+  TlsPolicy tls;
+  std::vector<Upstream> upstreams;
+  HostClasses hosts;
+  std::vector<Domain> domains;
+  Limits limits;
+  Timeouts timeouts;
+  Forwarding forwarding;
+  Log log;
+  Admin admin;
+};
+
+}  // namespace marquee::config
