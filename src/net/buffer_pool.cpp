@@ -1,0 +1,35 @@
+#include "net/buffer_pool.hpp"
+
+namespace marquee::net {
+
+BufferPool::~BufferPool() {
+  for (auto& list : free_)
+    for (char* data : list) delete[] data;
+}
+
+Block BufferPool::acquire(BlockSize size) {
+  auto& list = free_[static_cast<std::size_t>(size)];
+  char* data = nullptr;
+  if (list.empty()) {
+    data = new char[bytes_of(size)];
+  } else {
+    data = list.back();
+    list.pop_back();
+    free_bytes_ -= bytes_of(size);
+  }
+  lent_bytes_ += bytes_of(size);
+  return Block(data, this, size);
+}
+
+void BufferPool::give_back(char* data, BlockSize size) {
+  const auto bytes = bytes_of(size);
+  lent_bytes_ -= bytes;
+  if (free_bytes_ + bytes > keep_bytes_) {
+    delete[] data;
+    return;
+  }
+  free_bytes_ += bytes;
+  free_[static_cast<std::size_t>(size)].push_back(data);
+}
+
+}  // namespace marquee::net
