@@ -80,10 +80,9 @@ HealthTicket EndpointHealth::admit(HealthTime now, const EjectionRule& rule) {
   Fields f = unpack(word);
   if (f.state == HealthState::healthy) return {Kind::normal, word};
   if (!time_is_over(f, now)) return {Kind::refused, word};
-  // Strictly later than what stood there, so that the ticket of a trial that was
-  // given up can never equal that of its successor.
-  const std::uint64_t patience = after(now, std::max(rule.trial, HealthTime{1}));
-  f.until = std::max(patience, std::min(f.until + 1, kUntilMax));
+  // Later than the time that is over, so that the ticket of a silent trial never
+  // equals that of its successor.
+  f.until = after(now, std::max(rule.trial, HealthTime{1}));
   f.state = HealthState::probing;
   const std::uint64_t trial = pack(f);
   if (swap(word, trial)) return {Kind::trial, trial};
