@@ -12,12 +12,12 @@ namespace {
 // Output bytes that one field may take. Their sum and the fixed text stay
 // below AccessFormatter::max_line.
 constexpr std::size_t target_budget = 16u << 10;
-constexpr std::size_t long_budget = 4096;   // user agent, referer
-constexpr std::size_t host_budget = 1536;   // host, sni: 253 bytes, escaped
-constexpr std::size_t short_budget = 512;   // everything else
-constexpr std::size_t fixed_text = 1024;    // keys, punctuation, numbers
-constexpr std::size_t worst_growth = 6;     // one byte -> \u00XX
-constexpr std::size_t slack = 16;           // the word-wise copy writes past its end
+constexpr std::size_t long_budget = 4096;  // user agent, referer
+constexpr std::size_t host_budget = 1536;  // host, sni: 253 bytes, escaped
+constexpr std::size_t short_budget = 512;  // everything else
+constexpr std::size_t fixed_text = 1024;   // keys, punctuation, numbers
+constexpr std::size_t worst_growth = 6;    // one byte -> \u00XX
+constexpr std::size_t slack = 16;          // the word-wise copy writes past its end
 constexpr std::size_t short_fields = 17;
 static_assert(target_budget + 2 * long_budget + 2 * host_budget + short_fields * short_budget +
                   fixed_text + slack <=
@@ -65,8 +65,8 @@ bool copy_plain_8(const char* from, char* out) {
   std::memcpy(out, &v, 8);
   const std::uint64_t quote = v ^ (ones * '"');
   const std::uint64_t backslash = v ^ (ones * '\\');
-  const std::uint64_t bad =
-      v | (v - ones * 0x20) | (v + ones) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+  const std::uint64_t bad = v | (v - ones * 0x20) | (v + ones) | ((quote - ones) & ~quote) |
+                            ((backslash - ones) & ~backslash);
   return (bad & high) == 0;
 }
 
@@ -177,16 +177,16 @@ char* escape(char* out, std::string_view s, std::size_t budget, bool& cut) {
 }
 
 // ,"key":"value" when there is a value. KEY is the literal ,"key":"
-#define MARQUEE_TEXT(KEY, VALUE, BUDGET)                      \
-  if (!(VALUE).empty()) {                                     \
-    out = put(out, KEY);                                      \
-    out = escape<json_character>(out, VALUE, BUDGET, cut);    \
-    *out++ = '"';                                             \
+#define MARQUEE_TEXT(KEY, VALUE, BUDGET)                   \
+  if (!(VALUE).empty()) {                                  \
+    out = put(out, KEY);                                   \
+    out = escape<json_character>(out, VALUE, BUDGET, cut); \
+    *out++ = '"';                                          \
   }
-#define MARQUEE_TIME(KEY, VALUE)                              \
-  if ((VALUE) >= 0) {                                         \
-    out = put(out, KEY);                                      \
-    out = put(out, static_cast<std::uint64_t>(VALUE));        \
+#define MARQUEE_TIME(KEY, VALUE)                       \
+  if ((VALUE) >= 0) {                                  \
+    out = put(out, KEY);                               \
+    out = put(out, static_cast<std::uint64_t>(VALUE)); \
   }
 
 char* json_times(const AccessTimes& t, char* out) {

@@ -41,8 +41,8 @@ class AccessFormatter {
 
   Format format_;
   std::int64_t second_ = INT64_MIN;
-  std::array<char, 20> rfc3339_{};   // "2026-11-21T01:55:16."
-  std::array<char, 28> clf_{};       // "[21/Nov/2026:01:55:16 +0000]"
+  std::array<char, 20> rfc3339_{};  // "2026-11-21T01:55:16."
+  std::array<char, 28> clf_{};      // "[21/Nov/2026:01:55:16 +0000]"
 };
 
 }  // namespace marquee::proxy

@@ -35,9 +35,9 @@ struct AccessRecord {
   bool resumed = false;
 
   std::string_view method;
-  std::string_view target;    // as received
-  std::string_view protocol;  // "HTTP/1.1"; empty when the head could not be read
-  std::uint16_t status = 0;   // 0: no answer was sent
+  std::string_view target;      // as received
+  std::string_view protocol;    // "HTTP/1.1"; empty when the head could not be read
+  std::uint16_t status = 0;     // 0: no answer was sent
   std::uint64_t bytes_in = 0;   // request body
   std::uint64_t bytes_out = 0;  // response body sent
 

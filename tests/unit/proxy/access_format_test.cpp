@@ -128,7 +128,7 @@ TEST_CASE("the second's text follows the clock, forwards and back, and never gro
 TEST_CASE("every byte value, at every place of a word, stays one valid JSON line") {
   for (unsigned c = 0; c < 256; ++c) {
     for (std::size_t length = 1; length <= 40; ++length) {
-      for (std::size_t at = 0; at < length; at += length > 20 ? 7 : 1) {
+      for (std::size_t at = 0; at<length; at += length> 20 ? 7 : 1) {
         std::string text(length, 'x');
         text[at] = static_cast<char>(c);
         AccessRecord r;
@@ -155,10 +155,10 @@ TEST_CASE("UTF-8 passes when it is well-formed, and only then") {
     return out.substr(from, out.find("\",\"status\"") - from);
   };
   CHECK(target("/käse/€/😀") == "/käse/€/😀");
-  CHECK(target("\xc0\xaf") == "\\ufffd\\ufffd");                    // overlong
-  CHECK(target("\xed\xa0\x80") == "\\ufffd\\ufffd\\ufffd");         // surrogate
+  CHECK(target("\xc0\xaf") == "\\ufffd\\ufffd");                        // overlong
+  CHECK(target("\xed\xa0\x80") == "\\ufffd\\ufffd\\ufffd");             // surrogate
   CHECK(target("\xf4\x90\x80\x80") == "\\ufffd\\ufffd\\ufffd\\ufffd");  // above U+10FFFF
-  CHECK(target("\xe2\x82") == "\\ufffd\\ufffd");                    // cut off
+  CHECK(target("\xe2\x82") == "\\ufffd\\ufffd");                        // cut off
   CHECK(target("\xe2\x80\xa8") == "\\u2028");
   CHECK(target("\xc2\x9b") == "\\u009b");  // CSI, a terminal's command
   CHECK(target("\x1b[2J") == "\\u001b[2J");
