@@ -16,6 +16,9 @@ endif()
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(spdlog REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
+find_package(CLI11 REQUIRED)
 
 add_library(marquee_flags INTERFACE)
 target_compile_options(marquee_flags INTERFACE
