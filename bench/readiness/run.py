@@ -17,13 +17,15 @@ for name in ("relay", "origin", "client"):
     ap.add_argument("--" + name, required=True)
 ap.add_argument("--tlsload")
 ap.add_argument("--rounds", type=int, default=7)
-ap.add_argument("--secs", type=int, default=2)
+ap.add_argument("--secs", type=float, default=2, help="of one slice; wrk rounds it to whole seconds")
 ap.add_argument("--rate", type=int, default=2000)
 ap.add_argument("--body", type=int, default=1100)
 ap.add_argument("--relay-core", default="0")
 ap.add_argument("--load-core", default="1")
 ap.add_argument("--cells", default="saturated,light,syscalls,instructions")
+ap.add_argument("--modes", default=",".join(MODES), help="the first is what the others are compared with")
 A = ap.parse_args()
+MODES = A.modes.split(",")
 TARGET = "/b/%d?" % A.body + "x" * 130  # about 200 bytes of request head with the client's own fields
 started = []
 
@@ -65,7 +67,7 @@ def cpu_ns(pid):
 
 
 def saturated(port, secs):
-    out = subprocess.run(["taskset", "-c", A.load_core, "wrk", "-t1", "-c64", "-d%ds" % secs,
+    out = subprocess.run(["taskset", "-c", A.load_core, "wrk", "-t1", "-c64", "-d%ds" % max(1, round(secs)),
                           "http://127.0.0.1:%d%s" % (port, TARGET)], capture_output=True, text=True).stdout
     if "Socket errors" in out or "Non-2xx" in out:
         print("# " + out.replace("\n", " "), flush=True)
@@ -95,13 +97,15 @@ def rounds(name, load, procs, ports):
             before = cpu_ns(procs[m].pid)
             n, extra = load(ports[m], A.secs)
             rows[m].append(dict(extra, us=(cpu_ns(procs[m].pid) - before) / 1000 / n, n=n))
-    print("\n%s: %d rounds of %d s" % (name, A.rounds, A.secs))
+    print("\n%s: %d rounds of %g s" % (name, A.rounds, A.secs))
     for m in MODES:
         us = [r["us"] for r in rows[m]]
-        line = "  %-6s us/request %s  p25 %.2f  ratio to read %s" % (
-            m, spread(us, 2), sorted(us)[len(us) // 4], spread([a["us"] / b["us"] for a, b in zip(rows[m], rows["read"])]))
-        for other in ("once", "drain"):
-            line += "  to %s %.3f" % (other, statistics.median(a["us"] / b["us"] for a, b in zip(rows[m], rows[other])))
+        line = "  %-6s us/request %s, p25 %.2f" % (m, spread(us, 2), sorted(us)[len(us) // 4])
+        for other in [MODES[0]] + [o for o in ("once", "drain") if o in MODES[1:]]:
+            ratios = [x["us"] / y["us"] for x, y in zip(rows[m], rows[other])]
+            quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+            line += "; to %s %.3f (%.3f-%.3f, half of them in %.3f-%.3f)" % (
+                other, statistics.median(ratios), min(ratios), max(ratios), quartiles[0], quartiles[2])
         if "p50_us" in rows[m][0]:
             line += "  p50 %s  p99 %s" % tuple(spread([r[q] for r in rows[m]], 0) for q in ("p50_us", "p99_us"))
         else:
