@@ -105,7 +105,7 @@ class Bench:
             self.client = build_tool("client", ["-lssl", "-lcrypto"])
             self.origin = free_port()
             self.spawn(self.load_core, [build_tool("origin"), str(self.origin)])
-            self.wait(lambda: self.get(self.origin, False, "/b/2").endswith("01"), "the origin", 10)
+            self.wait(lambda: self.get(self.origin, False, "/b/2").endswith("\r\n\r\n07"), "the origin", 10)
         except BaseException:
             self.__exit__()
             raise
@@ -200,7 +200,7 @@ class Bench:
         p.run, p.errors, p.tls_port, p.plain_port, p.name = run, errors, words["port"], words["plain"], name
         try:
             for port, tls in ((p.tls_port, True), (p.plain_port, False)):
-                self.wait(lambda: self.get(port, tls, "/b/2").endswith("\r\n\r\n01"), name, patience, p)
+                self.wait(lambda: self.get(port, tls, "/b/2").endswith("\r\n\r\n07"), name, patience, p)
         except RuntimeError as error:
             raise RuntimeError("%s\n%s" % (error, open(errors, errors="replace").read()[-2000:]))
         return p
