@@ -19,7 +19,7 @@ net::BlockSize block_for(std::size_t bytes) {
 }
 
 const config::Settings& now_in_force(Services& services) {
-  return services.snapshots.current().shared->settings;
+  return services.snapshots.current().shared->settings();
 }
 
 }  // namespace
