@@ -45,6 +45,11 @@ class ByteStream {
   // knows that its socket is worth trying again.
   virtual void on_readiness(bool readable, bool writable) = 0;
 
+  // Called when epoll said RDHUP or HUP. An end of stream that came together
+  // with data makes no edge of its own: from now on a read that got less than
+  // it asked for does not count as "drained", and read() goes on to the end.
+  virtual void on_hangup() {}
+
   // True when read() may deliver without a further readiness event.
   virtual bool may_read() const = 0;
 

@@ -1,0 +1,53 @@
+#include "net/deadlines.hpp"
+
+namespace marquee::net {
+
+void Deadline::disarm() {
+  if (!next_) return;
+  prev_->next_ = next_;
+  next_->prev_ = prev_;
+  prev_ = next_ = nullptr;
+}
+
+Deadlines::List& Deadlines::list_of(Ms length) {
+  for (auto& list : lists_)
+    if (list->length == length) return *list;
+  auto list = std::make_unique<List>();
+  list->length = length;
+  list->head.prev_ = list->head.next_ = &list->head;
+  lists_.push_back(std::move(list));
+  return *lists_.back();
+}
+
+void Deadlines::arm(Deadline& d, Expiring& owner, Ms length, TimePoint now) {
+  d.disarm();
+  if (length.count() <= 0) return;
+  Deadline& head = list_of(length).head;
+  d.when_ = now + length;
+  d.owner_ = &owner;
+  d.prev_ = head.prev_;
+  d.next_ = &head;
+  head.prev_->next_ = &d;
+  head.prev_ = &d;
+}
+
+void Deadlines::expire(TimePoint now) {
+  for (std::size_t i = 0; i < lists_.size(); ++i) {
+    Deadline& head = lists_[i]->head;
+    while (head.next_ != &head && head.next_->when_ <= now) {
+      Deadline& d = *head.next_;
+      d.disarm();
+      d.owner_->on_deadline(d);
+    }
+  }
+}
+
+TimePoint Deadlines::next() const {
+  TimePoint earliest = TimePoint::max();
+  for (const auto& list : lists_)
+    if (list->head.next_ != &list->head && list->head.next_->when_ < earliest)
+      earliest = list->head.next_->when_;
+  return earliest;
+}
+
+}  // namespace marquee::net

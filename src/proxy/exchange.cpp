@@ -1,0 +1,239 @@
+// The request's way in: from a judged head to bytes at the upstream.
+#include "proxy/exchange.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/hostname.hpp"
+#include "proxy/policy/policies.hpp"
+
+namespace marquee::proxy {
+
+Exchange::Exchange(Services& services)
+    : services_(services), turn_(services.turn), local_(*this, services.turn) {}
+
+void Exchange::begin(ClientEnd& client, ConnectionFacts& facts) {
+  client_ = &client;
+  facts_ = &facts;
+  pin_ = services_.snapshots.pin();
+  timeouts_ = settings().timeouts;
+  limits_ = settings().limits;
+  outcome_ = {};
+  outcome_.begun = turn_.now();
+  request_.clear();
+}
+
+void Exchange::reset() {
+  if (opening_) pool_->cancel(*this);
+  drop_upstream();
+  upstream_time_.disarm();
+  total_time_.disarm();
+  body_time_.disarm();
+  if (pin_) services_.snapshots.unpin(pin_);
+  pin_ = nullptr;
+  plan_ = nullptr;
+  kept_plan_.reset();
+  kept_pool_.reset();
+  client_ = nullptr;
+  facts_ = nullptr;
+  pool_ = nullptr;
+  opening_ = false;
+  request_complete_ = request_sent_ = request_paused_ = response_paused_ = false;
+  body_kept_ = true;
+  answer_ = Answer::waiting;
+  interim_ = 0;
+  body_to_upstream_ = discarded_ = window_in_ = window_out_ = 0;
+  request_additions_.clear();
+  response_additions_.clear();
+  arena_.clear();
+  host_ = target_ = {};
+  kept_body_.reset();
+  kept_size_ = 0;
+}
+
+void Exchange::leave_snapshot() {
+  // Before the request was sent it runs under the settings it began with.
+  if (!pin_ || !request_sent_) return;
+  if (plan_) {
+    kept_plan_ = plan_->shared_from_this();
+    plan_ = kept_plan_.get();
+    kept_pool_ = pin_->pools[plan_->pool];
+  }
+  services_.snapshots.unpin(pin_);
+  pin_ = nullptr;
+}
+
+void Exchange::on_request_head() {
+  request_complete_ = request_.body.kind == http::BodyKind::none;
+  ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
+  if (!route() || !apply_policies()) return;
+  choose_upstream();
+}
+
+// host -> domain: one normaliser, one table (routing). An unknown name is told
+// apart from one that is not this connection's.
+bool Exchange::route() {
+  const base::NormalisedHost host = base::normalise_into(request_.host, host_buffer_);
+  if (!host) {
+    refuse(http::Refusal::bad_host);
+    return false;
+  }
+  host_ = host.text;
+  plan_ = pin_->shared->find(host_);
+  if (!authority_allowed()) {
+    refuse(RefusalCause::misdirected, 421);
+    return false;
+  }
+  if (!plan_) {
+    refuse(RefusalCause::unknown_host, 404);
+    return false;
+  }
+  outcome_.route = plan_->route;
+  return true;
+}
+
+// RFC 9110 7.4 and design 2: the name of the handshake and its pair need no
+// check; another name only if the certificate covers it and both names belong,
+// now, to one agency.
+bool Exchange::authority_allowed() const {
+  if (!facts_->secure) return true;
+  std::string_view sni = facts_->tls->sni;
+  if (sni.empty()) sni = facts_->fallback;
+  if (sni == host_) return true;
+  const DomainPlan* own = pin_->shared->find(sni);
+  if (own && own == plan_ && !plan_->wildcard) return true;
+  return own && plan_ && facts_->certificate_covers(host_) && own->agency == plan_->agency &&
+         !own->agency.empty();
+}
+
+bool Exchange::apply_policies() {
+  const policy::Input input{request_, *plan_, *facts_, pin_->shared->settings, host_};
+  LocalContent content;
+  RefusalCause cause = RefusalCause::none;
+  if (!policy::run(input, content, cause)) return true;
+  outcome_.cause = cause;
+  if (content.status >= 400)
+    answer_error(content.status);
+  else
+    answer_locally(std::move(content));
+  return false;
+}
+
+void Exchange::choose_upstream() {
+  pool_ = pin_->pools[plan_->pool].get();
+  const config::Upstream& upstream = settings().upstreams[plan_->pool];
+  read_idle_ = upstream.read_idle;
+  first_byte_ = upstream.first_byte;
+  target_ = plan_->target(request_.path, host_, arena_);
+  add_request_fields(request_, *plan_, *facts_, settings(), host_, ids_, turn_.wall_ms(), arena_,
+                     request_additions_);
+  turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
+  if (!request_complete_) arm_body_window();
+  opening_ = true;
+  pool_->open(*this, false);
+}
+
+void Exchange::on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts) {
+  opening_ = false;
+  upstream_ = &upstream;
+  outcome_.upstream = facts;
+  send_request();
+}
+
+// Also for the second try: the slices of the head are still there, and so are
+// the body bytes that were kept.
+void Exchange::send_request() {
+  OutgoingRequest out;
+  out.method = request_.method_name;
+  out.target = target_;
+  out.host = plan_->host_field.empty() ? request_.host : std::string_view(plan_->host_field);
+  out.fields = &request_.fields;
+  out.additions = &request_additions_;
+  out.body = request_.body;
+  if (request_.upgrade) out.upgrade_to = request_.upgrade_to;
+  outcome_.sent = turn_.now();
+  request_sent_ = true;
+  upstream_->send_head(out);
+  arm_upstream(first_byte_);
+  if (kept_size_ > 0) {
+    const BodySlice kept{kept_body_.data(), kept_size_, 0, false, false};
+    const std::size_t taken = upstream_->send_body(kept);
+    // A fresh socket takes 16 KiB; one that does not is no better than the last.
+    if (taken < kept_size_) return fail_upstream(UpstreamFailure::connect_refused);
+  }
+  if (request_complete_) return upstream_->send_end(nullptr);
+  if (request_.expects_continue && body_to_upstream_ == 0) {
+    // All policies have passed and the upstream is chosen.
+    OutgoingResponse go_on;
+    go_on.status = 100;
+    go_on.bodiless = true;
+    client_->send_interim(go_on);
+  }
+  if (request_paused_ || outcome_.retries > 0 || !outcome_.upstream.reused) {
+    request_paused_ = false;
+    upstream_->flush();
+    client_->resume_request();
+  }
+}
+
+std::size_t Exchange::on_request_body(const BodySlice& slice) {
+  if (limits_.request_body && outcome_.bytes_in + slice.size > limits_.request_body) {
+    refuse(RefusalCause::body_too_large, 413);
+    return slice.size;
+  }
+  if (local_.active() || answer_ == Answer::complete) {
+    discarded_ += slice.size;
+    outcome_.bytes_in += slice.size;
+    return slice.size;
+  }
+  if (!upstream_ || request_paused_) {
+    request_paused_ = true;
+    return 0;
+  }
+  const std::size_t taken = slice.size ? upstream_->send_body(slice) : 0;
+  if (slice.size == 0 || (slice.flush && !slice.end)) {
+    upstream_->flush();
+  }
+  outcome_.bytes_in += taken;
+  body_to_upstream_ += taken;
+  if (taken > 0) keep_for_retry({slice.data, taken, 0, false, false});
+  if (taken < slice.size) request_paused_ = true;
+  if (taken > 0 && answer_ == Answer::waiting) arm_upstream(first_byte_);
+  if (outcome_.tunnel) arm_upstream(timeouts_.tunnel_idle);
+  return taken;
+}
+
+// Only what could be sent again is kept: an idempotent request's body, while it
+// is small.
+void Exchange::keep_for_retry(const BodySlice& slice) {
+  if (!body_kept_ || answer_ != Answer::waiting) return;
+  if (!http::is_idempotent(request_.method) || kept_size_ + slice.size > limits_.retry_body ||
+      kept_size_ + slice.size > net::bytes_of(net::BlockSize::large)) {
+    body_kept_ = false;
+    kept_body_.reset();
+    kept_size_ = 0;
+    return;
+  }
+  if (!kept_body_) kept_body_ = turn_.buffers().acquire(net::BlockSize::large);
+  std::memcpy(kept_body_.data() + kept_size_, slice.data, slice.size);
+  kept_size_ += slice.size;
+}
+
+void Exchange::on_request_end(http::FieldTable* trailers) {
+  request_complete_ = true;
+  if (!outcome_.tunnel) body_time_.disarm();
+  if (answer_ == Answer::complete) return finish();
+  if (local_.active()) return;
+  if (upstream_) {
+    upstream_->send_end(trailers);
+    if (answer_ == Answer::waiting) arm_upstream(first_byte_);
+  }
+}
+
+void Exchange::on_upstream_writable() {
+  if (!request_paused_ || !client_) return;
+  request_paused_ = false;
+  client_->resume_request();
+}
+
+}  // namespace marquee::proxy

@@ -1,0 +1,162 @@
+// One request and its answer, top to bottom: the file to read first.
+//
+// An exchange stands between a client's stream (h1 connection, h2 stream) and an
+// upstream end (a pool's connection, or an answer of our own). It is told events
+// and acts on its two ends by direct calls (ends.hpp has the rules). It holds no
+// socket and reads no clock: time is the worker's turn.
+//
+//   exchange.cpp           head -> route -> policies -> upstream chosen -> sent
+//   exchange_response.cpp  answer's head edited, body streamed back
+//   exchange_end.cpp       failures, retries, time limits, the one record
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "net/turn.hpp"
+#include "proxy/arena.hpp"
+#include "proxy/connection_facts.hpp"
+#include "proxy/ends.hpp"
+#include "proxy/http/body_decoder.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/http/head_parser.hpp"
+#include "proxy/local_answer.hpp"
+#include "proxy/outcome.hpp"
+#include "proxy/request_fields.hpp"
+#include "proxy/services.hpp"
+#include "proxy/snapshot_slot.hpp"
+
+namespace marquee::proxy {
+
+class Exchange final : public net::Expiring {
+ public:
+  explicit Exchange(Services& services);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // A fresh request of `client`. `facts` outlives the exchange's use.
+  void begin(ClientEnd& client, ConnectionFacts& facts);
+  // Ends its use: nothing is called back after this.
+  void reset();
+
+  http::RequestHead& request() { return request_; }
+  const http::RequestHead& request() const { return request_; }
+  http::ResponseHead& response() { return response_; }
+  const http::ResponseHead& response() const { return response_; }
+
+  // --- Told by the client's end -------------------------------------------
+  void on_request_head();              // request() was parsed and judged
+  void refuse(http::Refusal refusal);  // head or body broke the rules
+  void refuse(RefusalCause cause, unsigned status);
+  std::size_t on_request_body(const BodySlice& slice);
+  void on_request_end(http::FieldTable* trailers);
+  void on_client_writable();
+  void on_client_lost(ClientLoss how);
+
+  // --- Told by the upstream's end -----------------------------------------
+  void on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts);
+  void on_upstream_unavailable(UpstreamFailure why);
+  void on_response_interim();
+  void on_response_head();  // response() was parsed and judged
+  std::size_t on_response_body(const BodySlice& slice);
+  void on_response_end(http::FieldTable* trailers);
+  void on_upstream_failed(UpstreamFailure why, http::Refusal refusal = http::Refusal::none);
+  void on_upstream_writable();
+
+  void on_deadline(net::Deadline& which) override;
+
+  // --- Asked by ends and sinks --------------------------------------------
+  bool active() const { return client_ != nullptr; }
+  bool request_complete() const { return request_complete_; }
+  bool answer_begun() const { return answer_ != Answer::waiting; }
+  bool answer_complete() const { return answer_ == Answer::complete; }
+  const Outcome& outcome() const { return outcome_; }
+  const ConnectionFacts& facts() const { return *facts_; }
+  const DomainPlan* plan() const { return plan_; }
+  std::string_view host() const { return host_; }
+  const RequestIds& ids() const { return ids_; }
+  // Only before the request was sent: afterwards the settings may be gone.
+  const config::Settings& settings() const { return pin_->shared->settings; }
+  const config::Limits& limits() const { return limits_; }
+  Services& services() { return services_; }
+
+  // After a reload: keeps what it still needs by itself and lets the old
+  // settings go, so that a long body or tunnel does not hold them.
+  void leave_snapshot();
+
+ private:
+  enum class Answer : std::uint8_t { waiting, streaming, complete };
+
+  // exchange.cpp
+  bool route();
+  bool authority_allowed() const;
+  bool apply_policies();
+  void choose_upstream();
+  void send_request();
+  void keep_for_retry(const BodySlice& slice);
+
+  // exchange_response.cpp
+  void edit_response();
+  void start_tunnel();
+
+  // exchange_end.cpp
+  void answer_locally(LocalContent content);
+  void answer_error(unsigned status);
+  bool may_retry(UpstreamFailure why) const;
+  void fail_upstream(UpstreamFailure why);
+  void drop_upstream(bool at_fault = false);
+  void break_client();
+  void finish();
+  void arm_upstream(net::Ms length) { turn_.deadlines().arm(upstream_time_, *this, length, turn_.now()); }
+  void arm_body_window() { turn_.deadlines().arm(body_time_, *this, timeouts_.body, turn_.now()); }
+  void on_body_window();
+
+  Services& services_;
+  net::Turn& turn_;
+  ClientEnd* client_ = nullptr;
+  ConnectionFacts* facts_ = nullptr;
+  UpstreamEnd* upstream_ = nullptr;
+  UpstreamPool* pool_ = nullptr;
+  bool opening_ = false;  // pool_->open() has not answered yet
+  LocalAnswer local_;
+
+  LocalSnapshot* pin_ = nullptr;
+  const DomainPlan* plan_ = nullptr;
+  std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
+  std::shared_ptr<UpstreamPool> kept_pool_;
+  config::Timeouts timeouts_;                    // copies: outlive the snapshot
+  config::Limits limits_;
+  config::Ms first_byte_{};
+  config::Ms read_idle_{};
+
+  bool request_complete_ = false;
+  bool request_sent_ = false;      // head handed to an upstream at least once
+  bool request_paused_ = false;    // the upstream takes no more
+  bool response_paused_ = false;   // the client takes no more
+  bool body_kept_ = true;          // all sent body bytes are in kept_body_
+  Answer answer_ = Answer::waiting;
+  std::uint32_t interim_ = 0;
+  std::uint64_t body_to_upstream_ = 0;
+  std::uint64_t discarded_ = 0;
+  std::uint64_t window_in_ = 0;    // bytes_in and bytes_out when the window began
+  std::uint64_t window_out_ = 0;
+
+  net::Deadline upstream_time_;    // first byte, then idle
+  net::Deadline total_time_;
+  net::Deadline body_time_;        // the body floor's window
+
+  http::RequestHead request_;
+  http::ResponseHead response_;
+  Additions request_additions_;
+  Additions response_additions_;
+  RequestIds ids_;
+  Arena arena_;
+  char host_buffer_[base::kMaxHostname + 1];
+  std::string_view host_;          // normalised
+  std::string_view target_;        // as the upstream sees it
+  net::Block kept_body_;
+  std::size_t kept_size_ = 0;
+  Outcome outcome_;
+};
+
+}  // namespace marquee::proxy

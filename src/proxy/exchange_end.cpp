@@ -1,0 +1,150 @@
+// How an exchange ends: failures and retries, time limits, the one record.
+#include "proxy/exchange.hpp"
+#include "proxy/pages.hpp"
+
+namespace marquee::proxy {
+
+void Exchange::refuse(http::Refusal refusal) {
+  outcome_.cause = RefusalCause::protocol;
+  outcome_.refusal = refusal;
+  request_.keep_alive = false;
+  answer_error(http::status_of(refusal));
+}
+
+void Exchange::refuse(RefusalCause cause, unsigned status) {
+  outcome_.cause = cause;
+  answer_error(status);
+}
+
+void Exchange::answer_error(unsigned status) {
+  // The rest of a request that we will not read would be taken for the next one.
+  if (!request_complete_) request_.keep_alive = false;
+  if (answer_ != Answer::waiting) return break_client();
+  answer_locally(error_page(status, request_, host_, ids_.request_id()));
+}
+
+void Exchange::answer_locally(LocalContent content) {
+  if (opening_) pool_->cancel(*this);
+  opening_ = false;
+  drop_upstream();
+  upstream_time_.disarm();
+  total_time_.disarm();
+  if (!request_complete_) request_.keep_alive = false;
+  upstream_ = &local_;
+  local_.start(std::move(content));
+}
+
+// A dead pooled connection is nobody's fault; one fresh try, if doing the
+// request twice cannot do harm: it is idempotent and all that was sent of it is
+// still here, or nothing was sent.
+bool Exchange::may_retry(UpstreamFailure why) const {
+  if (answer_ != Answer::waiting || interim_ > 0 || outcome_.retries > 0) return false;
+  if (why != UpstreamFailure::reset && why != UpstreamFailure::closed) return false;
+  if (!outcome_.upstream.reused || request_.upgrade) return false;
+  if (upstream_ && upstream_->untouched()) return body_to_upstream_ == 0;
+  return http::is_idempotent(request_.method) && body_kept_;
+}
+
+void Exchange::on_upstream_failed(UpstreamFailure why, http::Refusal refusal) {
+  if (refusal != http::Refusal::none) outcome_.refusal = refusal;
+  fail_upstream(why);
+}
+
+void Exchange::fail_upstream(UpstreamFailure why) {
+  const bool again = may_retry(why);
+  drop_upstream(true);
+  upstream_time_.disarm();
+  if (again) {
+    ++outcome_.retries;
+    opening_ = true;
+    return pool_->open(*this, true);
+  }
+  outcome_.failure = why;
+  outcome_.upstream_end = turn_.now();
+  if (answer_ != Answer::waiting) {
+    // A tunnel's end is an end; a body's is a truncation.
+    if (outcome_.tunnel && why == UpstreamFailure::closed) return on_response_end(nullptr);
+    return break_client();
+  }
+  const bool late = why == UpstreamFailure::first_byte_timeout ||
+                    why == UpstreamFailure::total_timeout ||
+                    why == UpstreamFailure::connect_timeout;
+  const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint;
+  answer_error(late ? 504 : busy ? 503 : 502);
+}
+
+void Exchange::on_upstream_unavailable(UpstreamFailure why) {
+  opening_ = false;
+  fail_upstream(why);
+}
+
+void Exchange::on_client_lost(ClientLoss how) {
+  outcome_.loss = how;
+  break_client();
+}
+
+void Exchange::drop_upstream(bool at_fault) {
+  if (!upstream_) return;
+  UpstreamEnd* end = upstream_;
+  upstream_ = nullptr;
+  end->abort(at_fault);
+}
+
+// The client must see that the answer is not whole.
+void Exchange::break_client() {
+  if (!client_) return;
+  ClientEnd* client = client_;
+  if (opening_) pool_->cancel(*this);
+  opening_ = false;
+  drop_upstream();
+  services_.sink.record(*this);
+  client_ = nullptr;
+  client->abort();
+}
+
+void Exchange::finish() {
+  ClientEnd* client = client_;
+  if (upstream_) {
+    UpstreamEnd* end = upstream_;
+    upstream_ = nullptr;
+    // With the request unread by the upstream its connection is of no more use.
+    if (request_complete_ && !outcome_.tunnel)
+      end->release();
+    else
+      end->abort(false);
+  }
+  upstream_time_.disarm();
+  body_time_.disarm();
+  services_.sink.record(*this);
+  client_ = nullptr;
+  client->finished();
+}
+
+void Exchange::on_deadline(net::Deadline& which) {
+  if (!client_) return;
+  if (&which == &body_time_) return on_body_window();
+  if (&which == &total_time_) return fail_upstream(UpstreamFailure::total_timeout);
+  if (outcome_.tunnel) return on_client_lost(ClientLoss::idle);
+  // While the client takes nothing the upstream cannot be blamed.
+  if (response_paused_) return arm_upstream(read_idle_);
+  fail_upstream(answer_ == Answer::waiting ? UpstreamFailure::first_byte_timeout
+                                           : UpstreamFailure::idle_timeout);
+}
+
+// The floor: whoever we wait for must move `body_floor` bytes a second.
+void Exchange::on_body_window() {
+  const auto need = static_cast<std::uint64_t>(timeouts_.body_floor) *
+                    static_cast<std::uint64_t>(timeouts_.body.count()) / 1000;
+  const bool reading = !request_complete_ && !request_paused_ && !opening_;
+  if (reading && outcome_.bytes_in - window_in_ < need) {
+    outcome_.loss = ClientLoss::too_slow;
+    return refuse(RefusalCause::slow_body, 408);
+  }
+  if (response_paused_ && outcome_.bytes_out - window_out_ < need)
+    return on_client_lost(ClientLoss::too_slow);
+  window_in_ = outcome_.bytes_in;
+  window_out_ = outcome_.bytes_out;
+  if (!request_complete_ || response_paused_) arm_body_window();
+}
+
+}  // namespace marquee::proxy

@@ -1,0 +1,113 @@
+// The answer's way out: its head edited, its body streamed to the client.
+#include "proxy/exchange.hpp"
+
+namespace marquee::proxy {
+
+// 103 and its kin pass at once. A 100 ends here: the client got ours, or did
+// not ask for one.
+void Exchange::on_response_interim() {
+  if (++interim_ > limits_.interim_responses)
+    return on_upstream_failed(UpstreamFailure::bad_answer, http::Refusal::too_many_interim);
+  arm_upstream(first_byte_);
+  if (response_.status == 100 || request_.minor == 0) return;
+  edit_response();
+  OutgoingResponse out;
+  out.status = response_.status;
+  out.reason = response_.reason;
+  out.fields = &response_.fields;
+  out.additions = &response_additions_;
+  out.bodiless = true;
+  client_->send_interim(out);
+}
+
+void Exchange::on_response_head() {
+  outcome_.first_byte = turn_.now();
+  outcome_.status = response_.status;
+  kept_body_.reset();
+  kept_size_ = 0;
+  answer_ = Answer::streaming;
+  edit_response();
+  OutgoingResponse out;
+  out.status = response_.status;
+  out.reason = response_.reason;
+  out.fields = &response_.fields;
+  out.additions = &response_additions_;
+  out.body = response_.body;
+  out.bodiless = response_.body.kind == http::BodyKind::none;
+  if (response_.status == 101) {
+    out.upgrade_to = request_.upgrade_to;
+    client_->send_head(out);
+    return start_tunnel();
+  }
+  client_->send_head(out);
+  if (!local_.active()) arm_upstream(read_idle_);
+}
+
+// Nobody but Marquee may say what Marquee says: context and forwarding names
+// are taken out of answers too.
+void Exchange::edit_response() {
+  response_additions_.clear();
+  bool dated = false;
+  for (http::Field& f : response_.fields) {
+    switch (http::field_class(f.id)) {
+      case http::FieldClass::context: f.dropped = true; break;
+      case http::FieldClass::forwarding:
+        f.dropped |= f.id != http::FieldId::x_request_id && f.id != http::FieldId::traceparent;
+        break;
+      default: break;
+    }
+    dated |= f.id == http::FieldId::date;
+  }
+  if (plan_) plan_->edit_response(response_.fields, response_additions_);
+  // RFC 9110 6.6.1: who has a clock dates what came without one.
+  if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
+}
+
+void Exchange::start_tunnel() {
+  outcome_.tunnel = true;
+  request_complete_ = false;
+  request_paused_ = false;
+  response_paused_ = false;
+  client_->flush();
+  client_->start_tunnel();
+  upstream_->start_tunnel();
+  total_time_.disarm();
+  body_time_.disarm();
+  arm_upstream(timeouts_.tunnel_idle);
+  client_->resume_request();
+}
+
+std::size_t Exchange::on_response_body(const BodySlice& slice) {
+  const std::size_t taken = slice.size ? client_->send_body(slice) : 0;
+  outcome_.bytes_out += taken;
+  if (slice.size == 0) client_->flush();
+  if (taken < slice.size && !response_paused_) {
+    response_paused_ = true;
+    if (!outcome_.tunnel && !body_time_.armed()) {
+      window_in_ = outcome_.bytes_in;
+      window_out_ = outcome_.bytes_out;
+      arm_body_window();
+    }
+  }
+  if (!local_.active()) arm_upstream(outcome_.tunnel ? timeouts_.tunnel_idle : read_idle_);
+  return taken;
+}
+
+void Exchange::on_response_end(http::FieldTable* trailers) {
+  outcome_.upstream_end = turn_.now();
+  answer_ = Answer::complete;
+  upstream_time_.disarm();
+  total_time_.disarm();
+  client_->send_end(trailers);
+  // A tunnel lives until both sides have ended.
+  if (outcome_.tunnel && !request_complete_) return arm_upstream(timeouts_.tunnel_idle);
+  finish();
+}
+
+void Exchange::on_client_writable() {
+  if (!response_paused_) return;
+  response_paused_ = false;
+  if (upstream_) upstream_->resume_response();
+}
+
+}  // namespace marquee::proxy

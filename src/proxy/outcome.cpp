@@ -1,0 +1,38 @@
+#include "proxy/outcome.hpp"
+
+#include <array>
+
+namespace marquee::proxy {
+namespace {
+
+template <typename Enum, std::size_t N>
+std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
+  static_assert(N == static_cast<std::size_t>(Enum::count_));
+  return names[static_cast<std::size_t>(e)];
+}
+
+}  // namespace
+
+std::string_view name(RefusalCause c) {
+  return text_of<RefusalCause, 8>(c, {"none", "protocol", "misdirected", "unknown_host",
+                                      "domain_disabled", "slow_head", "slow_body",
+                                      "body_too_large"});
+}
+
+std::string_view name(RouteClass c) {
+  return text_of<RouteClass, 4>(c, {"none", "custom", "site", "app"});
+}
+
+std::string_view name(UpstreamFailure f) {
+  return text_of<UpstreamFailure, 13>(
+      f, {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
+          "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout",
+          "truncated"});
+}
+
+std::string_view name(ClientLoss l) {
+  return text_of<ClientLoss, 6>(
+      l, {"none", "reset", "incomplete_request", "too_slow", "idle", "write_failed"});
+}
+
+}  // namespace marquee::proxy

@@ -1,0 +1,49 @@
+// What became of one request: gathered while it runs, read once by the access
+// log and the metrics when it ends.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "net/deadlines.hpp"
+#include "proxy/ends.hpp"
+#include "proxy/http/refusal.hpp"
+
+namespace marquee::proxy {
+
+// Why Marquee itself refused, beside the rules of the protocol (http::Refusal).
+enum class RefusalCause : std::uint8_t {
+  none,
+  protocol,        // Outcome::refusal says which rule
+  misdirected,     // authority and SNI belong to different tenants
+  unknown_host,
+  domain_disabled,
+  slow_head,
+  slow_body,
+  body_too_large,
+  count_,
+};
+std::string_view name(RefusalCause c);
+
+// Which kind of host answered: the label of request metrics.
+enum class RouteClass : std::uint8_t { none, custom, site, app, count_ };
+std::string_view name(RouteClass c);
+
+struct Outcome {
+  std::uint16_t status = 0;
+  RouteClass route = RouteClass::none;
+  RefusalCause cause = RefusalCause::none;
+  http::Refusal refusal = http::Refusal::none;
+  UpstreamFailure failure = UpstreamFailure::none;
+  ClientLoss loss = ClientLoss::none;
+  std::uint64_t bytes_in = 0;   // request body, decoded
+  std::uint64_t bytes_out = 0;  // response body, before coding
+  std::uint32_t retries = 0;
+  bool tunnel = false;
+  UpstreamFacts upstream;
+  net::TimePoint begun{};
+  net::TimePoint sent{};        // request head handed to the upstream
+  net::TimePoint first_byte{};  // answer's head handed to the client
+  net::TimePoint upstream_end{};
+};
+
+}  // namespace marquee::proxy

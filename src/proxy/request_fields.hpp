@@ -1,0 +1,50 @@
+// What Marquee adds to a request on its way to the upstream, and what it takes
+// out of what the client said.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/hostname.hpp"
+#include "config/settings.hpp"
+#include "proxy/arena.hpp"
+#include "proxy/connection_facts.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/outgoing.hpp"
+
+namespace marquee::base {
+class Random;
+}
+
+namespace marquee::proxy {
+
+struct DomainPlan;
+
+// The identity of one request in logs and traces.
+class RequestIds {
+ public:
+  // X-Request-Id: taken from a trusted proxy, else a UUIDv7 (RFC 9562).
+  // traceparent: passed when it is well formed, else started (W3C level 1).
+  void make(const http::RequestHead& request, const ConnectionFacts& facts,
+            const config::Forwarding& forwarding, base::Random& random, std::int64_t wall_ms);
+  std::string_view request_id() const { return request_id_; }
+  std::string_view traceparent() const { return traceparent_; }
+  std::string_view trace_id() const { return traceparent_.empty() ? traceparent_ : traceparent_.substr(3, 32); }
+  bool trace_started() const { return trace_started_; }
+
+ private:
+  std::string_view request_id_;
+  std::string_view traceparent_;
+  bool trace_started_ = false;
+  std::array<char, 36> uuid_;
+  std::array<char, 55> trace_;
+};
+
+// Drops forged and replaced fields of `request`, and adds forwarding and tenant
+// fields. Views point into the arena, the facts, the ids and the plan.
+void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
+                        const ConnectionFacts& facts, const config::Settings& settings,
+                        std::string_view host, const RequestIds& ids, std::int64_t wall_ms,
+                        Arena& arena, Additions& additions);
+
+}  // namespace marquee::proxy

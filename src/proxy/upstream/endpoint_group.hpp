@@ -1,0 +1,41 @@
+// What all workers share of one named pool: its endpoints, their health, and
+// their addresses. Health is atomic; addresses are replaced by posting a new
+// list to each worker.
+#pragma once
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "proxy/upstream/ejection.hpp"
+#include "tls/context.hpp"
+
+namespace marquee::proxy {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b);
+};
+
+struct SharedEndpoint {
+  std::string text;         // "https://runtime.internal:8443", for logs and metrics
+  std::string host;         // to resolve; empty for unix: and literals
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string server_name;  // SNI and the name to verify
+  EndpointHealth health;
+};
+
+struct EndpointGroup {
+  config::Upstream settings;
+  EjectionRule rule;
+  EjectedShare share;
+  std::vector<std::unique_ptr<SharedEndpoint>> endpoints;
+  std::shared_ptr<const tls::ClientContext> tls;  // null when no endpoint is https
+};
+
+}  // namespace marquee::proxy

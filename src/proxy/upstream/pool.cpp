@@ -1,0 +1,212 @@
+#include "proxy/upstream/pool.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "net/socket.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/upstream/balance.hpp"
+
+namespace marquee::proxy {
+
+bool operator==(const SocketAddress& a, const SocketAddress& b) {
+  return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
+}
+
+H1Pool::H1Pool(net::Worker& worker, tls::EngineBuffers& buffers,
+               std::shared_ptr<EndpointGroup> group, std::uint64_t seed)
+    : worker_(worker),
+      buffers_(buffers),
+      group_(std::move(group)),
+      targets_(group_->endpoints.size()),
+      cursor_(worker.index()),
+      random_(seed | 1) {}
+
+H1Pool::~H1Pool() = default;
+
+HealthTime H1Pool::now() const {
+  return std::chrono::duration_cast<HealthTime>(worker_.turn().now().time_since_epoch());
+}
+
+void H1Pool::set_addresses(std::size_t endpoint, std::vector<SocketAddress> addresses) {
+  targets_[endpoint].addresses = std::move(addresses);
+}
+
+void H1Pool::open(Exchange& exchange, bool fresh) {
+  try_endpoint(exchange, fresh, 0, UpstreamFailure::no_endpoint);
+}
+
+// Chooses among the endpoints that this request has not been to, until one has
+// a connection or begins to make one.
+void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
+                          UpstreamFailure last) {
+  constexpr std::size_t most = 64;
+  const std::size_t count = std::min(targets_.size(), most);
+  std::array<Candidate, most> candidates;
+  for (std::size_t i = 0; i < count; ++i)
+    candidates[i] = {targets_[i].in_use, group_->endpoints[i]->health.eligible(now()),
+                     (tried >> i & 1) != 0};
+  for (;;) {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    const Choice choice =
+        choose({candidates.data(), count}, group_->settings.balance, random_, cursor_);
+    if (choice.index == Choice::kNone) return exchange.on_upstream_unavailable(last);
+    const std::size_t i = choice.index;
+    EndpointHealth& health = group_->endpoints[i]->health;
+    const HealthTicket ticket =
+        choice.panic ? health.force(now(), group_->rule) : health.admit(now(), group_->rule);
+    candidates[i].tried = true;
+    if (ticket.kind == HealthTicket::Kind::refused) continue;
+    tried |= std::uint64_t{1} << i;
+    Target& target = targets_[i];
+    if (!fresh && !target.idle.empty()) {
+      H1Upstream& connection = *target.idle.back();
+      target.idle.pop_back();
+      ++target.in_use;
+      connection.place.ticket = ticket;
+      connection.place.ticket_open = true;
+      connection.place.tried = tried;
+      return hand_over(connection, exchange, true);
+    }
+    if (target.connections >= group_->settings.max_connections) {
+      health.abandoned(ticket, now());
+      last = UpstreamFailure::pool_full;
+      continue;
+    }
+    if (connect(exchange, i, tried, ticket)) return;
+    last = UpstreamFailure::connect_refused;
+  }
+}
+
+// Begins a connection; false when that failed at once.
+bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried,
+                     HealthTicket ticket) {
+  Target& target = targets_[endpoint];
+  SharedEndpoint& shared = *group_->endpoints[endpoint];
+  auto failed = [&] {
+    shared.health.failed(ticket, now(), group_->rule, group_->share);
+    return false;
+  };
+  if (target.addresses.empty()) return failed();
+  const SocketAddress& address = target.addresses[target.next_address++ % target.addresses.size()];
+  net::Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return failed();
+  if (address.storage.ss_family != AF_UNIX) {
+    const int on = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  const auto* raw = reinterpret_cast<const sockaddr*>(&address.storage);
+  if (::connect(fd.get(), raw, address.size) != 0 && errno != EINPROGRESS) return failed();
+  std::unique_ptr<net::ByteStream> stream;
+  if (shared.tls)
+    stream = std::make_unique<tls::Engine>(*group_->tls, shared.server_name, fd.get(), buffers_);
+  else
+    stream = std::make_unique<net::PlainStream>(fd.get());
+  const int raw_fd = fd.get();
+  auto connection = std::make_unique<H1Upstream>(worker_.turn(), *this, std::move(fd),
+                                                 std::move(stream), shared.tls);
+  if (!worker_.watch(raw_fd, *connection)) return failed();
+  connection->place.endpoint = static_cast<std::uint32_t>(endpoint);
+  connection->place.index = connections_.size();
+  connection->place.waiting = &exchange;
+  connection->place.tried = tried;
+  connection->place.ticket = ticket;
+  connection->place.ticket_open = true;
+  ++target.connections;
+  ++target.in_use;
+  connection->await_connect(group_->settings.connect);
+  connections_.push_back(std::move(connection));
+  return true;
+}
+
+void H1Pool::hand_over(H1Upstream& connection, Exchange& exchange, bool reused) {
+  UpstreamFacts facts;
+  facts.endpoint = group_->endpoints[connection.place.endpoint]->text;
+  facts.reused = reused;
+  facts.connect_us = reused ? -1 : connection.connect_us();
+  connection.place.waiting = nullptr;
+  connection.serve(exchange);
+  exchange.on_upstream_ready(connection, facts);
+}
+
+void H1Pool::cancel(Exchange& exchange) {
+  // The connection goes on and will be idle: somebody else may want it soon.
+  for (auto& connection : connections_)
+    if (connection->place.waiting == &exchange) connection->place.waiting = nullptr;
+}
+
+void H1Pool::on_connected(H1Upstream& connection) {
+  if (Exchange* exchange = connection.place.waiting) return hand_over(connection, *exchange, false);
+  on_verdict(connection, Verdict::none);
+  on_idle(connection);
+}
+
+void H1Pool::on_connect_failed(H1Upstream& connection, UpstreamFailure why) {
+  Exchange* exchange = connection.place.waiting;
+  const std::uint64_t tried = connection.place.tried;
+  on_verdict(connection, Verdict::bad);
+  connection.place.waiting = nullptr;
+  on_closed(connection);
+  if (exchange) try_endpoint(*exchange, true, tried, why);
+}
+
+void H1Pool::on_idle(H1Upstream& connection) {
+  Target& target = targets_[connection.place.endpoint];
+  --target.in_use;
+  if (retired_ || target.idle.size() >= group_->settings.max_idle) {
+    ++target.in_use;
+    return on_closed(connection);
+  }
+  connection.become_idle(group_->settings.idle);
+  target.idle.push_back(&connection);
+}
+
+void H1Pool::drop_idle(H1Upstream& connection) {
+  Target& target = targets_[connection.place.endpoint];
+  const auto before = target.idle.size();
+  std::erase(target.idle, &connection);
+  if (target.idle.size() == before) --target.in_use;
+}
+
+void H1Pool::on_closed(H1Upstream& connection) {
+  on_verdict(connection, Verdict::none);
+  drop_idle(connection);
+  --targets_[connection.place.endpoint].connections;
+  const std::size_t index = connection.place.index;
+  std::unique_ptr<H1Upstream> dead = std::move(connections_[index]);
+  if (index + 1 != connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->place.index = index;
+  }
+  connections_.pop_back();
+  worker_.turn().retire(std::move(dead));
+}
+
+void H1Pool::on_verdict(H1Upstream& connection, Verdict verdict) {
+  if (!connection.place.ticket_open) return;
+  connection.place.ticket_open = false;
+  EndpointHealth& health = group_->endpoints[connection.place.endpoint]->health;
+  const HealthTicket& ticket = connection.place.ticket;
+  switch (verdict) {
+    case Verdict::good: health.succeeded(ticket, group_->share); break;
+    case Verdict::bad: health.failed(ticket, now(), group_->rule, group_->share); break;
+    case Verdict::none: health.abandoned(ticket, now()); break;
+  }
+}
+
+void H1Pool::retire() {
+  retired_ = true;
+  for (Target& target : targets_) {
+    auto idle = target.idle;
+    for (H1Upstream* connection : idle) on_closed(*connection);
+  }
+}
+
+}  // namespace marquee::proxy

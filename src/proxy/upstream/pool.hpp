@@ -1,0 +1,66 @@
+// One worker's connections to one named pool: which endpoint, which connection.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "net/worker.hpp"
+#include "proxy/services.hpp"
+#include "proxy/upstream/endpoint_group.hpp"
+#include "proxy/upstream/h1_upstream.hpp"
+#include "tls/engine.hpp"
+
+namespace marquee::proxy {
+
+class H1Pool final : public UpstreamPool, public UpstreamOwner {
+ public:
+  H1Pool(net::Worker& worker, tls::EngineBuffers& buffers, std::shared_ptr<EndpointGroup> group,
+         std::uint64_t seed);
+  ~H1Pool() override;
+
+  void open(Exchange& exchange, bool fresh) override;
+  void cancel(Exchange& exchange) override;
+
+  // Addresses of one endpoint, as resolved; replaces those known before.
+  void set_addresses(std::size_t endpoint, std::vector<SocketAddress> addresses);
+
+  // Idle connections are closed, the others when their answers end.
+  void retire();
+
+  const EndpointGroup& group() const { return *group_; }
+  std::size_t connections() const { return connections_.size(); }
+
+  // UpstreamOwner
+  void on_connected(H1Upstream& connection) override;
+  void on_connect_failed(H1Upstream& connection, UpstreamFailure why) override;
+  void on_idle(H1Upstream& connection) override;
+  void on_closed(H1Upstream& connection) override;
+  void on_verdict(H1Upstream& connection, Verdict verdict) override;
+
+ private:
+  struct Target {
+    std::vector<SocketAddress> addresses;
+    std::size_t next_address = 0;
+    std::vector<H1Upstream*> idle;  // the most recently used last
+    std::uint32_t connections = 0;
+    std::uint32_t in_use = 0;       // connections that serve or are being made
+  };
+
+  HealthTime now() const;
+  void try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried, UpstreamFailure last);
+  bool connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried, HealthTicket ticket);
+  void hand_over(H1Upstream& connection, Exchange& exchange, bool reused);
+  void drop_idle(H1Upstream& connection);
+
+  net::Worker& worker_;
+  tls::EngineBuffers& buffers_;
+  std::shared_ptr<EndpointGroup> group_;
+  std::vector<Target> targets_;
+  std::vector<std::unique_ptr<H1Upstream>> connections_;
+  std::size_t cursor_ = 0;
+  std::uint64_t random_;
+  bool retired_ = false;
+};
+
+}  // namespace marquee::proxy

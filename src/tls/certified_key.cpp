@@ -1,0 +1,146 @@
+#include "tls/certified_key.hpp"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+
+#include "tls/openssl.hpp"
+
+namespace marquee::tls {
+namespace {
+
+// OpenSSL's objects of a parsed pair: measured 7.3 KB for EC, 6.6 KB for RSA-2048.
+constexpr std::size_t kParsedBytes = 6500;
+
+int openssl_type(KeyType type) {
+  switch (type) {
+    case KeyType::ec: return EVP_PKEY_EC;
+    case KeyType::rsa: return EVP_PKEY_RSA;
+    case KeyType::ed25519: return EVP_PKEY_ED25519;
+  }
+  return EVP_PKEY_NONE;
+}
+
+std::time_t unix_time(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (!time || !ASN1_TIME_to_tm(time, &parts)) return 0;
+  return timegm(&parts);
+}
+
+}  // namespace
+
+Intermediate::~Intermediate() { X509_free(certificate_); }
+
+std::shared_ptr<const Intermediate> IntermediateSet::share(X509* certificate) {
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (!X509_digest(certificate, EVP_sha256(), hash, &size)) return nullptr;
+  const std::string key(reinterpret_cast<const char*>(hash), size);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = by_hash_.find(key); found != by_hash_.end())
+    if (auto alive = found->second.lock()) return alive;
+  std::erase_if(by_hash_, [](const auto& entry) { return entry.second.expired(); });
+  X509_up_ref(certificate);
+  auto made = std::make_shared<const Intermediate>(certificate);
+  by_hash_[key] = made;
+  return made;
+}
+
+std::size_t IntermediateSet::size() const {
+  const std::lock_guard lock(mutex_);
+  return by_hash_.size();
+}
+
+CertificateRecord::~CertificateRecord() { OPENSSL_cleanse(key.data(), key.size()); }
+
+CertificateSpec internal_spec(const std::string& host, bool pair) {
+  CertificateSpec spec;
+  spec.names.push_back(host);
+  if (pair && !host.starts_with("*.")) spec.names.push_back("www." + host);
+  spec.id = digest_of({"internal certificate", host, spec.names.size() > 1 ? "pair" : "single"});
+  return spec;
+}
+
+CertificateSpec spec_of(std::vector<CertificateRecord> records) {
+  CertificateSpec spec;
+  // The chain belongs to the content too: a file with a mended chain is another.
+  std::string content;
+  for (const auto& record : records) {
+    const Digest leaf = digest_of({record.leaf, record.key});
+    content += bytes_of(leaf);
+    for (const auto& link : record.chain) {
+      unsigned char hash[EVP_MAX_MD_SIZE];
+      unsigned size = 0;
+      X509_digest(link->get(), EVP_sha256(), hash, &size);
+      content.append(reinterpret_cast<const char*>(hash), size);
+    }
+  }
+  spec.id = digest_of({"certificate files", content});
+  spec.records = std::move(records);
+  return spec;
+}
+
+struct CertifiedKeys::Pair {
+  Pair(X509* leaf_, EVP_PKEY* key_, std::vector<std::shared_ptr<const Intermediate>> links_)
+      : leaf(leaf_), key(key_), chain(sk_X509_new_null()), links(std::move(links_)) {
+    X509_up_ref(leaf_);
+    EVP_PKEY_up_ref(key_);
+    for (const auto& link : links) sk_X509_push(chain.get(), link->get());
+  }
+  struct FreeStack {
+    void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }
+  };
+  X509Ptr leaf;
+  KeyPtr key;
+  std::unique_ptr<STACK_OF(X509), FreeStack> chain;  // borrows from links
+  std::vector<std::shared_ptr<const Intermediate>> links;
+};
+
+CertifiedKeys::CertifiedKeys() = default;
+CertifiedKeys::~CertifiedKeys() = default;
+
+std::string CertifiedKeys::add(X509* leaf, EVP_PKEY* key,
+                               std::vector<std::shared_ptr<const Intermediate>> chain) {
+  // Also brings the public key into its decoded form, once and not per handshake.
+  if (X509_check_private_key(leaf, key) != 1) {
+    ERR_clear_error();
+    return "the key does not belong to the certificate";
+  }
+  const std::time_t end = unix_time(X509_get0_notAfter(leaf));
+  not_after_ = pairs_.empty() ? end : std::min(not_after_, end);
+  bytes_ += kParsedBytes + static_cast<std::size_t>(std::max(0, i2d_X509(leaf, nullptr))) * 2;
+  pairs_.emplace_back(leaf, key, std::move(chain));
+  return {};
+}
+
+Made<CertifiedKeys> CertifiedKeys::parse(std::span<const CertificateRecord> records) {
+  ERR_clear_error();
+  std::unique_ptr<CertifiedKeys> made(new CertifiedKeys);
+  for (const auto& record : records) {
+    const auto* at = reinterpret_cast<const unsigned char*>(record.leaf.data());
+    const X509Ptr leaf(d2i_X509(nullptr, &at, static_cast<long>(record.leaf.size())));
+    at = reinterpret_cast<const unsigned char*>(record.key.data());
+    const KeyPtr key(d2i_PrivateKey(openssl_type(record.key_type), nullptr, &at,
+                                    static_cast<long>(record.key.size())));
+    if (!leaf || !key) return {nullptr, "a stored certificate does not parse: " + take_openssl_error()};
+    if (std::string error = made->add(leaf.get(), key.get(), record.chain); !error.empty())
+      return {nullptr, error};
+  }
+  if (made->pairs_.empty()) return {nullptr, "there is no certificate"};
+  return {std::move(made), {}};
+}
+
+Made<CertifiedKeys> CertifiedKeys::adopt(X509* leaf, EVP_PKEY* key, std::time_t renew_after) {
+  std::unique_ptr<CertifiedKeys> made(new CertifiedKeys);
+  if (std::string error = made->add(leaf, key, {}); !error.empty()) return {nullptr, error};
+  made->renew_after_ = renew_after;
+  return {std::move(made), {}};
+}
+
+bool CertifiedKeys::use_in(SSL* ssl) const {
+  return std::all_of(pairs_.begin(), pairs_.end(), [ssl](const Pair& pair) {
+    return SSL_use_cert_and_key(ssl, pair.leaf.get(), pair.key.get(), pair.chain.get(), 1) == 1;
+  });
+}
+
+}  // namespace marquee::tls
