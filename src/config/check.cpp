@@ -8,6 +8,14 @@
 namespace marquee::config {
 namespace {
 
+// A URL as it may be shown: passwords stay out of logs.
+std::string without_user(const std::string& url) {
+  const auto begin = url.find("://");
+  const auto end = url.rfind('@');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return url;
+  return url.substr(0, begin + 3) + "..." + url.substr(end);
+}
+
 class Checker {
  public:
   Checker(const Settings& settings, const Files& files) : s_(settings), files_(files) {}
@@ -52,6 +60,13 @@ class Checker {
                                   "clients; write public_port: 443 beside it");
       }
     }
+    // On a Unix socket, who may connect is a matter of its permissions.
+    if (l.proxy_protocol != ProxyProtocol::off && s_.trusted_proxies.empty() && address &&
+        !address->is_unix) {
+      fault(l.mark, where +
+                        " reads the PROXY protocol, but nobody is trusted to write it; name the "
+                        "networks of the balancers in trusted_proxies");
+    }
     if (!l.fallback->empty() && l.protocol == ListenerProtocol::http) {
       fault(l.fallback.mark, where +
                                  ".fallback answers clients without SNI, but this listener speaks "
@@ -87,7 +102,7 @@ class Checker {
       std::string why;
       const auto endpoint = parse_endpoint(*text, why);
       if (!endpoint) {
-        fault(text.mark, name + " is " + in_quotes(*text) + ", " + why);
+        fault(text.mark, name + " is " + in_quotes(without_user(*text)) + ", " + why);
         faulty = true;
         continue;
       }
@@ -171,7 +186,7 @@ class Checker {
       fault(a.address_mark, "admin.address is a Unix socket; write socket: " + address->path);
     } else {
       taken(*address, a.address, a.address_mark, "admin.address");
-      if (a.token.empty()) {
+      if (a.token.empty() && a.token_mark.line == 0) {
         fault(a.address_mark,
               "admin.address listens on TCP without a token; write token_file: PATH, or remove the "
               "address and use the Unix socket");

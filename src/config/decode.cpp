@@ -39,8 +39,27 @@ std::string key_list(const std::vector<std::string_view>& names) {
   return out;
 }
 
+// A default as it would be written.
+struct Default {
+  std::string operator()(const Flag& f) const { return *f.value ? "true" : "false"; }
+  std::string operator()(const Number& n) const { return std::to_string(n.now); }
+  std::string operator()(const Decimal& d) const { return show_decimal(*d.value); }
+  std::string operator()(const Size& s) const { return show_size(s.now); }
+  std::string operator()(const Duration& d) const { return show_duration(*d.value); }
+  std::string operator()(const Text& t) const { return t.now; }
+  std::string operator()(const Choice& c) const { return std::string(c.words[c.now]); }
+  std::string operator()(const auto&) const { return {}; }
+};
+
+// A value to write: the example, or the default.
+std::string sample(const Key& key) {
+  return key.example.empty() ? std::visit(Default{}, key.type) : std::string(key.example);
+}
+
+// "key: value" to write.
 std::string example_of(const Key& key) {
-  return key.example.empty() ? std::string() : ": " + std::string(key.example);
+  const std::string value = sample(key);
+  return std::string(key.name) + (value.empty() ? "" : ": " + value);
 }
 
 }  // namespace
@@ -68,10 +87,14 @@ void Decoder::section(const Node& node, const Section& section, const std::strin
                                                     [](const Key& k) { return k.required; })) {
     return;
   }
-  const std::string name = where.empty() ? "the file" : where;
-  fault(node.mark, name + " is " + kind_of(node) +
+  if (where.empty()) {
+    return fault(node.mark, "the file is " + kind_of(node) +
+                                ", but must be a mapping; write keys such as listeners and "
+                                "upstreams at the beginning of lines");
+  }
+  fault(node.mark, where + " is " + kind_of(node) +
                        ", but must be a mapping; write its keys below it, such as " +
-                       std::string(section.keys.front().name) + example_of(section.keys.front()));
+                       example_of(section.keys.front()));
 }
 
 void Decoder::keys(const Node& node, const Section& section, const std::string& where) {
@@ -92,8 +115,8 @@ void Decoder::keys(const Node& node, const Section& section, const std::string& 
   }
   for (const auto& key : section.keys) {
     if (key.required && node.find(key.name) == nullptr) {
-      fault(node.mark, where + " has no \"" + std::string(key.name) + "\"; write " +
-                           std::string(key.name) + example_of(key));
+      fault(node.mark,
+            where + " has no \"" + std::string(key.name) + "\"; write " + example_of(key));
     }
   }
 }

@@ -29,6 +29,17 @@ std::string either(const std::vector<std::string_view>& words) {
 
 std::string remove_quotes(const Decoder::Scalar& s) { return s.plain ? "" : ", without quotes"; }
 
+// Also what older YAML took for true and false, where those are words.
+std::string_view meant_by(const std::string& text, const std::vector<std::string_view>& words) {
+  const std::string lower = lower_case(text);
+  const bool yes = lower == "yes" || lower == "on";
+  if (yes || lower == "no" || lower == "off") {
+    const std::string_view word = yes ? "true" : "false";
+    if (std::find(words.begin(), words.end(), word) != words.end()) return word;
+  }
+  return did_you_mean(text, words);
+}
+
 // Out of bounds, in one sentence; bounds as they are written in the file.
 std::string beyond(const std::string& where, const std::string& text, bool low,
                    const std::string& least, const std::string& most) {
@@ -63,7 +74,7 @@ Decoder::Scalar Decoder::scalar(const Node& node, const std::string& where,
 bool Decoder::usable_text(const Scalar& s, const Node& node, Rule rule, bool secret,
                           const std::string& where) {
   if (!s.ok) return false;
-  const std::string shown = secret ? "a secret" : in_quotes(s.text);
+  const std::string shown = secret ? "a secret " : in_quotes(s.text) + ", ";
   std::string wrong;
   if (s.text.size() > kMaxText) {
     wrong = "which is longer than 4096 bytes; write a shorter one";
@@ -73,7 +84,7 @@ bool Decoder::usable_text(const Scalar& s, const Node& node, Rule rule, bool sec
     wrong = rule(s.text);
   }
   if (wrong.empty()) return true;
-  fault(node.mark, where + " is " + shown + ", " + wrong);
+  fault(node.mark, where + " is " + shown + wrong);
   return false;
 }
 
@@ -180,6 +191,7 @@ void Decoder::read(const Node& node, const Key&, const Duration& type, const std
 }
 
 void Decoder::read(const Node& node, const Key& key, const Text& type, const std::string& where) {
+  if (type.mark != nullptr) *type.mark = node.mark;
   const Scalar s = scalar(node, where, "a text");
   if (!usable_text(s, node, type.rule, type.secret, where)) return;
   if (key.required && s.text.empty()) {
@@ -191,6 +203,7 @@ void Decoder::read(const Node& node, const Key& key, const Text& type, const std
 }
 
 void Decoder::read(const Node& node, const Key&, const SecretFile& type, const std::string& where) {
+  if (type.mark != nullptr) *type.mark = node.mark;
   const Scalar s = scalar(node, where, "a path");
   if (!usable_text(s, node, nullptr, false, where)) return;
   const std::string path = resolve(s.text);
@@ -209,8 +222,7 @@ void Decoder::read(const Node& node, const Key&, const SecretFile& type, const s
   }
   if (const auto wrong = type.rule == nullptr ? std::string() : type.rule(*file.bytes);
       !wrong.empty()) {
-    return fault(node.mark,
-                 where + " names " + in_quotes(path) + ", whose content is a secret " + wrong);
+    return fault(node.mark, where + " names " + in_quotes(path) + ", whose secret is one " + wrong);
   }
   type.store(*file.bytes, node.mark);
 }
@@ -222,7 +234,7 @@ void Decoder::read(const Node& node, const Key&, const Choice& type, const std::
   if (found != type.words.end()) {
     return type.store(static_cast<std::size_t>(found - type.words.begin()), node.mark);
   }
-  const auto meant = did_you_mean(s.text, type.words);
+  const auto meant = meant_by(s.text, type.words);
   fault(node.mark,
         where + " is " + in_quotes(s.text) + ", but must be " + either(type.words) + "; " +
             (meant.empty() ? "write one of them" : "did you mean \"" + std::string(meant) + "\"?"));

@@ -44,12 +44,9 @@ Choice log_level(std::string& field) {
 }  // namespace
 
 Text text(std::string& field, Rule rule, Mark* mark) {
-  return {field,
-          [&field, mark](std::string v, Mark at) {
-            field = std::move(v);
-            if (mark != nullptr) *mark = at;
-          },
-          rule};
+  Text out{field, [&field](std::string v, Mark) { field = std::move(v); }, rule};
+  out.mark = mark;
+  return out;
 }
 
 Text text(Marked<std::string>& field, Rule rule) {
@@ -123,8 +120,8 @@ Section describe(Listener& l) {
                "0.0.0.0:8443", true},
               {"protocol", choice(l.protocol, {"http", "https"}), "What clients speak here."},
               {"proxy_protocol", choice(l.proxy_protocol, {"off", "v1", "v2", "any"}),
-               "PROXY protocol header in front of each connection, of trusted_proxies only. "
-               "Without that list every peer of this listener is believed."},
+               "PROXY protocol header in front of each connection, from trusted_proxies "
+               "or over a Unix socket only."},
               {"public_port", number(l.public_port, 0),
                "Port that clients see, for redirects and X-Forwarded-Port; 0 is the port of the "
                "address.",
@@ -150,7 +147,7 @@ Section describe(TlsPolicy& t) {
            "TLS 1.3 cipher suites, best first."},
           {"groups", text(t.groups, openssl_list_fault), "Key exchange groups, best first."},
           {"session_tickets", Flag{&t.session_tickets}, "Lets clients resume sessions by tickets."},
-          {"ticket_rotation", Duration{&t.ticket_rotation, minutes(1), hours(48)},
+          {"ticket_rotation", Duration{&t.ticket_rotation, seconds(1), hours(48)},
            "Age at which the ticket key is replaced. Three generations are accepted, and RFC 8446 "
            "4.6.1 ends a ticket after 7 days.",
            "", "per process"},
@@ -160,7 +157,7 @@ Section describe(TlsPolicy& t) {
            "handshakes", "per process"},
           {"failed_handshake_rate", Decimal{&t.failed_handshake_rate, 0.01, 100'000},
            "Failed handshakes that one client network earns back.", "per second", "per process"},
-          {"certificate_cache", size(t.certificate_cache, kMiB, 64 * kGiB),
+          {"certificate_cache", size(t.certificate_cache, 64 * kKiB, 64 * kGiB),
            "Memory for parsed certificates and keys; the least used leave.", "", "per process"},
       },
       &t.mark};
@@ -173,7 +170,7 @@ Section describe(Limits& l) {
        "", "per request"},
       {"fields", number(l.fields, 8, 10'000), "Fields in a head. More: 431.", "fields",
        "per request"},
-      {"target", size(l.target, 256, 64 * kKiB), "Request target. More: 414.", "", "per request"},
+      {"target", size(l.target, 64, 64 * kKiB), "Request target. More: 414.", "", "per request"},
       {"chunk_extension", size(l.chunk_extension, 0, 64 * kKiB),
        "Chunk extensions, for each chunk.", "", "per request"},
       {"trailers", size(l.trailers, 0, kMiB), "Trailer fields after a chunked body.", "",
@@ -210,7 +207,7 @@ Section describe(Timeouts& t) {
        "Slowest body, of a request or an answer; 0 is no floor. Slower: 408, or the connection is "
        "closed.",
        "bytes per second", "per request"},
-      {"tunnel_idle", Duration{&t.tunnel_idle, seconds(1), hours(24)},
+      {"tunnel_idle", Duration{&t.tunnel_idle, Ms(100), hours(24)},
        "A tunnel (WebSocket) without a byte either way."},
       {"drain", Duration{&t.drain, Ms(0), hours(1)},
        "From SIGTERM until connections still open are cut."},
@@ -259,7 +256,7 @@ Section describe(Admin& a) {
                "127.0.0.1:9180"},
               {"token", token, "Bearer token for the TCP address, 16 characters or more.", "", "",
                "${MARQUEE_ADMIN_TOKEN}"},
-              {"token_file", SecretFile{store, "token", token_fault},
+              {"token_file", SecretFile{store, "token", token_fault, &a.token_mark},
                "File that holds the token; one newline at its end is cut.", "", "",
                "/run/secrets/marquee-admin"},
           },

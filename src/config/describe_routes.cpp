@@ -1,4 +1,7 @@
 // Domains, upstream pools and host classes: where a request goes.
+#include <algorithm>
+#include <iterator>
+
 #include "config/description.hpp"
 #include "config/field_rules.hpp"
 
@@ -7,7 +10,6 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::minutes;
-using std::chrono::seconds;
 
 // Ids go into header fields and logs.
 std::string id_fault(std::string_view id) {
@@ -55,10 +57,14 @@ Section describe(CertificateFiles& c) {
           &c.mark};
 }
 
-// true, false, either: in the order of WwwRule.
 Choice www_rule(Domain& d) {
-  Choice out = choice(d.force_www, {"either", "true", "false"}, &d.force_www_mark);
-  return out;
+  static constexpr WwwRule kRules[] = {WwwRule::www, WwwRule::bare, WwwRule::either};
+  const auto now = static_cast<std::size_t>(
+      std::find(std::begin(kRules), std::end(kRules), d.force_www) - kRules);
+  return {{"true", "false", "either"}, now, [&d](std::size_t i, Mark at) {
+            d.force_www = kRules[i];
+            d.force_www_mark = at;
+          }};
 }
 
 Section describe(Ejection& e) {
@@ -149,7 +155,7 @@ Section describe(Upstream& u) {
                "Between two reads or writes of a body."},
               {"total", Duration{&u.total, Ms(100), hours(24), true},
                "The whole exchange; 0 is no limit."},
-              {"resolve", Duration{&u.resolve, seconds(1), hours(1)},
+              {"resolve", Duration{&u.resolve, Ms(100), hours(1)},
                "How often the DNS names of endpoints are asked again."},
               {"host_field", text(u.host_field, host_field_fault),
                "Host sent upstream: empty is the client's, endpoint is the endpoint's own, else "

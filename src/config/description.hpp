@@ -54,11 +54,13 @@ struct Text {
   bool path = false;                      // relative to the folder of the file it stands in
   bool secret = false;                    // never shown
   std::vector<std::string_view> words{};  // of a path: words that are none ("stdout")
+  Mark* mark = nullptr;                   // set also if the text is at fault
 };
 struct SecretFile {  // the first line of a file, for the key without "_file"
   std::function<void(std::string, Mark)> store;
   std::string_view instead_of;
   Rule rule = nullptr;
+  Mark* mark = nullptr;  // set also if the file is at fault
 };
 struct Choice {
   std::vector<std::string_view> words;

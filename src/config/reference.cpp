@@ -9,8 +9,8 @@ namespace {
 constexpr std::string_view kIntroduction =
     R"(# Settings
 
-<!-- Written by `marquee check --print-reference` from the description that the
-reader follows. Change src/config/describe*.cpp, not this file. -->
+<!-- Written from the description that the reader follows. Change
+src/config/describe*.cpp, then run unit_config with MARQUEE_WRITE_GOLDEN=1. -->
 
 One YAML file holds the settings. `marquee check -c FILE` reads it and says
 everything that is wrong, as `file:line:column: what is wrong, and what to write

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 namespace marquee::config {
 namespace {
+
+constexpr std::uint64_t kMostOfUnit = 1ull << 62;  // fits a signed count of milliseconds
 
 using Unit = std::pair<std::string_view, std::uint64_t>;
 constexpr std::array<Unit, 4> kSizes{
@@ -22,7 +25,7 @@ std::optional<std::uint64_t> parse_unit(std::string_view text, const std::array<
   if (!number) return std::nullopt;
   for (const auto& [name, factor] : units) {
     if (text.substr(digits) != name) continue;
-    if (*number > (1ull << 62) / factor) return std::nullopt;
+    if (*number > kMostOfUnit / factor) return kMostOfUnit;
     return *number * factor;
   }
   return std::nullopt;
@@ -41,7 +44,9 @@ std::string show_unit(std::uint64_t value, const std::array<Unit, N>& units) {
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (end != text.data() + text.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) return std::numeric_limits<std::uint64_t>::max();
+  if (error != std::errc()) return std::nullopt;
   return value;
 }
 
@@ -73,7 +78,8 @@ std::string show_duration(std::chrono::milliseconds value) {
 
 std::string show_decimal(double value) {
   char text[32];
-  const auto [end, error] = std::to_chars(text, text + sizeof text, value);
+  const auto [end, error] =
+      std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
   return error == std::errc() ? std::string(text, end) : std::string("0");
 }
 

@@ -9,7 +9,8 @@
 
 namespace marquee::config {
 
-// Decimal digits only, no sign, no separators; nothing on overflow.
+// Decimal digits only, no sign, no separators. What is too large for the type is
+// its largest value here and below, so that it is judged by its bounds.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
 // Digits, one dot at most ("10", "0.5"); finite and not negative.

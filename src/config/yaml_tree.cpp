@@ -145,12 +145,19 @@ class Builder final : public YAML::EventHandler {
           {at,
            "merge keys (<<) are not read; write the keys out, or use an alias for a whole value"});
     } else if (auto [first, fresh] = parent.seen.emplace(key.text, at); !fresh) {
-      problems.push_back({at, in_quotes(key.text) +
-                                  " is given twice in the same place (first in line " +
+      problems.push_back({at, in_quotes(key.text) + " is given twice (first in line " +
                                   std::to_string(first->second.line) + "); remove one of them"});
     } else {
-      parent.node->entries.push_back({key.text, at, value});
+      parent.node->entries.push_back({key.text, at, standing_at(at, value)});
     }
+  }
+
+  // yaml-cpp gives an empty value the place of whatever follows it.
+  static NodePtr standing_at(Mark key, const NodePtr& value) {
+    if (value->kind != Node::Kind::null) return value;
+    auto moved = std::make_shared<Node>(*value);
+    moved->mark = key;
+    return moved;
   }
 
   std::uint32_t file_;
@@ -224,6 +231,15 @@ bool tab_indented(const std::string& text, std::uint32_t line) {
   return false;
 }
 
+std::string advice(const std::string& message, const std::string& text, std::uint32_t line) {
+  if (message.find("anchor is not defined") != std::string::npos) {
+    return "write &name before the value that *name stands for";
+  }
+  if (tab_indented(text, line)) return "indent with spaces, not with tabs";
+  return "check the indentation here and in the line above, and put quotes around a text with "
+         "special characters";
+}
+
 }  // namespace
 
 const Node::Entry* Node::find(std::string_view key) const {
@@ -247,12 +263,8 @@ Tree parse_yaml(const std::string& text, std::uint32_t file) {
     tree.problems = {stop.problem};
   } catch (const YAML::Exception& fault) {
     const Mark at = builder.mark(fault.mark);
-    const bool tab = tab_indented(text, at.line);
     tree.problems = {
-        {at, "not valid YAML (" + fault.msg + "); " +
-                 (tab ? "indent with spaces, not with tabs"
-                      : "check the indentation here and in the line above, and put quotes around "
-                        "a text with special characters")}};
+        {at, "not valid YAML (" + fault.msg + "); " + advice(fault.msg, text, at.line)}};
   }
   return tree;
 }

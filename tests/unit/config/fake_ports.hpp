@@ -11,7 +11,8 @@ namespace marquee::config {
 
 struct FixedEnvironment final : Environment {
   std::map<std::string, std::string> values;
-  FixedEnvironment(std::map<std::string, std::string> v = {}) : values(std::move(v)) {}
+  explicit FixedEnvironment(const std::vector<std::pair<std::string, std::string>>& v = {})
+      : values(v.begin(), v.end()) {}
   std::optional<std::string> variable(const std::string& name) const override {
     const auto found = values.find(name);
     if (found == values.end()) return std::nullopt;
@@ -25,7 +26,8 @@ struct MemoryFiles final : Files {
   FileContent read(const std::string& path, std::size_t most) const override {
     const auto found = content.find(path);
     if (found == content.end()) return {std::nullopt, "No such file or directory"};
-    if (found->second.size() > most) return {std::nullopt, "it is larger than " + std::to_string(most) + " bytes"};
+    if (found->second.size() > most)
+      return {std::nullopt, "it is larger than " + std::to_string(most) + " bytes"};
     return {found->second, {}};
   }
   std::string unreadable(const std::string& path) const override {
@@ -48,14 +50,20 @@ struct RootedFiles final : Files {
   SystemFiles system;
   explicit RootedFiles(std::filesystem::path r) : root(std::move(r)) {}
   std::string below(const std::string& path) const { return (root / path).string(); }
-  FileContent read(const std::string& path, std::size_t most) const override { return system.read(below(path), most); }
-  std::string unreadable(const std::string& path) const override { return system.unreadable(below(path)); }
+  FileContent read(const std::string& path, std::size_t most) const override {
+    return system.read(below(path), most);
+  }
+  std::string unreadable(const std::string& path) const override {
+    return system.unreadable(below(path));
+  }
   std::vector<std::string> match(const std::string& pattern, std::size_t most) const override {
     auto out = system.match(below(pattern), most);
     for (auto& path : out) path = std::filesystem::path(path).lexically_relative(root).string();
     return out;
   }
-  std::string identity(const std::string& path) const override { return system.identity(below(path)); }
+  std::string identity(const std::string& path) const override {
+    return system.identity(below(path));
+  }
 };
 
 }  // namespace marquee::config

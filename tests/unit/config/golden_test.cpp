@@ -41,8 +41,11 @@ void compare_or_write(const fs::path& path, const std::string& now) {
 }  // namespace
 
 TEST_CASE("broken settings are answered word for word") {
-  const FixedEnvironment environment(
-      {{"HOST", "shop.example.com"}, {"EMPTY", ""}, {"SHORT", "abc"}, {"NOT_A_NUMBER", "many"}, {"TWO_LINES", "a\nb"}});
+  const FixedEnvironment environment({{"HOST", "shop.example.com"},
+                                      {"EMPTY", ""},
+                                      {"SHORT", "abc"},
+                                      {"NOT_A_NUMBER", "many"},
+                                      {"TWO_LINES", "a\nb"}});
   const RootedFiles files(kGolden);
   std::vector<fs::path> names;
   for (const auto& entry : fs::directory_iterator(kGolden)) {
@@ -54,7 +57,8 @@ TEST_CASE("broken settings are answered word for word") {
     const Reading reading = load_settings(name.filename().string(), environment, files);
     CHECK_MESSAGE(!reading.ok(), name.filename().string(), " is not broken");
     std::string said;
-    for (const auto& problem : reading.problems) said += show(problem, reading.settings.files) + "\n";
+    for (const auto& problem : reading.problems)
+      said += show(problem, reading.settings.files) + "\n";
     compare_or_write(fs::path(name).replace_extension(".expected"), said);
   }
 }
@@ -62,7 +66,8 @@ TEST_CASE("broken settings are answered word for word") {
 TEST_CASE("every expectation has its file") {
   for (const auto& entry : fs::directory_iterator(kGolden)) {
     if (entry.path().extension() != ".expected") continue;
-    CHECK_MESSAGE(fs::exists(fs::path(entry.path()).replace_extension(".yaml")), entry.path().string());
+    CHECK_MESSAGE(fs::exists(fs::path(entry.path()).replace_extension(".yaml")),
+                  entry.path().string());
   }
 }
 
