@@ -1,6 +1,7 @@
 // Everything the YAML file says, decoded and with defaults filled in. Plain
 // data: no reading, no checking, no behaviour. Durations are milliseconds
 // (chrono), sizes are bytes. A Mark is kept where rooms above may find fault.
+// Relative paths have been joined to the folder of the file they stand in.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -26,6 +27,7 @@ struct Marked {
   T value{};
   Mark mark{};
   const T& operator*() const { return value; }
+  const T* operator->() const { return &value; }
 };
 
 // A fault found by a room above the reader: shown as file:line:column: sentence.
@@ -40,6 +42,7 @@ enum class ProxyProtocol : std::uint8_t { off, v1, v2, any };
 struct Listener {
   Mark mark;
   std::string address;  // "0.0.0.0:8443", "[::1]:0", "unix:/path"
+  Mark address_mark;
   ListenerProtocol protocol = ListenerProtocol::https;
   ProxyProtocol proxy_protocol = ProxyProtocol::off;
   std::uint16_t public_port = 0;   // port that clients see (redirects, X-Forwarded-Port); 0 = the bound one
@@ -51,6 +54,7 @@ struct TlsPolicy {
   Mark mark;
   std::string min_version = "1.2";  // "1.2" | "1.3"
   std::string max_version = "1.3";
+  Mark versions_mark;  // of the later of the two
   std::string ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                         "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
@@ -69,6 +73,8 @@ struct CertificateFiles {
   Mark mark;
   std::string cert_file;  // PEM: leaf first, then intermediates
   std::string key_file;   // PEM, unencrypted, PKCS#8 or traditional
+  Mark cert_mark;
+  Mark key_mark;
 };
 
 enum class WwwRule : std::uint8_t { either, www, bare };
@@ -94,6 +100,7 @@ struct Domain {
   Marked<std::string> upstream;            // name of a pool
   std::vector<CertificateFiles> certificates;  // one per key type; empty: internal CA
   WwwRule force_www = WwwRule::either;
+  Mark force_www_mark;
   bool redirect_to_https = true;
   bool enabled = true;
   std::optional<Marked<std::string>> path;  // template; absent: that of the host class
@@ -104,7 +111,9 @@ struct Domain {
 enum class Balance : std::uint8_t { least_loaded, round_robin };
 
 struct UpstreamTls {
+  Mark mark;                // line 0: no such section
   std::string ca_file;      // empty: the system's roots
+  Mark ca_mark;
   std::string server_name;  // SNI and the name to verify; empty: the endpoint's host
   bool verify = true;
 };
@@ -184,7 +193,9 @@ struct Admin {
   Mark mark;
   std::string socket;   // Unix socket path; empty: <state_dir>/admin.sock
   std::string address;  // optional TCP address; needs token
+  Mark address_mark;
   std::string token;    // bearer token for TCP
+  Mark token_mark;
 };
 
 struct Forwarding {

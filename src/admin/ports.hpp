@@ -1,0 +1,120 @@
+// What the admin listener asks of the program. All calls are made on the
+// control thread; none may block. Plain values, so that a test can say anything.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace marquee::admin {
+
+// --- Metrics -------------------------------------------------------------------
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+struct Sample {
+  Labels labels;
+  double value = 0;
+};
+
+struct HistogramBucket {
+  double upper = 0;              // inclusive; the +Inf bucket is added
+  std::uint64_t cumulative = 0;  // observations <= upper
+};
+
+struct HistogramSample {
+  Labels labels;
+  std::vector<HistogramBucket> buckets;  // upper bounds rising
+  double sum = 0;
+  std::uint64_t count = 0;
+};
+
+enum class MetricType : std::uint8_t { counter, gauge, histogram };
+
+struct Family {
+  std::string name;  // marquee_requests_total
+  std::string help;
+  MetricType type = MetricType::counter;
+  std::vector<Sample> samples;              // counter, gauge
+  std::vector<HistogramSample> histograms;  // histogram
+};
+
+// --- Status --------------------------------------------------------------------
+
+using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+enum class ServerState : std::uint8_t { starting, serving, draining };
+
+struct ListenerStatus {
+  std::string configured;  // as in the settings: "0.0.0.0:0"
+  std::string address;     // as bound: "0.0.0.0:41234"
+  std::string protocol;    // "https"
+};
+
+struct UpstreamStatus {
+  std::string pool;
+  std::string endpoint;
+  std::string state;           // "up", "ejected", "probing"
+  std::uint64_t failures = 0;  // since the start
+  std::uint64_t in_flight = 0;
+};
+
+struct CertificateStatus {
+  std::string names;   // "bakery.localhost, www.bakery.localhost"
+  std::string issuer;  // "internal", "file"
+  WallTime not_after{};
+};
+
+struct ReloadStatus {
+  bool happened = false;
+  bool ok = true;
+  WallTime at{};
+  std::chrono::milliseconds duration{0};
+  std::vector<std::string> problems;  // "file:line:column: sentence"
+};
+
+struct Status {
+  std::string version;
+  std::int64_t pid = 0;
+  WallTime started{};
+  std::chrono::milliseconds uptime{0};
+  ServerState state = ServerState::starting;
+  std::uint32_t workers = 0;
+  std::vector<ListenerStatus> listeners;
+  std::string settings_file;
+  ReloadStatus last_reload;
+  std::uint32_t snapshots_alive = 0;
+  std::uint64_t connections = 0;           // client connections open now
+  std::uint64_t upstream_connections = 0;  // open now, idle ones included
+  std::uint64_t requests_in_flight = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> requests;  // {"2xx", 1234}, since the start
+  std::vector<UpstreamStatus> upstreams;
+  std::uint64_t certificates_loaded = 0;
+  std::vector<CertificateStatus> certificates;  // those that expire first, at most 20
+  std::uint64_t log_written = 0;
+  std::uint64_t log_lost = 0;
+  std::string log_error;  // of the last write, empty when it succeeded
+};
+
+struct ReloadResult {
+  bool ok = false;
+  std::chrono::milliseconds duration{0};
+  std::vector<std::string> problems;  // why not; or, when ok, what needs a restart
+};
+
+class StatusSource {
+ public:
+  virtual ~StatusSource() = default;
+  virtual Status status() = 0;
+  virtual std::vector<Family> metrics() = 0;
+  // True from the first accepted connection to the beginning of the drain.
+  virtual bool ready() = 0;
+  // Reads the settings again. `done` is called exactly once, on the control
+  // thread, during the call or later; also when a reload is already under way
+  // (then with that one's result, or its own after it).
+  virtual void reload(std::function<void(ReloadResult)> done) = 0;
+};
+
+}  // namespace marquee::admin

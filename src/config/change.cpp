@@ -1,0 +1,115 @@
+#include "config/change.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "config/text.hpp"
+
+namespace marquee::config {
+namespace {
+
+ListenerChange listeners(const std::vector<Listener>& old, const std::vector<Listener>& next) {
+  ListenerChange out;
+  // Several may have port 0: each is used once, in order.
+  std::multimap<std::string, std::size_t> left;
+  for (std::size_t i = 0; i < old.size(); ++i) left.emplace(old[i].address, i);
+  for (std::size_t i = 0; i < next.size(); ++i) {
+    const auto found = left.find(next[i].address);
+    if (found == left.end()) {
+      out.added.push_back(i);
+    } else {
+      out.kept.emplace_back(found->second, i);
+      left.erase(found);
+    }
+  }
+  for (const auto& [address, i] : left) out.removed.push_back(i);
+  std::sort(out.removed.begin(), out.removed.end());
+  return out;
+}
+
+std::set<std::string> endpoints(const Upstream& u) {
+  std::set<std::string> out;
+  for (const auto& e : u.endpoints) out.insert(*e);
+  return out;
+}
+
+auto tls(const Upstream& u) { return std::tie(u.tls.ca_file, u.tls.server_name, u.tls.verify); }
+
+auto tuning(const Upstream& u) {
+  return std::tie(u.balance, u.max_idle, u.max_connections, u.idle, u.connect, u.first_byte,
+                  u.read_idle, u.total, u.resolve, u.host_field, u.ejection.consecutive_failures,
+                  u.ejection.duration, u.ejection.max_percent);
+}
+
+UpstreamChange upstream(const Upstream& old, const Upstream& next) {
+  using Fate = UpstreamChange::Fate;
+  const auto before = endpoints(old);
+  const auto after = endpoints(next);
+  UpstreamChange out{next.name, Fate::replaced, {}};
+  if (tls(old) != tls(next)) return out;
+  std::set_intersection(before.begin(), before.end(), after.begin(), after.end(),
+                        std::back_inserter(out.kept));
+  if (before == after) {
+    out.fate = tuning(old) == tuning(next) ? Fate::same : Fate::retuned;
+  } else if (!out.kept.empty()) {
+    out.fate = Fate::altered;
+  }
+  return out;
+}
+
+std::vector<UpstreamChange> upstreams(const std::vector<Upstream>& old,
+                                      const std::vector<Upstream>& next) {
+  std::map<std::string, std::pair<const Upstream*, const Upstream*>> by_name;
+  for (const auto& u : old) by_name[u.name].first = &u;
+  for (const auto& u : next) by_name[u.name].second = &u;
+  std::vector<UpstreamChange> out;
+  for (const auto& [name, pair] : by_name) {
+    if (pair.first == nullptr) {
+      out.push_back({name, UpstreamChange::Fate::added, {}});
+    } else if (pair.second == nullptr) {
+      out.push_back({name, UpstreamChange::Fate::removed, {}});
+    } else {
+      out.push_back(upstream(*pair.first, *pair.second));
+    }
+  }
+  return out;
+}
+
+std::string shown_workers(std::uint32_t n) { return n == 0 ? "auto" : std::to_string(n); }
+
+}  // namespace
+
+Change compare(const Settings& old, const Settings& next) {
+  Change out;
+  out.listeners = listeners(old.listeners, next.listeners);
+  out.upstreams = upstreams(old.upstreams, next.upstreams);
+  out.access_log = std::tie(old.log.access_file, old.log.access_format) !=
+                   std::tie(next.log.access_file, next.log.access_format);
+  out.log = std::tie(old.log.file, old.log.level) != std::tie(next.log.file, next.log.level);
+  out.admin_token = old.admin.token != next.admin.token;
+
+  const auto waits = [&out](const char* key, const std::string& before, const std::string& after) {
+    if (before == after) return;
+    out.restart.push_back(std::string(key) + " changed from " + before + " to " + after +
+                          ", which takes a restart; " + before + " stays in force");
+  };
+  waits("workers", shown_workers(old.workers), shown_workers(next.workers));
+  waits("state_dir", in_quotes(old.state_dir), in_quotes(next.state_dir));
+  waits("admin.socket", in_quotes(old.admin.socket), in_quotes(next.admin.socket));
+  waits("admin.address", in_quotes(old.admin.address), in_quotes(next.admin.address));
+  waits("log.queue", show_size(old.log.queue), show_size(next.log.queue));
+  return out;
+}
+
+Settings until_restart(const Settings& old, Settings next) {
+  next.workers = old.workers;
+  next.state_dir = old.state_dir;
+  next.admin.socket = old.admin.socket;
+  next.admin.address = old.admin.address;
+  next.log.queue = old.log.queue;
+  return next;
+}
+
+}  // namespace marquee::config

@@ -1,0 +1,111 @@
+#include "config/change.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace marquee::config;
+using Fate = UpstreamChange::Fate;
+
+namespace {
+
+Listener at(const std::string& address) {
+  Listener l;
+  l.address = address;
+  return l;
+}
+
+Upstream pool(const std::string& name, std::vector<std::string> endpoints) {
+  Upstream u;
+  u.name = name;
+  for (auto& e : endpoints) u.endpoints.push_back({std::move(e), {}});
+  return u;
+}
+
+UpstreamChange fate(const Upstream& old, const Upstream& next) {
+  Settings a, b;
+  a.upstreams = {old};
+  b.upstreams = {next};
+  const Change change = compare(a, b);
+  REQUIRE(change.upstreams.size() == 1);
+  return change.upstreams[0];
+}
+
+}  // namespace
+
+TEST_CASE("nothing changed") {
+  Settings s;
+  s.listeners = {at("0.0.0.0:1"), at("127.0.0.1:0"), at("127.0.0.1:0")};
+  s.upstreams = {pool("a", {"http://x"})};
+  const Change change = compare(s, s);
+  CHECK(change.listeners.kept ==
+        std::vector<std::pair<std::size_t, std::size_t>>{{0, 0}, {1, 1}, {2, 2}});
+  CHECK(change.listeners.added.empty());
+  CHECK(change.listeners.removed.empty());
+  CHECK(change.upstreams[0].fate == Fate::same);
+  CHECK(change.restart.empty());
+  CHECK_FALSE(change.access_log);
+  CHECK_FALSE(change.log);
+  CHECK_FALSE(change.admin_token);
+}
+
+TEST_CASE("listeners are known by their address, wherever they stand") {
+  Settings old, next;
+  old.listeners = {at("0.0.0.0:1"), at("0.0.0.0:2"), at("127.0.0.1:0"), at("127.0.0.1:0")};
+  next.listeners = {at("127.0.0.1:0"), at("0.0.0.0:3"), at("0.0.0.0:1")};
+  next.listeners[2].protocol = ListenerProtocol::http;
+  const Change change = compare(old, next);
+  CHECK(change.listeners.kept == std::vector<std::pair<std::size_t, std::size_t>>{{2, 0}, {0, 2}});
+  CHECK(change.listeners.added == std::vector<std::size_t>{1});
+  CHECK(change.listeners.removed == std::vector<std::size_t>{1, 3});
+}
+
+TEST_CASE("pools go on where endpoint and TLS are equal") {
+  const Upstream a = pool("a", {"http://x", "http://y"});
+  Upstream b = pool("a", {"http://y", "http://x"});
+  CHECK(fate(a, b).fate == Fate::same);
+  b.max_idle = 1;
+  CHECK(fate(a, b).fate == Fate::retuned);
+  b.endpoints[0].value = "http://z";
+  CHECK(fate(a, b).fate == Fate::altered);
+  CHECK(fate(a, b).kept == std::vector<std::string>{"http://x"});
+  b.tls.server_name = "other";
+  CHECK(fate(a, b).fate == Fate::replaced);
+  CHECK(fate(a, b).kept.empty());
+  CHECK(fate(a, pool("a", {"http://q"})).fate == Fate::replaced);
+
+  Settings old, next;
+  old.upstreams = {a};
+  next.upstreams = {pool("b", {"http://x"})};
+  const Change change = compare(old, next);
+  REQUIRE(change.upstreams.size() == 2);
+  CHECK(change.upstreams[0].fate == Fate::removed);
+  CHECK(change.upstreams[1].fate == Fate::added);
+}
+
+TEST_CASE("what waits for a restart is said, and stays as it is") {
+  Settings old, next;
+  next.workers = 4;
+  next.state_dir = "/srv/m";
+  next.admin.socket = "/run/a.sock";
+  next.admin.address = "127.0.0.1:9";
+  next.admin.token = "t";
+  next.log.queue = 1u << 20;
+  next.log.access_file = "/var/log/a";
+  next.log.level = "debug";
+  const Change change = compare(old, next);
+  REQUIRE(change.restart.size() == 5);
+  CHECK(change.restart[0] ==
+        "workers changed from auto to 4, which takes a restart; auto stays in force");
+  CHECK(change.restart[1] ==
+        "state_dir changed from \"/var/lib/marquee\" to \"/srv/m\", which takes a restart; "
+        "\"/var/lib/marquee\" stays in force");
+  CHECK(change.restart[4].find("log.queue changed from 16MiB to 1MiB") == 0);
+  CHECK(change.access_log);
+  CHECK(change.log);
+  CHECK(change.admin_token);
+
+  const Settings in_force = until_restart(old, next);
+  CHECK(in_force.workers == 0);
+  CHECK(in_force.state_dir == old.state_dir);
+  CHECK(in_force.log.level == "debug");
+  CHECK(compare(in_force, next).restart.size() == 5);
+}
