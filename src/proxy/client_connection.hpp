@@ -59,6 +59,7 @@ class ClientConnection final : public net::Watched,
 
   bool certificate_covers(std::string_view host) const override;
 
+
   void on_ready(Ready ready) override;
   void run() override;
   void on_deadline(net::Deadline& which) override;
@@ -69,6 +70,7 @@ class ClientConnection final : public net::Watched,
  private:
   enum class Phase : std::uint8_t { proxy_header, handshake, session, closed };
 
+  void set_client(const base::IpAddress& address);
   void read_proxy_header();
   void begin_handshake();
   void begin_session();

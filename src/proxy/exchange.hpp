@@ -72,7 +72,7 @@ class Exchange final : public net::Expiring {
   bool answer_begun() const { return answer_ != Answer::waiting; }
   bool answer_complete() const { return answer_ == Answer::complete; }
   const Outcome& outcome() const { return outcome_; }
-  const ConnectionFacts& facts() const { return *facts_; }
+  ConnectionFacts& facts() const { return *facts_; }
   const DomainPlan* plan() const { return plan_; }
   std::string_view host() const { return host_; }
   http::BodyLimits body_limits() const {

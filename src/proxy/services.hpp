@@ -32,7 +32,7 @@ class UpstreamPool {
 class AccessSink {
  public:
   virtual ~AccessSink() = default;
-  virtual void record(const Exchange& exchange) = 0;
+  virtual void record(Exchange& exchange) = 0;
 };
 
 struct Services {
