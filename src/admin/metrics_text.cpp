@@ -9,58 +9,49 @@
 namespace marquee::admin {
 namespace {
 
-std::vector<prometheus::ClientMetric::Label> labels(const Labels& from) {
-  std::vector<prometheus::ClientMetric::Label> out;
-  out.reserve(from.size());
-  for (const auto& [name, value] : from) out.push_back({name, value});
-  return out;
+prometheus::MetricType type(base::MetricKind kind) {
+  switch (kind) {
+    case base::MetricKind::counter:
+      return prometheus::MetricType::Counter;
+    case base::MetricKind::gauge:
+      return prometheus::MetricType::Gauge;
+    case base::MetricKind::histogram:
+      return prometheus::MetricType::Histogram;
+  }
+  return prometheus::MetricType::Untyped;
 }
 
-prometheus::ClientMetric simple(MetricType type, const Sample& sample) {
+prometheus::ClientMetric convert(const base::MetricSnapshot& family,
+                                 const base::MetricSample& sample) {
   prometheus::ClientMetric m;
-  m.label = labels(sample.labels);
-  (type == MetricType::counter ? m.counter.value : m.gauge.value) = sample.value;
-  return m;
-}
-
-prometheus::ClientMetric histogram(const HistogramSample& sample) {
-  prometheus::ClientMetric m;
-  m.label = labels(sample.labels);
-  m.histogram.sample_count = sample.count;
+  for (std::size_t i = 0; i < family.label_names.size() && i < sample.labels.size(); ++i) {
+    m.label.push_back({family.label_names[i], sample.labels[i]});
+  }
+  m.counter.value = m.gauge.value = sample.value;
+  if (family.kind != base::MetricKind::histogram || sample.cumulative.empty()) return m;
+  m.histogram.sample_count = sample.cumulative.back();
   m.histogram.sample_sum = sample.sum;
-  for (const HistogramBucket& b : sample.buckets) {
-    m.histogram.bucket.push_back({b.cumulative, b.upper});
+  for (std::size_t i = 0; i < sample.cumulative.size(); ++i) {
+    const double upper =
+        i < family.bounds.size() ? family.bounds[i] : std::numeric_limits<double>::infinity();
+    m.histogram.bucket.push_back({sample.cumulative[i], upper});
   }
-  m.histogram.bucket.push_back({sample.count, std::numeric_limits<double>::infinity()});
   return m;
-}
-
-prometheus::MetricFamily convert(const Family& family) {
-  prometheus::MetricFamily out;
-  out.name = family.name;
-  out.help = family.help;
-  switch (family.type) {
-    case MetricType::counter:
-      out.type = prometheus::MetricType::Counter;
-      break;
-    case MetricType::gauge:
-      out.type = prometheus::MetricType::Gauge;
-      break;
-    case MetricType::histogram:
-      out.type = prometheus::MetricType::Histogram;
-      break;
-  }
-  for (const Sample& s : family.samples) out.metric.push_back(simple(family.type, s));
-  for (const HistogramSample& h : family.histograms) out.metric.push_back(histogram(h));
-  return out;
 }
 
 }  // namespace
 
-std::string metrics_text(const std::vector<Family>& families) {
+std::string metrics_text(const std::vector<base::MetricSnapshot>& families) {
   std::vector<prometheus::MetricFamily> converted;
   converted.reserve(families.size());
-  for (const Family& family : families) converted.push_back(convert(family));
+  for (const base::MetricSnapshot& family : families) {
+    prometheus::MetricFamily& out = converted.emplace_back();
+    out.name = family.name;
+    out.help = family.help;
+    out.type = type(family.kind);
+    for (const base::MetricSample& sample : family.samples)
+      out.metric.push_back(convert(family, sample));
+  }
   std::ostringstream out;
   prometheus::TextSerializer{}.Serialize(out, converted);
   return out.str();

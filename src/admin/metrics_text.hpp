@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "admin/ports.hpp"
+#include "base/metrics.hpp"
 
 namespace marquee::admin {
 
-std::string metrics_text(const std::vector<Family>& families);
+std::string metrics_text(const std::vector<base::MetricSnapshot>& families);
 
 }  // namespace marquee::admin

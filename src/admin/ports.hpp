@@ -8,40 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/metrics.hpp"
+
 namespace marquee::admin {
-
-// --- Metrics -------------------------------------------------------------------
-
-using Labels = std::vector<std::pair<std::string, std::string>>;
-
-struct Sample {
-  Labels labels;
-  double value = 0;
-};
-
-struct HistogramBucket {
-  double upper = 0;              // inclusive; the +Inf bucket is added
-  std::uint64_t cumulative = 0;  // observations <= upper
-};
-
-struct HistogramSample {
-  Labels labels;
-  std::vector<HistogramBucket> buckets;  // upper bounds rising
-  double sum = 0;
-  std::uint64_t count = 0;
-};
-
-enum class MetricType : std::uint8_t { counter, gauge, histogram };
-
-struct Family {
-  std::string name;  // marquee_requests_total
-  std::string help;
-  MetricType type = MetricType::counter;
-  std::vector<Sample> samples;              // counter, gauge
-  std::vector<HistogramSample> histograms;  // histogram
-};
-
-// --- Status --------------------------------------------------------------------
 
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
@@ -108,7 +77,7 @@ class StatusSource {
  public:
   virtual ~StatusSource() = default;
   virtual Status status() = 0;
-  virtual std::vector<Family> metrics() = 0;
+  virtual std::vector<base::MetricSnapshot> metrics() = 0;  // base::Registry::scrape()
   // True from the first accepted connection to the beginning of the drain.
   virtual bool ready() = 0;
   // Reads the settings again. `done` is called exactly once, on the control

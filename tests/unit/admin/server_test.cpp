@@ -40,17 +40,19 @@ struct Source final : StatusSource {
     s.version = "9.9.9";
     return s;
   }
-  std::vector<Family> metrics() override {
+  std::vector<base::MetricSnapshot> metrics() override {
     return {{"marquee_requests_total",
              "Requests answered.",
-             MetricType::counter,
-             {{{{"class", "2\"xx\n"}}, 12}},
-             {}},
+             base::MetricKind::counter,
+             {"class"},
+             {},
+             {{{"2\"xx\n"}, 12, {}, 0}}},
             {"marquee_request_seconds",
              "Time of a request.",
-             MetricType::histogram,
+             base::MetricKind::histogram,
              {},
-             {{{}, {{0.1, 3}, {1, 5}}, 2.5, 6}}}};
+             {0.1, 1},
+             {{{}, 0, {3, 5, 6}, 2.5}}}};
   }
   bool ready() override { return is_ready; }
   void reload(std::function<void(ReloadResult)> done) override {
