@@ -3,7 +3,7 @@
 Used by load.py and instructions.py. A proxy is an entry of PROXIES: its configuration's
 template lies beside this file, `@word@` in it and in the command is replaced.
 """
-import glob, json, os, random, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, time
+import glob, json, os, re, shutil, signal, socket, ssl, subprocess, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -188,15 +188,15 @@ class Bench:
         entry = PROXIES[name]
         run = os.path.join(self.dir, "%s-%d" % (name, len(self.started)))
         os.makedirs(os.path.join(run, "state"))
-        words = dict(run=run, port=free_port(), plain=free_port(), upstream=self.origin, cert=self.pem,
-                     binary=find_binary(name, self.marquee), master="on",
-                     user="user root;" if os.geteuid() == 0 else "", **(extra or {}))
+        words = {"run": run, "port": free_port(), "plain": free_port(), "upstream": self.origin, "cert": self.pem,
+                 "binary": find_binary(name, self.marquee), "master": "on",
+                 "user": "user root;" if os.geteuid() == 0 else "", **(extra or {})}
         with open(os.path.join(run, entry["file"]), "w") as out:
             out.write(replace_words(open(os.path.join(HERE, entry["template"])).read(), words))
         argv = [*prefix, *replace_words(entry["command"], words).split()]
         errors = os.path.join(run, "stderr.log")
-        p = self.spawn(core or self.proxy_core, argv, cwd=run, stderr=open(errors, "wb"),
-                       stdout=open(os.path.join(run, entry.get("stdout", "stdout.log")), "wb"))
+        p = self.spawn(core or self.proxy_core, argv, cwd=run, stderr=open(errors, "ab"),
+                       stdout=open(os.path.join(run, entry.get("stdout", "stdout.log")), "ab"))
         p.run, p.errors, p.tls_port, p.plain_port, p.name = run, errors, words["port"], words["plain"], name
         try:
             for port, tls in ((p.tls_port, True), (p.plain_port, False)):
