@@ -58,6 +58,13 @@ bool encodes(std::string_view path, std::size_t at, char high, char lower) {
          (path[at + 2] | 0x20) == lower;
 }
 
+// Bytes at which a separator may begin.
+constexpr std::array<bool, 256> kMayEnd = [] {
+  std::array<bool, 256> t{};
+  t['/'] = t['\\'] = t['%'] = true;
+  return t;
+}();
+
 // Length of a separator between path segments at `at`; 0 if there is none.
 std::size_t separator(std::string_view path, std::size_t at) {
   if (path[at] == '/' || path[at] == '\\') return 1;
@@ -119,8 +126,11 @@ bool climbs(std::string_view path) {
     }
     if (dots == 2 && (i == path.size() || path[i] == ';' || separator(path, i) != 0)) return true;
     std::size_t gap = 0;
-    while (i < path.size() && (gap = separator(path, i)) == 0) ++i;
-    i += gap;
+    for (; i < path.size() && gap == 0; i += gap == 0 ? 1 : gap) {
+      while (i < path.size() && !kMayEnd[static_cast<unsigned char>(path[i])]) ++i;
+      if (i == path.size()) break;
+      gap = separator(path, i);
+    }
   }
   return false;
 }
