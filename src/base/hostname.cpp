@@ -160,41 +160,40 @@ NormalisedHost normalise_mapped(std::string_view in, HostBuffer& out) {
 NormalisedHost normalise_into(std::string_view in, HostBuffer& out) {
   if (in.empty()) return refuse(HostError::empty);
   if (in.front() == '[') return parse_ipv6(in, out);
-  std::size_t n = 0;
-  std::size_t start = 0;  // of the current label
-  std::int32_t port = -1;
+  // Bytes keep their places: in[i] becomes out[i].
+  const std::size_t limit = std::min(in.size(), kMaxHostname);
   std::size_t i = 0;
-  bool root = false;  // the last byte was a dot: the next must end the name
-  for (; i < in.size(); ++i) {
-    const char c = in[i];
-    if (const char lower = label_byte(c); lower != 0) [[likely]] {
-      if (root) {
-        out[n++] = '.';
-        start = n;
-        root = false;
-      }
-      if (n >= kMaxHostname) return refuse(HostError::too_long);
-      out[n++] = lower;
-      continue;
+  std::size_t size = 0;
+  std::string_view label;
+  for (std::size_t start = 0;; start = ++i) {
+    for (; i < limit; ++i) {
+      const char lower = label_byte(in[i]);
+      if (lower == 0) break;
+      out[i] = lower;
     }
-    if (c != '.') break;
-    if (root) return refuse(HostError::empty_label);
-    const std::string_view label(out + start, n - start);
+    size = i;
+    label = {out + start, i - start};
     if (label.starts_with("xn--")) return normalise_mapped(in, out);
+    if (i == in.size() || in[i] != '.') break;
     if (const HostError e = judge_label(label); e != HostError::none) return refuse(e);
-    root = true;
+    if (i + 1 == in.size() || in[i + 1] == ':') {  // the root's dot
+      ++i;
+      break;
+    }
+    if (i == limit) return refuse(HostError::too_long);
+    out[i] = '.';
   }
-  const std::string_view last(out + start, n - start);
+  std::int32_t port = -1;
   if (i < in.size()) {
     if (!is_ascii(in[i])) return normalise_mapped(in, out);
+    if (label_byte(in[i]) != 0) return refuse(HostError::too_long);
     if (in[i] != ':') return refuse(HostError::bad_character);
-    if (n == 0) return refuse(HostError::empty);
+    if (size == 0) return refuse(HostError::empty);
     if (!parse_port(in.substr(i + 1), port)) return refuse(HostError::bad_port);
   }
-  if (last.starts_with("xn--")) return normalise_mapped(in, out);
-  if (const HostError e = judge_label(last); e != HostError::none) return refuse(e);
-  out[n] = '\0';
-  return finish({out, n}, last, port);
+  if (const HostError e = judge_label(label); e != HostError::none) return refuse(e);
+  out[size] = '\0';
+  return finish({out, size}, label, port);
 }
 
 }  // namespace marquee::base
