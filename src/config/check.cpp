@@ -170,6 +170,12 @@ class Checker {
   }
 
   void admin(const Admin& a) {
+    const std::string socket = a.socket.empty() ? s_.state_dir + "/admin.sock" : a.socket;
+    if (socket.size() > 107) {
+      fault(a.mark,
+            "the admin socket " + in_quotes(socket) +
+                " is longer than the 107 bytes of a Unix socket; write a shorter admin.socket");
+    }
     if (a.address.empty()) {
       if (!a.token.empty()) {
         fault(a.token_mark,

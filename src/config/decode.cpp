@@ -39,6 +39,19 @@ std::string key_list(const std::vector<std::string_view>& names) {
   return out;
 }
 
+// "below limits or below timeouts"
+std::string place_list(const std::vector<std::string>& places) {
+  std::string out;
+  for (const auto& place : places) {
+    out += (out.empty() ? "" : " or ") +
+           (place.empty() ? std::string("at the top level") : "below " + place);
+  }
+  return out;
+}
+
+// Advice costs a search; a file with so many unknown keys is another sort of file.
+constexpr std::size_t kMaxAdvised = 200;
+
 // A default as it would be written.
 struct Default {
   std::string operator()(const Flag& f) const { return *f.value ? "true" : "false"; }
@@ -122,13 +135,17 @@ void Decoder::keys(const Node& node, const Section& section, const std::string& 
 }
 
 void Decoder::unknown(const Node::Entry& entry, const Section& section, const std::string& where) {
+  const std::string what =
+      in_quotes(entry.key) + " is not a key of " + (where.empty() ? "the settings" : where) + "; ";
+  if (problems_.size() > kMaxAdvised) return fault(entry.mark, what + "remove it");
   std::vector<std::string_view> names;
   for (const auto& key : section.keys) names.push_back(key.name);
+  if (const auto places = places_of(entry.key); !places.empty() && places.size() <= 3) {
+    return fault(entry.mark, what + "it belongs " + place_list(places));
+  }
   const auto meant = did_you_mean(entry.key, names);
-  fault(entry.mark, in_quotes(entry.key) + " is not a key of " +
-                        (where.empty() ? "the settings" : where) + "; " +
-                        (meant.empty() ? "the keys here are " + key_list(names)
-                                       : "did you mean \"" + std::string(meant) + "\"?"));
+  fault(entry.mark, what + (meant.empty() ? "the keys here are " + key_list(names)
+                                          : "did you mean \"" + std::string(meant) + "\"?"));
 }
 
 void Decoder::value(const Node& node, const Key& key, const std::string& where) {

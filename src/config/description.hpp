@@ -106,6 +106,10 @@ struct Key {
 // `includes` receives the paths or patterns under `include`.
 std::vector<Key> describe(Settings& settings, std::vector<Marked<std::string>>& includes);
 
+// The sections that have a key of that name, such as "limits" and "timeouts"
+// for "head"; the top level is an empty text.
+std::vector<std::string> places_of(std::string_view name);
+
 // Parts, one for each larger section.
 Section describe(Listener& listener);
 Section describe(Domain& domain);

@@ -231,12 +231,14 @@ bool tab_indented(const std::string& text, std::uint32_t line) {
   return false;
 }
 
-std::string advice(const std::string& message, const std::string& text, std::uint32_t line) {
+std::string syntax_fault(const std::string& message, const std::string& text, std::uint32_t line) {
   if (message.find("anchor is not defined") != std::string::npos) {
-    return "write &name before the value that *name stands for";
+    return "this alias has no anchor; write &name before the value that *name stands for";
   }
-  if (tab_indented(text, line)) return "indent with spaces, not with tabs";
-  return "check the indentation here and in the line above, and put quotes around a text with "
+  const std::string what = "not valid YAML (" + message + "); ";
+  if (tab_indented(text, line)) return what + "indent with spaces, not with tabs";
+  return what +
+         "check the indentation here and in the line above, and put quotes around a text with "
          "special characters";
 }
 
@@ -263,8 +265,7 @@ Tree parse_yaml(const std::string& text, std::uint32_t file) {
     tree.problems = {stop.problem};
   } catch (const YAML::Exception& fault) {
     const Mark at = builder.mark(fault.mark);
-    tree.problems = {
-        {at, "not valid YAML (" + fault.msg + "); " + advice(fault.msg, text, at.line)}};
+    tree.problems = {{at, syntax_fault(fault.msg, text, at.line)}};
   }
   return tree;
 }

@@ -59,7 +59,7 @@ class ResolvedSet::Impl : public std::enable_shared_from_this<ResolvedSet::Impl>
     // Answers come sorted, so equal vectors are equal sets.
     const bool news = ok && (!e.good || *e.good != result.addresses);
     if (news) {
-      e.good = std::make_shared<const std::vector<ResolvedAddress>>(std::move(result.addresses));
+      e.good = std::make_shared<const std::vector<base::IpAddress>>(std::move(result.addresses));
     }
     ask_later(i);
     // Last: the callee may destroy the set.

@@ -1,15 +1,13 @@
 #include "net/resolver.hpp"
 
 #include <ares.h>
-#include <arpa/inet.h>
-#include <netdb.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -27,15 +25,13 @@ struct AresLibrary {
   AresLibrary() { ares_library_init(ARES_LIB_INIT_ALL); }
 };
 
-std::optional<ResolvedAddress> parse_literal(std::string_view name) {
-  const bool brackets = name.size() > 2 && name.front() == '[' && name.back() == ']';
-  const std::string text(brackets ? name.substr(1, name.size() - 2) : name);
-  if (text.find('\0') != std::string::npos) return std::nullopt;
-  ResolvedAddress a;
-  if (!brackets && inet_pton(AF_INET, text.c_str(), a.bytes.data()) == 1) return a;
-  a.v6 = true;
-  if (inet_pton(AF_INET6, text.c_str(), a.bytes.data()) == 1) return a;
-  return std::nullopt;
+std::optional<base::IpAddress> parse_literal(std::string_view name) {
+  if (name.size() < 2 || name.front() != '[' || name.back() != ']') {
+    return base::IpAddress::parse(name);
+  }
+  name = name.substr(1, name.size() - 2);
+  if (name.find(':') == std::string_view::npos) return std::nullopt;
+  return base::IpAddress::parse(name);
 }
 
 bool is_localhost(std::string_view lower_name) {
@@ -58,36 +54,24 @@ bool may_be_asked(std::string_view name) {
   return label != 0;
 }
 
-std::vector<ResolvedAddress> loopback() {
-  ResolvedAddress v4;
-  v4.bytes[0] = 127;
-  v4.bytes[3] = 1;
-  ResolvedAddress v6;
-  v6.v6 = true;
-  v6.bytes[15] = 1;
-  return {v4, v6};
+std::vector<base::IpAddress> loopback() {
+  base::IpAddress::Bytes one{};
+  one.back() = 1;
+  return {base::IpAddress::v4(INADDR_LOOPBACK), base::IpAddress::v6(one)};
 }
 
-std::vector<ResolvedAddress> read_addresses(const ares_addrinfo* info) {
-  std::vector<ResolvedAddress> all;
+// v4 first, because connecting begins there.
+bool in_order(const base::IpAddress& a, const base::IpAddress& b) {
+  return a.is_v4() != b.is_v4() ? a.is_v4() : a < b;
+}
+
+std::vector<base::IpAddress> read_addresses(const ares_addrinfo* info) {
+  std::vector<base::IpAddress> all;
   for (const ares_addrinfo_node* n = info ? info->nodes : nullptr; n; n = n->ai_next) {
-    ResolvedAddress a;
-    if (n->ai_family == AF_INET) {
-      sockaddr_in in{};
-      std::memcpy(&in, n->ai_addr, sizeof in);
-      std::memcpy(a.bytes.data(), &in.sin_addr, 4);
-    } else if (n->ai_family == AF_INET6) {
-      sockaddr_in6 in{};
-      std::memcpy(&in, n->ai_addr, sizeof in);
-      std::memcpy(a.bytes.data(), &in.sin6_addr, 16);
-      a.v6 = true;
-    } else {
-      continue;
-    }
-    all.push_back(a);
+    if (const auto a = base::IpAddress::from_sockaddr(*n->ai_addr)) all.push_back(*a);
   }
   // Sorted before it is cut, so that a rotated answer keeps the same sixteen.
-  std::sort(all.begin(), all.end());
+  std::sort(all.begin(), all.end(), in_order);
   all.erase(std::unique(all.begin(), all.end()), all.end());
   if (all.size() > kMaxResolved) all.resize(kMaxResolved);
   return all;
@@ -113,12 +97,6 @@ ResolveResult failure(ResolveStatus status, std::string sentence) {
 }
 
 }  // namespace
-
-std::string ResolvedAddress::text() const {
-  std::array<char, INET6_ADDRSTRLEN> out{};
-  inet_ntop(v6 ? AF_INET6 : AF_INET, bytes.data(), out.data(), out.size());
-  return out.data();
-}
 
 class Resolver::Impl : public std::enable_shared_from_this<Resolver::Impl> {
  public:

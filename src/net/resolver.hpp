@@ -3,9 +3,7 @@
 // Order of sources: IP literals and localhost (RFC 6761 section 6.3) without any
 // look-up, then /etc/hosts, then DNS (A and AAAA).
 #pragma once
-#include <array>
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip.hpp"
+
 namespace boost::asio {
 class io_context;
 }
@@ -21,14 +21,6 @@ class io_context;
 namespace marquee::net {
 
 inline constexpr std::size_t kMaxResolved = 16;  // addresses kept of one answer
-
-// An address without a port, in network byte order (v4: the first four bytes).
-struct ResolvedAddress {
-  bool v6 = false;
-  std::array<std::uint8_t, 16> bytes{};
-  auto operator<=>(const ResolvedAddress&) const = default;
-  std::string text() const;
-};
 
 enum class ResolveStatus : std::uint8_t {
   ok,
@@ -40,7 +32,7 @@ enum class ResolveStatus : std::uint8_t {
 
 struct ResolveResult {
   ResolveStatus status = ResolveStatus::failed;
-  std::vector<ResolvedAddress> addresses;  // ok: 1..16, sorted, each once
+  std::vector<base::IpAddress> addresses;  // ok: 1..16, sorted, each once
   std::string sentence;                    // not ok: what happened, for a log
 };
 
@@ -76,7 +68,7 @@ class Resolver {
   std::shared_ptr<Impl> impl_;
 };
 
-using Addresses = std::shared_ptr<const std::vector<ResolvedAddress>>;
+using Addresses = std::shared_ptr<const std::vector<base::IpAddress>>;
 
 // Keeps a set of names resolved: asks for each again `interval` after the last
 // answer, and says what is new. A failure keeps the last good answer in force.

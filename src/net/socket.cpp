@@ -16,8 +16,8 @@ IoResult PlainStream::read(std::span<char> into) {
     const ssize_t n = ::recv(fd_, into.data(), into.size(), 0);
     if (n > 0) {
       // Edge-triggered: a short read has drained the socket, and what comes
-      // later brings an event of its own.
-      if (static_cast<std::size_t>(n) < into.size()) readable_ = false;
+      // later brings an event of its own; but for an end that came with data.
+      if (static_cast<std::size_t>(n) < into.size()) readable_ = hangup_;
       return {IoStatus::ok, static_cast<std::size_t>(n)};
     }
     if (n == 0) return {IoStatus::closed, 0};

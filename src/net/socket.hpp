@@ -40,12 +40,14 @@ class PlainStream final : public ByteStream {
     readable_ |= readable;
     if (writable) full_ = false;
   }
+  void on_hangup() override { readable_ = hangup_ = true; }
   bool may_read() const override { return readable_; }
   void shutdown_send() override;
 
  private:
   int fd_;
   bool readable_ = false;
+  bool hangup_ = false;
   bool full_ = false;
 };
 

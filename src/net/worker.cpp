@@ -1,21 +1,19 @@
 #include "net/worker.hpp"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <system_error>
 
 #include "net/socket.hpp"
 
 namespace marquee::net {
-namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t batch = 256;
@@ -27,53 +25,47 @@ std::int64_t wall_now_ms() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+Fd checked(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return Fd(fd);
+}
+
+struct Post {
+  std::function<void()> work;
+  Post* next = nullptr;
+};
+
 }  // namespace
 
-struct Worker::Loop {
-  asio::io_context io{1};
-  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> set;
-  asio::basic_waitable_timer<std::chrono::steady_clock,
-                             asio::wait_traits<std::chrono::steady_clock>,
-                             asio::io_context::executor_type>
-      timer;
-  TimePoint timer_at = TimePoint::max();
+struct Worker::Loop final : Watched {
+  Fd set{checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
+  Fd bell{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")};
+  std::atomic<Post*> posts{nullptr};  // newest first
+  std::atomic<bool> stopped{false};
   Turn turn;
-  bool more = false;  // work of this turn was left over
+  TimePoint next_check{};  // no deadline is looked at before this
+  bool more = false;       // work of this turn was left over
+  std::function<void()> turn_end;
   std::array<epoll_event, batch> events;
 
-  Loop() : set(io), timer(io) {
-    const int fd = ::epoll_create1(EPOLL_CLOEXEC);
-    if (fd < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
-    set.assign(fd);
-    read_clock();
+  ~Loop() override {
+    for (Post* p = posts.exchange(nullptr); p;) delete std::exchange(p, p->next);
   }
 
   void read_clock() { turn.set_time(std::chrono::steady_clock::now(), wall_now_ms()); }
 
-  void wait() {
-    set.async_wait(asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& ec) {
-      if (ec) return;
-      poll_until_empty();
-      wait();
-    });
-  }
-
-  // Stays with its own set while that has events; goes back to Asio when it is
-  // empty, and after some rounds in any case, so that posts are not starved.
-  void poll_until_empty() {
-    for (int round = 0; round < 16; ++round) {
-      const int n = ::epoll_wait(set.native_handle(), events.data(), batch, 0);
-      if (n <= 0 && !more) break;
-      read_clock();
-      for (int i = 0; i < n; ++i) dispatch(events[static_cast<std::size_t>(i)]);
-      finish_turn();
-    }
+  int wait_ms() const {
+    if (more) return 0;
+    const TimePoint next = turn.deadlines().next();
+    if (next == TimePoint::max()) return -1;
+    const auto wait = std::chrono::ceil<Ms>(std::max(next, next_check) - turn.now());
+    return static_cast<int>(std::clamp<Ms::rep>(wait.count(), 0, 60'000));
   }
 
   static void dispatch(const epoll_event& e) {
     auto* owner = static_cast<Watched*>(e.data.ptr);
     if (owner->retired()) return;
-    Watched::Ready ready;
+    Ready ready;
     ready.in = (e.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     ready.out = (e.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
     ready.hup = (e.events & (EPOLLRDHUP | EPOLLHUP)) != 0;
@@ -81,67 +73,82 @@ struct Worker::Loop {
     owner->on_ready(ready);
   }
 
-  void finish_turn() {
-    more = turn.finish();
-    arm_timer();
-    if (more) asio::post(io, [this] { poll_until_empty(); });
+  // The bell: takes all posts, oldest first.
+  void on_ready(Ready) override {
+    std::uint64_t rings;
+    (void)!::read(bell.get(), &rings, sizeof rings);
+    Post* oldest = nullptr;
+    for (Post* p = posts.exchange(nullptr, std::memory_order_acquire); p;) {
+      Post* next = p->next;
+      p->next = oldest;
+      oldest = p;
+      p = next;
+    }
+    while (oldest) {
+      std::unique_ptr<Post> p(std::exchange(oldest, oldest->next));
+      p->work();
+    }
   }
 
-  void arm_timer() {
-    const TimePoint next = turn.deadlines().next();
-    if (next >= timer_at) return;
-    timer_at = std::max(next, turn.now() + tick);
-    timer.expires_at(timer_at);
-    timer.async_wait([this](const boost::system::error_code& ec) {
-      if (ec) return;
-      timer_at = TimePoint::max();
-      read_clock();
-      turn.deadlines().expire(turn.now());
-      finish_turn();
-    });
+  void expire() {
+    if (turn.now() < next_check) return;
+    turn.deadlines().expire(turn.now());
+    next_check = turn.now() + tick;
   }
 };
 
-Worker::Worker(std::uint32_t index) : index_(index), loop_(std::make_unique<Loop>()) {}
+Worker::Worker(std::uint32_t index) : index_(index), loop_(std::make_unique<Loop>()) {
+  loop_->read_clock();
+  if (!watch_listener(loop_->bell.get(), *loop_))
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+}
 Worker::~Worker() = default;
 
 Turn& Worker::turn() { return loop_->turn; }
-asio::io_context& Worker::io() { return loop_->io; }
 
 bool Worker::watch(int fd, Watched& owner) {
   epoll_event e{};
   e.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   e.data.ptr = &owner;
-  return ::epoll_ctl(loop_->set.native_handle(), EPOLL_CTL_ADD, fd, &e) == 0;
+  return ::epoll_ctl(loop_->set.get(), EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
 bool Worker::watch_listener(int fd, Watched& owner) {
   epoll_event e{};
   e.events = EPOLLIN;
   e.data.ptr = &owner;
-  return ::epoll_ctl(loop_->set.native_handle(), EPOLL_CTL_ADD, fd, &e) == 0;
+  return ::epoll_ctl(loop_->set.get(), EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-void Worker::unwatch(int fd) {
-  ::epoll_ctl(loop_->set.native_handle(), EPOLL_CTL_DEL, fd, nullptr);
+void Worker::unwatch(int fd) { ::epoll_ctl(loop_->set.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+void Worker::on_turn_end(std::function<void()> work) { loop_->turn_end = std::move(work); }
+
+void Worker::turn_once(bool may_block) {
+  Loop& l = *loop_;
+  const int n = ::epoll_wait(l.set.get(), l.events.data(), batch, may_block ? l.wait_ms() : 0);
+  l.read_clock();
+  for (int i = 0; i < n; ++i) Loop::dispatch(l.events[static_cast<std::size_t>(i)]);
+  l.expire();
+  l.more = l.turn.finish();
+  if (l.turn_end) l.turn_end();
 }
 
 void Worker::run() {
-  auto guard = asio::make_work_guard(loop_->io);
-  loop_->read_clock();
-  loop_->wait();
-  loop_->arm_timer();
-  loop_->io.run();
+  while (!loop_->stopped.load(std::memory_order_relaxed)) turn_once(true);
 }
 
-void Worker::stop() { loop_->io.stop(); }
-
 void Worker::post(std::function<void()> work) {
-  asio::post(loop_->io, [this, work = std::move(work)] {
-    loop_->read_clock();
-    work();
-    loop_->finish_turn();
-  });
+  auto* p = new Post{std::move(work), loop_->posts.load(std::memory_order_relaxed)};
+  while (!loop_->posts.compare_exchange_weak(p->next, p, std::memory_order_release,
+                                             std::memory_order_relaxed)) {
+  }
+  const std::uint64_t one = 1;
+  (void)!::write(loop_->bell.get(), &one, sizeof one);
+}
+
+void Worker::stop() {
+  post([this] { loop_->stopped.store(true, std::memory_order_relaxed); });
 }
 
 }  // namespace marquee::net

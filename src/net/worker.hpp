@@ -1,19 +1,13 @@
-// One thread, one readiness loop, everything that it owns. Data-path sockets
-// stand in the worker's own edge-triggered epoll set, each registered once; the
-// set itself is waited on by Asio, whose io_context also carries what is not on
-// the data path (posts from other threads, timers, Redis). See
-// docs/decisions/001-readiness.md.
+// One thread, one readiness loop, everything that it owns. All its descriptors
+// stand in one epoll set, data-path sockets edge-triggered and registered once;
+// see docs/decisions/001-readiness.md. What needs Asio lives on the control
+// thread.
 #pragma once
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 #include "net/turn.hpp"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace marquee::net {
 
@@ -21,10 +15,10 @@ namespace marquee::net {
 class Watched : public Resident {
  public:
   struct Ready {
-    bool in = false;      // bytes, or the peer's end, may be read
-    bool out = false;     // room to write
-    bool hup = false;     // the peer has ended its side (RDHUP) or both are gone
-    bool error = false;
+    bool in = false;     // bytes, or the peer's end, may be read
+    bool out = false;    // room to write
+    bool hup = false;    // the peer has ended its side (RDHUP), or both are gone
+    bool error = false;  // the connection is dead
   };
   virtual void on_ready(Ready ready) = 0;
 };
@@ -38,7 +32,6 @@ class Worker {
 
   std::uint32_t index() const { return index_; }
   Turn& turn();
-  boost::asio::io_context& io();
 
   // Registers `fd` once, edge-triggered, for everything. Closing the descriptor
   // ends it. False with errno when the kernel refuses.
@@ -47,11 +40,17 @@ class Worker {
   bool watch_listener(int fd, Watched& owner);
   void unwatch(int fd);
 
+  // Called at the end of every turn; for work that is due once per wake-up.
+  void on_turn_end(std::function<void()> work);
+
   // Runs until stop(); the calling thread becomes the worker's.
   void run();
-  // From any thread.
-  void stop();
+  // One turn: waits at most until the next deadline.
+  void turn_once(bool may_block);
+
+  // From any thread: runs `work` on the worker. Lock-free for the worker.
   void post(std::function<void()> work);
+  void stop();
 
  private:
   struct Loop;

@@ -79,8 +79,9 @@ bool Exchange::route() {
     return false;
   }
   host_ = host.text;
-  plan_ = pin_->shared->find(host_);
-  if (!authority_allowed()) {
+  const Snapshot::Found found = pin_->shared->find(host_);
+  plan_ = found.plan;
+  if (!authority_allowed(found)) {
     refuse(RefusalCause::misdirected, 421);
     return false;
   }
@@ -95,19 +96,21 @@ bool Exchange::route() {
 // RFC 9110 7.4 and design 2: the name of the handshake and its pair need no
 // check; another name only if the certificate covers it and both names belong,
 // now, to one agency.
-bool Exchange::authority_allowed() const {
+bool Exchange::authority_allowed(const Snapshot::Found& found) const {
   if (!facts_->secure) return true;
   std::string_view sni = facts_->tls->sni;
   if (sni.empty()) sni = facts_->fallback;
   if (sni == host_) return true;
-  const DomainPlan* own = pin_->shared->find(sni);
-  if (own && own == plan_ && !plan_->wildcard) return true;
-  return own && plan_ && facts_->certificate_covers(host_) && own->agency == plan_->agency &&
-         !own->agency.empty();
+  const Snapshot::Found own = pin_->shared->find(sni);
+  if (!own.plan || !found.plan) return false;
+  return routing::same_name_or_pair(own.match, sni, found.match, host_) ||
+         (facts_->certificate_covers(host_) &&
+          routing::same_agency(*own.plan->domain, *found.plan->domain));
 }
 
 bool Exchange::apply_policies() {
-  const policy::Input input{request_, *plan_, *facts_, pin_->shared->settings, host_};
+  const policy::Input input{request_, *plan_, *facts_, settings(), host_,
+                            services_.https_port};
   LocalContent content;
   RefusalCause cause = RefusalCause::none;
   if (!policy::run(input, content, cause)) return true;
@@ -125,6 +128,7 @@ void Exchange::choose_upstream() {
   read_idle_ = upstream.read_idle;
   first_byte_ = upstream.first_byte;
   target_ = plan_->target(request_.path, host_, arena_);
+  if (target_.empty()) return refuse(http::Refusal::bad_target);
   add_request_fields(request_, *plan_, *facts_, settings(), host_, ids_, turn_.wall_ms(), arena_,
                      request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
@@ -140,13 +144,21 @@ void Exchange::on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& fac
   send_request();
 }
 
+std::string_view Exchange::host_for_upstream() const {
+  if (!plan_->host_field.empty()) return plan_->host_field;
+  if (!plan_->endpoint_host) return request_.host;
+  const std::string_view endpoint = outcome_.upstream.endpoint;
+  const std::size_t scheme = endpoint.find("://");
+  return scheme == std::string_view::npos ? request_.host : endpoint.substr(scheme + 3);
+}
+
 // Also for the second try: the slices of the head are still there, and so are
 // the body bytes that were kept.
 void Exchange::send_request() {
   OutgoingRequest out;
   out.method = request_.method_name;
   out.target = target_;
-  out.host = plan_->host_field.empty() ? request_.host : std::string_view(plan_->host_field);
+  out.host = host_for_upstream();
   out.fields = &request_.fields;
   out.additions = &request_additions_;
   out.body = request_.body;

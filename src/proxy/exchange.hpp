@@ -13,6 +13,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/hostname.hpp"
 #include "net/turn.hpp"
 #include "proxy/arena.hpp"
 #include "proxy/connection_facts.hpp"
@@ -71,12 +72,16 @@ class Exchange final : public net::Expiring {
   bool answer_begun() const { return answer_ != Answer::waiting; }
   bool answer_complete() const { return answer_ == Answer::complete; }
   const Outcome& outcome() const { return outcome_; }
-  const ConnectionFacts& facts() const { return *facts_; }
+  ConnectionFacts& facts() const { return *facts_; }
   const DomainPlan* plan() const { return plan_; }
   std::string_view host() const { return host_; }
+  http::BodyLimits body_limits() const {
+    return {limits_.chunk_extension, limits_.trailers, limits_.fields};
+  }
+  http::HeadLimits response_limits() const { return {limits_.head, limits_.fields, 0}; }
   const RequestIds& ids() const { return ids_; }
   // Only before the request was sent: afterwards the settings may be gone.
-  const config::Settings& settings() const { return pin_->shared->settings; }
+  const config::Settings& settings() const { return pin_->shared->settings(); }
   const config::Limits& limits() const { return limits_; }
   Services& services() { return services_; }
 
@@ -89,7 +94,8 @@ class Exchange final : public net::Expiring {
 
   // exchange.cpp
   bool route();
-  bool authority_allowed() const;
+  bool authority_allowed(const Snapshot::Found& found) const;
+  std::string_view host_for_upstream() const;
   bool apply_policies();
   void choose_upstream();
   void send_request();

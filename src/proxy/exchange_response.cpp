@@ -58,7 +58,7 @@ void Exchange::edit_response() {
     }
     dated |= f.id == http::FieldId::date;
   }
-  if (plan_) plan_->edit_response(response_.fields, response_additions_);
+  if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
   // RFC 9110 6.6.1: who has a clock dates what came without one.
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
 }

@@ -36,8 +36,8 @@ class RequestIds {
   std::string_view request_id_;
   std::string_view traceparent_;
   bool trace_started_ = false;
-  std::array<char, 36> uuid_;
-  std::array<char, 55> trace_;
+  char uuid_[36];
+  char trace_[55];
 };
 
 // Drops forged and replaced fields of `request`, and adds forwarding and tenant

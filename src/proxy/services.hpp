@@ -1,6 +1,7 @@
 // What a worker lends to its exchanges: the ports of the request's way.
 #pragma once
 #include <cstdint>
+#include <string_view>
 
 #include "net/turn.hpp"
 #include "proxy/ends.hpp"
@@ -31,15 +32,25 @@ class UpstreamPool {
 class AccessSink {
  public:
   virtual ~AccessSink() = default;
-  virtual void record(const Exchange& exchange) = 0;
+  virtual void record(Exchange& exchange) = 0;
 };
 
 struct Services {
+  Services(net::Turn& t, SnapshotSlot& s, AccessSink& a, base::Random& r)
+      : turn(t), snapshots(s), sink(a), random(r) {}
+
   net::Turn& turn;
   SnapshotSlot& snapshots;
   AccessSink& sink;
   base::Random& random;
-  bool draining = false;  // answers say "Connection: close"
+  bool draining = false;    // answers say "Connection: close"
+  unsigned https_port = 0;  // public port of the first TLS listener; 0: none
+  // "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).
+  std::string_view date();
+
+ private:
+  std::int64_t date_second_ = -1;
+  char date_[30];
 };
 
 }  // namespace marquee::proxy

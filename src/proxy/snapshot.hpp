@@ -4,9 +4,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "base/ip.hpp"
 #include "config/settings.hpp"
+#include "proxy/arena.hpp"
+#include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
 #include "routing/domain.hpp"
@@ -14,22 +18,57 @@
 
 namespace marquee::proxy {
 
-class UpstreamPool;
+// Field edits of a domain, ready to apply: names in lower case to match, a block
+// to append.
+class FieldPlan {
+ public:
+  FieldPlan() = default;
+  explicit FieldPlan(const config::FieldEdits& edits);
+  bool empty() const { return removed_.empty() && block_.fields().empty(); }
+  void apply(http::FieldTable& fields, Additions& additions) const;
+
+ private:
+  std::vector<std::string> removed_;  // set replaces: it removes first
+  FieldBlock block_;
+};
 
 // A domain, ready for requests: what can be computed before the first one is.
 struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
-  std::shared_ptr<const routing::Domain> domain;  // null for app hosts and client sites
+  std::shared_ptr<const routing::Domain> domain;
   RouteClass route = RouteClass::custom;
-  std::string name;           // for the log: the row's host
-  std::uint32_t pool = 0;     // index into Settings::upstreams
-  FieldBlock context;         // the plain tenant fields
-  FieldBlock response_fields;
-  std::vector<std::string> remove_response;  // lower case
+  std::uint32_t pool = 0;      // index into Settings::upstreams
+  FieldBlock context;          // the plain tenant fields
+  FieldPlan request_fields;
+  FieldPlan response_fields;
+  std::string host_field;      // sent as Host; empty: the client's
+  bool endpoint_host = false;  // the endpoint's own name is sent as Host
+
+  // What the upstream is asked for; empty when the path may not be rewritten.
+  std::string_view target(std::string_view path, std::string_view host, Arena& arena) const;
 };
 
 class Snapshot {
  public:
-  config::Settings settings;
+  // `settings` was checked: no problem is left in it.
+  explicit Snapshot(config::Settings settings);
+
+  struct Found {
+    const DomainPlan* plan = nullptr;
+    routing::Match match;
+  };
+  Found find(std::string_view host) const;
+
+  const config::Settings& settings() const { return settings_; }
+  const base::CidrList& trusted() const { return trusted_; }
+  const routing::HostTable& hosts() const { return hosts_; }
+  const std::vector<std::shared_ptr<DomainPlan>>& plans() const { return plans_; }
+
+ private:
+  config::Settings settings_;
+  routing::HostTable hosts_;
+  base::CidrList trusted_;
+  std::vector<std::shared_ptr<DomainPlan>> plans_;
+  std::unordered_map<const routing::Domain*, const DomainPlan*> by_domain_;
 };
 
 }  // namespace marquee::proxy

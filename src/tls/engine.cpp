@@ -23,6 +23,13 @@ constexpr std::size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;  // 16,384 bytes of pl
 
 struct Engine::State {
   State(int fd, EngineBuffers& buffers) : wire(fd, buffers) {}
+  ~State() {
+    // Else SSL_free takes the write lock of the shared context to strike a
+    // session that no cache holds.
+    if (ssl) SSL_set_shutdown(ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   Wire wire;
   SslPtr ssl;  // refers to `wire`: declared behind it, freed before it

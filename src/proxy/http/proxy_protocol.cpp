@@ -1,15 +1,12 @@
 #include "proxy/http/proxy_protocol.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 
 namespace marquee::proxy {
 namespace {
-
-using Family = ProxyAddress::Family;
 
 constexpr std::string_view kV1Prefix = "PROXY ";
 constexpr std::string_view kV2Signature{"\r\n\r\n\0\r\nQUIT\n", 12};
@@ -50,12 +47,11 @@ std::optional<std::uint16_t> parse_port(std::string_view s) {
   return static_cast<std::uint16_t>(value);
 }
 
-bool parse_address(std::string_view s, Family family, ProxyAddress& out) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (s.empty() || s.size() >= text.size() || s.find('\0') != std::string_view::npos) return false;
-  std::copy(s.begin(), s.end(), text.begin());
-  out.family = family;
-  return inet_pton(family == Family::v4 ? AF_INET : AF_INET6, text.data(), out.bytes.data()) == 1;
+bool parse_address(std::string_view s, bool v6, ProxyAddress& out) {
+  if ((s.find(':') != std::string_view::npos) != v6) return false;
+  const auto ip = base::IpAddress::parse(s);
+  if (ip) out.ip = *ip;
+  return ip.has_value();
 }
 
 // The part before the next single space; the rest stays in `line`.
@@ -77,12 +73,12 @@ ProxyParse parse_v1_line(std::string_view line, std::size_t consumed) {
   if (protocol != "TCP4" && protocol != "TCP6") {
     return refuse("PROXY v1: the protocol must be TCP4, TCP6 or UNKNOWN");
   }
-  const Family family = protocol == "TCP4" ? Family::v4 : Family::v6;
+  const bool v6 = protocol == "TCP6";
   ProxyParse p = done(consumed, ProxySource::proxied);
-  if (!parse_address(next_word(line), family, p.source)) {
+  if (!parse_address(next_word(line), v6, p.source)) {
     return refuse("PROXY v1: the source address is not of the named family");
   }
-  if (!parse_address(next_word(line), family, p.destination)) {
+  if (!parse_address(next_word(line), v6, p.destination)) {
     return refuse("PROXY v1: the destination address is not of the named family");
   }
   const auto source_port = parse_port(next_word(line));
@@ -154,13 +150,11 @@ std::string_view check_tlvs(std::string_view header, std::size_t at) {
   return {};
 }
 
-ProxyAddress read_address(std::string_view header, Family family, std::size_t address,
-                          std::size_t port) {
-  ProxyAddress a;
-  a.family = family;
-  std::memcpy(a.bytes.data(), header.data() + address, family == Family::v4 ? 4 : 16);
-  a.port = be16(header, port);
-  return a;
+base::IpAddress read_ip(std::string_view header, bool v6, std::size_t at) {
+  if (!v6) return base::IpAddress::v4(be32(header, at));
+  base::IpAddress::Bytes bytes{};
+  std::memcpy(bytes.data(), header.data() + at, bytes.size());
+  return base::IpAddress::v6(bytes);
 }
 
 // `header` is the whole block; its version and command are already checked.
@@ -176,11 +170,12 @@ ProxyParse parse_v2_addresses(std::string_view header) {
   }
   if (const auto error = check_tlvs(header, kV2Fixed + size); !error.empty()) return refuse(error);
   if (family == 3) return done(header.size(), ProxySource::unknown);
-  const Family kind = family == 1 ? Family::v4 : Family::v6;
-  const std::size_t width = family == 1 ? 4 : 16;
+  const bool v6 = family == 2;
+  const std::size_t width = v6 ? 16 : 4;
+  const std::size_t ports = kV2Fixed + 2 * width;
   ProxyParse p = done(header.size(), ProxySource::proxied);
-  p.source = read_address(header, kind, kV2Fixed, kV2Fixed + 2 * width);
-  p.destination = read_address(header, kind, kV2Fixed + width, kV2Fixed + 2 * width + 2);
+  p.source = {read_ip(header, v6, kV2Fixed), be16(header, ports)};
+  p.destination = {read_ip(header, v6, kV2Fixed + width), be16(header, ports + 2)};
   return p;
 }
 

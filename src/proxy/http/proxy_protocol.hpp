@@ -6,11 +6,11 @@
 // kProxyHeaderMax bytes) and asks again when there is more. A header is refused
 // at the first byte that cannot belong to one; nothing is repaired.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "base/ip.hpp"
 #include "config/settings.hpp"
 
 namespace marquee::proxy {
@@ -19,13 +19,10 @@ inline constexpr std::size_t kProxyV1Max = 107;         // with its CR LF
 inline constexpr std::size_t kProxyV2LengthMax = 4096;  // after the 16 fixed bytes
 inline constexpr std::size_t kProxyHeaderMax = 16 + kProxyV2LengthMax;
 
-// An end of the original connection, in network byte order; a v4 address uses
-// the first four bytes. `port` is in host byte order.
+// An end of the original connection.
 struct ProxyAddress {
-  enum class Family : std::uint8_t { none, v4, v6 };
-  Family family = Family::none;
+  base::IpAddress ip;
   std::uint16_t port = 0;
-  std::array<std::uint8_t, 16> bytes{};
   bool operator==(const ProxyAddress&) const = default;
 };
 

@@ -18,6 +18,7 @@ struct Input {
   const ConnectionFacts& facts;
   const config::Settings& settings;
   std::string_view host;  // normalised
+  unsigned https_port;    // where clients find our TLS listener; 0: there is none
 };
 
 // Runs the list. True when one of them answered: `content` holds the answer

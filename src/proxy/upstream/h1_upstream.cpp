@@ -70,7 +70,7 @@ void H1Upstream::serve(Exchange& exchange) {
   ++served_;
   state_ = State::active;
   phase_ = Phase::head;
-  paused_ = head_held_ = reusable_ = at_fault_ = write_failed_ = upgrade_asked_ = false;
+  input_ended_ = paused_ = head_held_ = reusable_ = at_fault_ = write_failed_ = upgrade_asked_ = false;
   parser_.reset(exchange.response_limits());
   exchange.response().clear();
   writer_.reset();
@@ -144,6 +144,7 @@ void H1Upstream::abort(bool at_fault) {
 
 void H1Upstream::on_ready(Ready ready) {
   stream_->on_readiness(ready.in, ready.out);
+  if (ready.hup) stream_->on_hangup();
   if (state_ == State::connecting || state_ == State::handshake) return continue_connect();
   if (state_ == State::idle) return probe_idle();
   if (state_ != State::active) return;
@@ -173,7 +174,7 @@ void H1Upstream::pump() {
   while (exchange_) {
     if (begin_ < end_) {
       if (!consume()) break;
-    } else if (paused_ || !stream_->may_read() || !read_more()) {
+    } else if (paused_ || input_ended_ || !stream_->may_read() || !read_more()) {
       break;
     }
   }
@@ -280,6 +281,7 @@ bool H1Upstream::consume_body() {
 void H1Upstream::on_input_end(bool clean) {
   if (!exchange_) return;
   reusable_ = false;
+  input_ended_ = true;
   if (phase_ == Phase::head) {
     fail(clean && begin_ == end_ ? UpstreamFailure::closed : UpstreamFailure::reset);
   } else if (clean && decoder_.end_of_input_is_end()) {

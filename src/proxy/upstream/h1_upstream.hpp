@@ -114,6 +114,7 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
   bool reusable_ = false;
   bool at_fault_ = false;
   bool write_failed_ = false;
+  bool input_ended_ = false;  // of a tunnel
   bool upgrade_asked_ = false;
   std::uint32_t served_ = 0;
 

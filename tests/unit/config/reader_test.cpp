@@ -186,3 +186,20 @@ TEST_CASE("ten thousand domains are read") {
   CHECK(reading.settings.domains.size() == 10'000);
   CHECK(reading.settings.domains.back().mark.line == 10'003);
 }
+
+TEST_CASE("the disk: what cannot be read is said in words") {
+  const SystemFiles disk;
+  const std::string folder = std::string(MARQUEE_TESTS_DIR) + "/golden/settings/good";
+  const std::string token = folder + "/token";
+  CHECK(*disk.read(token, 100).bytes == "a-long-enough-token\n");
+  CHECK_FALSE(disk.read(token, 5).bytes);
+  CHECK(disk.read(token, 5).why == "it is larger than 5 bytes");
+  CHECK(disk.read(folder, 100).why == "it is a directory");
+  CHECK(disk.read("/dev/null", 100).why == "it is not a regular file");
+  CHECK(disk.unreadable(token).empty());
+  CHECK(disk.unreadable(folder + "/absent") == "No such file or directory");
+  CHECK(disk.identity(folder + "/conf.d/../token") == disk.identity(token));
+  CHECK(disk.match(folder + "/conf.d/*.yaml", 10).size() == 2);
+  CHECK(disk.match(folder + "/conf.d/*.yaml", 1).size() == 1);
+  CHECK(disk.match(folder + "/conf.d/*.none", 10).empty());
+}

@@ -47,7 +47,7 @@ struct Fixture {
   }
 };
 
-std::string texts(const std::vector<ResolvedAddress>& all) {
+std::string texts(const std::vector<marquee::base::IpAddress>& all) {
   std::string out;
   for (const auto& a : all) out += (out.empty() ? "" : " ") + a.text();
   return out;

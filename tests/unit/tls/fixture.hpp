@@ -171,6 +171,10 @@ class Client {
     if (!options.groups.empty()) SSL_set1_groups_list(ssl.get(), options.groups.c_str());
     SSL_set_connect_state(ssl.get());
   }
+  // Without this OpenSSL spoils the session of a connection that just ends.
+  ~Client() { SSL_set_shutdown(ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
   // True when done; `failed` when it will never be.
   bool handshake() {
     ERR_clear_error();

@@ -1,0 +1,149 @@
+#include "proxy/client_connection.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+
+#include "proxy/exchange_pool.hpp"
+#include "proxy/http/proxy_protocol.hpp"
+#include "proxy/listener.hpp"
+
+namespace marquee::proxy {
+
+ClientConnection::ClientConnection(Services& services, ExchangePool& exchanges,
+                                   ConnectionOwner& owner,
+                                   std::shared_ptr<const ListenerFacts> listener, net::Fd fd,
+                                   const base::IpAddress& peer, std::uint16_t peer_port)
+    : turn_(services.turn),
+      services_(services),
+      exchanges_(exchanges),
+      owner_(owner),
+      listener_(std::move(listener)),
+      fd_(std::move(fd)),
+      accepted_(services.turn.now()) {
+  client_port = peer_port;
+  secure = listener_->secure();
+  public_port = listener_->public_port;
+  fallback = listener_->fallback;
+  set_client(peer);
+}
+
+ClientConnection::~ClientConnection() {
+  session_.reset();
+  stream_.reset();
+}
+
+void ClientConnection::set_client(const base::IpAddress& address) {
+  client = address;
+  client_text = address.text();
+  trusted = services_.snapshots.current().shared->trusted().contains(address);
+}
+
+void ClientConnection::use_tls(std::unique_ptr<tls::Engine> engine) {
+  engine_ = engine.get();
+  stream_ = std::move(engine);
+}
+
+void ClientConnection::start() {
+  if (!stream_) stream_ = std::make_unique<net::PlainStream>(fd_.get());
+  const config::Timeouts& limits = services_.snapshots.current().shared->settings().timeouts;
+  if (listener_->proxy_protocol != config::ProxyProtocol::off) {
+    phase_ = Phase::proxy_header;
+    turn_.deadlines().arm(time_, *this, limits.handshake, turn_.now());
+    return;
+  }
+  if (engine_) {
+    phase_ = Phase::handshake;
+    turn_.deadlines().arm(time_, *this, limits.handshake, turn_.now());
+    return;
+  }
+  begin_session();
+}
+
+// The header is looked at with MSG_PEEK and taken out exactly, so that what
+// follows is still there for the TLS engine or the session.
+void ClientConnection::read_proxy_header() {
+  std::array<char, kProxyHeaderMax> bytes;
+  const ssize_t n = ::recv(fd_.get(), bytes.data(), bytes.size(), MSG_PEEK);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n <= 0) return close(false);
+  const ProxyParse parsed = parse_proxy_header({bytes.data(), static_cast<std::size_t>(n)},
+                                               listener_->proxy_protocol);
+  if (parsed.status == ProxyStatus::refused) return close(true);
+  if (parsed.status == ProxyStatus::need_more) return;
+  if (::recv(fd_.get(), bytes.data(), parsed.consumed, 0) < 0) return close(false);
+  if (parsed.kind == ProxySource::proxied) {
+    client_port = parsed.source.port;
+    set_client(parsed.source.ip);
+  }
+  if (engine_) {
+    phase_ = Phase::handshake;
+    return continue_handshake();
+  }
+  time_.disarm();
+  begin_session();
+}
+
+void ClientConnection::continue_handshake() {
+  if (phase_ != Phase::handshake) return;
+  switch (engine_->handshake()) {
+    case tls::Handshake::want_io:
+    case tls::Handshake::suspended: return;
+    case tls::Handshake::failed:
+      owner_.on_handshake(*this, false);
+      return close(false);
+    case tls::Handshake::done: break;
+  }
+  time_.disarm();
+  tls = &engine_->info();
+  handshake_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(turn_.now() - accepted_).count();
+  owner_.on_handshake(*this, true);
+  begin_session();
+}
+
+void ClientConnection::begin_session() {
+  phase_ = Phase::session;
+  session_.emplace(services_, exchanges_, *this);
+  session_->start();
+}
+
+void ClientConnection::on_ready(Ready ready) {
+  if (phase_ == Phase::closed) return;
+  stream_->on_readiness(ready.in, ready.out);
+  if (ready.hup) stream_->on_hangup();
+  switch (phase_) {
+    case Phase::proxy_header: return read_proxy_header();
+    case Phase::handshake: return continue_handshake();
+    case Phase::session: return session_->on_ready(ready.out, ready.error);
+    case Phase::closed: return;
+  }
+}
+
+void ClientConnection::run() {
+  if (phase_ == Phase::session && session_) session_->run();
+}
+
+void ClientConnection::wake() { turn_.run_later(*this); }
+
+void ClientConnection::drain() {
+  if (session_) return session_->drain();
+}
+
+void ClientConnection::close(bool reset) {
+  if (phase_ == Phase::closed) return;
+  phase_ = Phase::closed;
+  time_.disarm();
+  if (reset) {
+    const linger now{1, 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  owner_.on_closed(*this);
+}
+
+void ClientConnection::on_deadline(net::Deadline&) {
+  if (phase_ == Phase::handshake) owner_.on_handshake(*this, false);
+  close(false);
+}
+
+}  // namespace marquee::proxy

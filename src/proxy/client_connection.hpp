@@ -1,0 +1,92 @@
+// One accepted connection, from accept() to close(): PROXY protocol, TLS
+// handshake, then the session that ALPN chose.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "net/socket.hpp"
+#include "net/worker.hpp"
+#include "proxy/connection_facts.hpp"
+#include "proxy/h1_session.hpp"
+#include "tls/engine.hpp"
+
+namespace marquee::proxy {
+
+class ClientConnection;
+struct ListenerFacts;
+
+// The worker's front: owns the connections.
+class ConnectionOwner {
+ public:
+  virtual void on_closed(ClientConnection& connection) = 0;
+  // For metrics and the budget of failed handshakes.
+  virtual void on_handshake(ClientConnection& connection, bool good) = 0;
+
+ protected:
+  ~ConnectionOwner() = default;
+};
+
+class ClientConnection final : public net::Watched,
+                               public SessionHost,
+                               public ConnectionFacts,
+                               public net::Expiring {
+ public:
+  ClientConnection(Services& services, ExchangePool& exchanges, ConnectionOwner& owner,
+                   std::shared_ptr<const ListenerFacts> listener, net::Fd fd,
+                   const base::IpAddress& peer, std::uint16_t peer_port);
+  ~ClientConnection() override;
+
+  int fd() const { return fd_.get(); }
+  const ListenerFacts& listener() const { return *listener_; }
+  // The engine of a secure listener; before start().
+  void use_tls(std::unique_ptr<tls::Engine> engine);
+  void start();
+  // A suspended handshake may go on.
+  void continue_handshake();
+  // No further requests; at once when idle.
+  void drain();
+  // Destroyed at the turn's end, whatever is under way.
+  void close_now() { close(false); }
+  bool idle() const { return !session_ || session_->idle(); }
+  H1Session* session() { return session_ ? &*session_ : nullptr; }
+
+  // SessionHost
+  net::ByteStream& stream() override { return *stream_; }
+  ConnectionFacts& facts() override { return *this; }
+  void wake() override;
+  void close(bool reset) override;
+
+  bool certificate_covers(std::string_view host) const override;
+
+
+  void on_ready(Ready ready) override;
+  void run() override;
+  void on_deadline(net::Deadline& which) override;
+
+  std::size_t index = 0;        // in the owner's list
+  std::uint32_t generation = 0; // for waiters
+
+ private:
+  enum class Phase : std::uint8_t { proxy_header, handshake, session, closed };
+
+  void set_client(const base::IpAddress& address);
+  void read_proxy_header();
+  void begin_handshake();
+  void begin_session();
+
+  net::Turn& turn_;
+  Services& services_;
+  ExchangePool& exchanges_;
+  ConnectionOwner& owner_;
+  std::shared_ptr<const ListenerFacts> listener_;
+  net::Fd fd_;
+  std::unique_ptr<net::ByteStream> stream_;
+  tls::Engine* engine_ = nullptr;
+  Phase phase_ = Phase::session;
+  net::Deadline time_;
+  net::TimePoint accepted_{};
+  std::optional<H1Session> session_;
+};
+
+}  // namespace marquee::proxy

@@ -1,0 +1,406 @@
+#include "proxy/h1_session.hpp"
+
+#include <cstring>
+
+#include "proxy/exchange.hpp"
+#include "proxy/exchange_pool.hpp"
+#include "proxy/http/framing.hpp"
+
+namespace marquee::proxy {
+namespace {
+
+// Read on for at most this much after the last answer.
+constexpr std::uint64_t linger_bytes = 1u << 20;
+
+net::BlockSize block_for(std::size_t bytes) {
+  if (bytes <= net::bytes_of(net::BlockSize::small)) return net::BlockSize::small;
+  if (bytes <= net::bytes_of(net::BlockSize::medium)) return net::BlockSize::medium;
+  return net::BlockSize::large;
+}
+
+const config::Settings& now_in_force(Services& services) {
+  return services.snapshots.current().shared->settings();
+}
+
+}  // namespace
+
+H1Session::H1Session(Services& services, ExchangePool& exchanges, SessionHost& host)
+    : turn_(services.turn), services_(services), exchanges_(exchanges), host_(host) {}
+
+H1Session::~H1Session() {
+  if (exchange_) exchanges_.release(*exchange_);
+}
+
+void H1Session::start() {
+  // The first head must come within the time of a head, not of an idle connection.
+  turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.head, turn_.now());
+  pump();
+}
+
+void H1Session::on_ready(bool writable, bool reset) {
+  if (state_ == State::over) return;
+  if (reset && exchange_ && !finished_) {
+    exchange_->on_client_lost(ClientLoss::reset);
+    return run();
+  }
+  if (writable && writer_.full(host_.stream()) && writer_.on_writable(host_.stream()) && exchange_)
+    exchange_->on_client_writable();
+  after_write();
+  pump();
+}
+
+// What was put off: the end of a request, a dead stream, a wish to go on.
+void H1Session::run() {
+  if (state_ == State::over) return;
+  if (aborted_) return close(reset_on_abort_);
+  if (write_failed_ && exchange_ && !finished_) {
+    exchange_->on_client_lost(ClientLoss::write_failed);
+    return close(false);
+  }
+  if (finished_) {
+    if (write_failed_) return close(false);
+    // The answer's last bytes may still wait for room.
+    if (!writer_.drained(host_.stream())) {
+      if (!time_.armed())
+        turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.idle, turn_.now());
+      return;
+    }
+    end_request();
+  }
+  pump();
+}
+
+void H1Session::pump() {
+  if (pumping_) return;
+  pumping_ = true;
+  while (step()) {
+  }
+  pumping_ = false;
+  if (state_ == State::over) return;
+  if (finished_ || aborted_) host_.wake();
+  release_buffers();
+}
+
+// One step of reading; false when there is nothing to do now.
+bool H1Session::step() {
+  switch (state_) {
+    case State::idle:
+    case State::head: return read_head();
+    case State::body: return !finished_ && !aborted_ && read_body();
+    case State::waiting:
+      // Only to notice the client's end; what it pipelines stays in the kernel
+      // once the block is full.
+      return !half_closed_ && host_.stream().may_read() && !finished_ && fill();
+    case State::linger:
+      if (begin_ < end_) {
+        lingered_ += end_ - begin_;
+        begin_ = end_ = head_size_ = 0;
+        if (lingered_ > linger_bytes) {
+          close(false);
+          return false;
+        }
+      }
+      return host_.stream().may_read() && fill();
+    case State::over: return false;
+  }
+  return false;
+}
+
+// Reads into the free end of the block; false when nothing came.
+bool H1Session::fill() {
+  if (!block_) {
+    block_ = turn_.buffers().acquire(large_ ? net::BlockSize::large : net::BlockSize::medium);
+    head_size_ = begin_ = end_ = 0;
+  } else if (begin_ == end_) {
+    begin_ = end_ = head_size_;
+  }
+  if (end_ == block_.size()) return false;
+  const net::IoResult r = host_.stream().read({block_.data() + end_, block_.size() - end_});
+  switch (r.status) {
+    case net::IoStatus::ok: end_ += r.bytes; return true;
+    case net::IoStatus::would_block: return false;
+    case net::IoStatus::closed: on_input_end(true); return false;
+    case net::IoStatus::failed: on_input_end(false); return false;
+  }
+  return false;
+}
+
+void H1Session::begin_request() {
+  exchange_ = &exchanges_.acquire();
+  exchange_->begin(*this, host_.facts());
+  state_ = State::head;
+  const config::Settings& settings = exchange_->settings();
+  parser_.reset({settings.limits.head, settings.limits.fields, settings.limits.target});
+}
+
+bool H1Session::read_head() {
+  if (begin_ == end_) {
+    if (half_closed_ || !host_.stream().may_read() || !fill()) return false;
+  }
+  if (!exchange_) begin_request();
+  http::RequestHead& head = exchange_->request();
+  const http::ParseState parsed = parser_.parse(buffered(), head);
+  if (parsed == http::ParseState::refused) {
+    on_head_refused(parser_.refusal());
+    return false;
+  }
+  if (parsed == http::ParseState::more) {
+    if (!head_timed_) {
+      // The first head's time runs since start().
+      if (requests_ > 0)
+        turn_.deadlines().arm(time_, *this, exchange_->settings().timeouts.head, turn_.now());
+      head_timed_ = true;
+    }
+    if (end_ == block_.size()) {
+      // A long head: into a larger block, and once more from its beginning.
+      net::Block large = turn_.buffers().acquire(net::BlockSize::large);
+      if (block_.size() >= large.size()) {
+        on_head_refused(http::Refusal::head_too_large);
+        return false;
+      }
+      std::memcpy(large.data(), block_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+      block_ = std::move(large);
+      head.clear();
+      parser_.reset();
+      return true;
+    }
+    return !half_closed_ && host_.stream().may_read() && fill();
+  }
+  ++requests_;
+  head_timed_ = false;
+  begin_ += parser_.consumed();
+  head_size_ = begin_;
+  time_.disarm();
+  if (const http::Refusal r = http::judge(head); r != http::Refusal::none) {
+    on_head_refused(r);
+    return false;
+  }
+  decoder_.begin(head.body, exchange_->body_limits());
+  if (head.body.kind != http::BodyKind::none) large_ = true;
+  if (exchange_->limits().requests_per_connection != 0 &&
+      requests_ >= exchange_->limits().requests_per_connection)
+    head.keep_alive = false;
+  state_ = head.body.kind == http::BodyKind::none ? State::waiting : State::body;
+  paused_ = false;
+  exchange_->on_request_head();
+  return true;
+}
+
+void H1Session::on_head_refused(http::Refusal refusal) {
+  time_.disarm();
+  state_ = State::waiting;
+  exchange_->refuse(refusal);
+}
+
+bool H1Session::read_body() {
+  const http::BodyDecoder::Step step = decoder_.next(buffered());
+  begin_ += step.skip;
+  switch (step.kind) {
+    case http::BodyDecoder::Step::refused:
+      exchange_->refuse(decoder_.refusal());
+      return false;
+    case http::BodyDecoder::Step::end:
+      state_ = State::waiting;
+      exchange_->on_request_end(decoder_.has_trailers() ? &decoder_.trailers() : nullptr);
+      return true;
+    case http::BodyDecoder::Step::need_more:
+      if (!half_closed_ && host_.stream().may_read() && fill()) return true;
+      // Nothing more is at hand: let what was sent so far leave.
+      if (state_ == State::body && !half_closed_ && exchange_ && !finished_)
+        exchange_->on_request_body({nullptr, 0, 0, true, false});
+      return false;
+    case http::BodyDecoder::Step::data: break;
+  }
+  if (paused_) return false;
+  BodySlice slice;
+  slice.data = block_.data() + begin_;
+  slice.size = step.slice.size();
+  slice.flush = begin_ + slice.size == end_ && !host_.stream().may_read();
+  slice.end = !tunnel_ && slice.size == decoder_.remaining();
+  const std::size_t taken = exchange_->on_request_body(slice);
+  begin_ += taken;
+  if (taken > 0) decoder_.took(taken);
+  if (taken < slice.size) {
+    paused_ = true;
+    return false;
+  }
+  return true;
+}
+
+void H1Session::on_input_end(bool clean) {
+  half_closed_ = true;
+  switch (state_) {
+    case State::idle: return close(false);
+    case State::linger: return close(false);
+    case State::head:
+      exchange_->on_client_lost(ClientLoss::incomplete_request);
+      return close(false);
+    case State::body:
+      if (tunnel_ && clean) {
+        state_ = State::waiting;
+        return exchange_->on_request_end(nullptr);
+      }
+      if (!exchange_->answer_complete()) exchange_->on_client_lost(ClientLoss::incomplete_request);
+      return close(false);
+    case State::waiting:
+      // A clean half-close after a complete request: it wants its answer.
+      close_after_ = true;
+      if (!clean && exchange_ && !finished_) {
+        exchange_->on_client_lost(ClientLoss::reset);
+        close(false);
+      }
+      return;
+    case State::over: return;
+  }
+}
+
+// --- What the exchange asks ------------------------------------------------
+
+void H1Session::send_interim(const OutgoingResponse& head) {
+  if (head.status == 101) return;
+  net::Block block = turn_.buffers().acquire(block_for(http::head_bound(head)));
+  if (http::head_bound(head) > block.size()) return;
+  const std::size_t size = http::compose(head, http::Persistence::keep, block.data());
+  writer_.raw(host_.stream(), {block.data(), size});
+  after_write();
+}
+
+void H1Session::send_head(const OutgoingResponse& head) {
+  const http::RequestHead& request = exchange_->request();
+  OutgoingResponse out = head;
+  close_after_ = close_after_ || !request.keep_alive || draining_ || services_.draining;
+  if (out.body.kind == http::BodyKind::until_close || out.body.kind == http::BodyKind::chunked) {
+    // A length that nobody knows: chunks, or for HTTP/1.0 the connection's end.
+    out.body.kind = request.minor == 1 ? http::BodyKind::chunked : http::BodyKind::until_close;
+    if (request.minor == 0) close_after_ = reset_on_abort_ = true;
+  }
+  const auto persistence = close_after_         ? http::Persistence::close
+                           : request.minor == 0 ? http::Persistence::keep_explicit
+                                                : http::Persistence::keep;
+  const std::size_t bound = http::head_bound(out);
+  out_block_ = turn_.buffers().acquire(block_for(bound));
+  if (bound > out_block_.size()) {
+    write_failed_ = true;
+    host_.wake();
+    return;
+  }
+  const std::size_t size = http::compose(out, persistence, out_block_.data());
+  writer_.begin({out_block_.data(), size}, out.bodiless ? http::BodyFraming{} : out.body);
+}
+
+std::size_t H1Session::send_body(const BodySlice& slice) {
+  const std::size_t taken = writer_.body(host_.stream(), slice);
+  after_write();
+  return taken;
+}
+
+void H1Session::send_end(const http::FieldTable* trailers) {
+  if (tunnel_) return host_.stream().shutdown_send();
+  writer_.end(host_.stream(), trailers);
+  after_write();
+}
+
+void H1Session::flush() {
+  writer_.flush(host_.stream());
+  after_write();
+}
+
+void H1Session::after_write() {
+  if (!writer_.head_waits()) out_block_.reset();
+  if (!writer_.failed() || write_failed_) return;
+  write_failed_ = true;
+  host_.wake();
+}
+
+void H1Session::start_tunnel() {
+  tunnel_ = true;
+  close_after_ = true;
+  state_ = State::body;
+  decoder_.begin({http::BodyKind::until_close, 0}, {});
+  writer_.begin({}, {http::BodyKind::until_close, 0});
+}
+
+void H1Session::resume_request() {
+  paused_ = false;
+  host_.wake();
+}
+
+void H1Session::abort() {
+  aborted_ = true;
+  host_.wake();
+}
+
+void H1Session::finished() {
+  finished_ = true;
+  host_.wake();
+}
+
+// --- Between requests ------------------------------------------------------
+
+void H1Session::end_request() {
+  const bool complete = exchange_->request_complete();
+  exchanges_.release(*exchange_);
+  exchange_ = nullptr;
+  finished_ = false;
+  out_block_.reset();
+  writer_.reset();
+  if (tunnel_ || half_closed_) return close(false);
+  if (close_after_ || !complete) return begin_linger();
+  next_request();
+}
+
+void H1Session::next_request() {
+  state_ = State::idle;
+  close_after_ = paused_ = reset_on_abort_ = false;
+  if (begin_ < end_) {
+    // Pipelined bytes move to the front: the next head starts a block.
+    std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+  } else {
+    end_ = 0;
+  }
+  begin_ = head_size_ = 0;
+  if (draining_ || services_.draining) return begin_linger();
+  turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.idle, turn_.now());
+}
+
+// RFC 9112 9.6: send our end, then read until the client has ended its own, so
+// that its unread bytes do not make the kernel reset our answer away.
+void H1Session::begin_linger() {
+  state_ = State::linger;
+  host_.stream().shutdown_send();
+  turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.linger, turn_.now());
+}
+
+void H1Session::drain() {
+  draining_ = true;
+  if (state_ == State::idle) begin_linger();
+}
+
+void H1Session::release_buffers() {
+  if (begin_ < end_) return;
+  if (state_ == State::idle || state_ == State::linger) {
+    block_.reset();
+    begin_ = end_ = head_size_ = 0;
+  }
+}
+
+void H1Session::close(bool reset) {
+  if (state_ == State::over) return;
+  state_ = State::over;
+  time_.disarm();
+  host_.close(reset);
+}
+
+void H1Session::on_deadline(net::Deadline&) {
+  switch (state_) {
+    case State::head:
+      state_ = State::waiting;
+      return exchange_->refuse(RefusalCause::slow_head, 408);
+    default: return close(false);
+  }
+}
+
+}  // namespace marquee::proxy

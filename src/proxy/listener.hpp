@@ -1,0 +1,55 @@
+// One listening socket of one worker, and what all connections of it know.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/hostname.hpp"
+#include "base/ip.hpp"
+#include "config/settings.hpp"
+#include "net/socket.hpp"
+#include "net/worker.hpp"
+
+namespace marquee::proxy {
+
+struct ListenerFacts {
+  std::string configured;      // as in the settings: its identity over a reload
+  std::string address;         // as bound
+  config::ListenerProtocol protocol = config::ListenerProtocol::http;
+  config::ProxyProtocol proxy_protocol = config::ProxyProtocol::off;
+  std::uint16_t public_port = 0;
+  std::string fallback;        // normalised; empty: none
+  bool secure() const { return protocol == config::ListenerProtocol::https; }
+};
+
+class Listener final : public net::Watched, public net::Expiring {
+ public:
+  using Accepted = std::function<void(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
+                                      const std::shared_ptr<const ListenerFacts>& listener)>;
+  Listener(net::Worker& worker, net::Fd fd, std::shared_ptr<const ListenerFacts> facts,
+           Accepted accepted);
+
+  bool start();
+  // Accepts what already stands in the queue; then the socket may be closed.
+  void accept_rest();
+  void set_facts(std::shared_ptr<const ListenerFacts> facts) { facts_ = std::move(facts); }
+  const ListenerFacts& facts() const { return *facts_; }
+  std::uint64_t paused() const { return paused_; }  // times, for want of descriptors
+
+  void on_ready(Ready) override;
+  void on_deadline(net::Deadline&) override;
+
+ private:
+  bool accept_one();
+  void pause();
+
+  net::Worker& worker_;
+  net::Fd fd_;
+  std::shared_ptr<const ListenerFacts> facts_;
+  Accepted accepted_;
+  net::Deadline retry_;
+  std::uint64_t paused_ = 0;
+};
+
+}  // namespace marquee::proxy

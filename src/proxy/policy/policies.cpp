@@ -1,0 +1,75 @@
+#include "proxy/policy/policies.hpp"
+
+#include <array>
+
+namespace marquee::proxy::policy {
+namespace {
+
+struct Answer {
+  LocalContent& content;
+  RefusalCause& cause;
+};
+using Policy = bool (*)(const Input&, const Answer&);
+
+bool domain_state(const Input& in, const Answer& out) {
+  if (in.plan.domain->enabled) return false;
+  out.cause = RefusalCause::domain_disabled;
+  out.content.status = 503;
+  return true;
+}
+
+// 301 where the method may change to GET anyway, 308 where it must not
+// (RFC 9110 15.4.2, 15.4.9). Path and query are kept byte for byte.
+void redirect(const Input& in, std::string_view host, bool secure, const Answer& out) {
+  const bool safe = in.request.method == http::Method::get || in.request.method == http::Method::head;
+  out.content.status = safe ? 301 : 308;
+  std::string location = secure ? "https://" : "http://";
+  location.append(host);
+  const unsigned port = secure ? in.https_port : in.facts.public_port;
+  if (port != 0 && port != (secure ? 443u : 80u)) location.append(":").append(std::to_string(port));
+  if (in.request.path != "*") location.append(in.request.path);
+  out.content.fields.emplace_back("Location", std::move(location));
+}
+
+bool https(const Input& in, const Answer& out) {
+  if (in.facts.secure || !in.plan.domain->redirect_to_https || in.https_port == 0) return false;
+  const std::string_view www = routing::www_redirect(*in.plan.domain, in.host);
+  redirect(in, www.empty() ? in.host : www, true, out);
+  return true;
+}
+
+bool www(const Input& in, const Answer& out) {
+  const std::string_view host = routing::www_redirect(*in.plan.domain, in.host);
+  if (host.empty()) return false;
+  redirect(in, host, in.facts.secure, out);
+  return true;
+}
+
+bool body_size(const Input& in, const Answer& out) {
+  const std::uint64_t limit = in.settings.limits.request_body;
+  if (limit == 0 || in.request.body.kind != http::BodyKind::length ||
+      in.request.body.length <= limit)
+    return false;
+  out.cause = RefusalCause::body_too_large;
+  out.content.status = 413;
+  return true;
+}
+
+// The order is the contract of design 2, step 4. Rate limits, access rules and
+// the redirects table have their places between these.
+constexpr std::array<Policy, 4> order = {
+    domain_state,  // a domain that is off says nothing else, not even where it would be
+    https,         // before anything that reads a cookie or a token in the clear
+    www,           // one name per site, before caches and limits count by name
+    body_size,     // last: who may not come in need not know how much would fit
+};
+
+}  // namespace
+
+bool run(const Input& input, LocalContent& content, RefusalCause& cause) {
+  for (Policy policy : order)
+    if (policy(input, {content, cause})) return true;
+  return false;
+}
+
+}  // namespace marquee::proxy::policy

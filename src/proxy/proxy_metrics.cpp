@@ -1,0 +1,63 @@
+#include "proxy/proxy_metrics.hpp"
+
+namespace marquee::proxy {
+namespace {
+
+// Enums here end in count_, so that the last value is the one before it.
+template <typename E>
+base::LabelAxis closed(std::string label) {
+  return base::axis<E>(std::move(label),
+                       static_cast<E>(static_cast<std::size_t>(E::count_) - 1));
+}
+
+// Microseconds: half a millisecond to a minute.
+std::vector<std::uint64_t> latency_bounds() {
+  return {500,     1'000,   2'500,     5'000,     10'000,    25'000,     50'000,
+          100'000, 250'000, 500'000, 1'000'000, 2'500'000, 10'000'000, 60'000'000};
+}
+
+}  // namespace
+
+ProxyMetrics::ProxyMetrics(base::Registry& r)
+    : requests(r.counter<RouteClass, StatusClass>(
+          {"marquee_requests_total", "Requests ended, by class of host and of status.", 1, true},
+          closed<RouteClass>("route"), base::axis("status", StatusClass::s5xx))),
+      duration(r.histogram<RouteClass>(
+          {"marquee_request_duration_seconds",
+           "From a request's head to its answer's last byte.", 1e-6, true},
+          latency_bounds(), closed<RouteClass>("route"))),
+      upstream_duration(r.histogram<RouteClass>(
+          {"marquee_upstream_duration_seconds",
+           "From the request sent upstream to the end of its answer.", 1e-6, true},
+          latency_bounds(), closed<RouteClass>("route"))),
+      bytes_in(r.counter<>({"marquee_request_body_bytes_total", "Request body bytes received."})),
+      bytes_out(r.counter<>({"marquee_response_body_bytes_total", "Response body bytes sent."})),
+      refusals(r.counter<RefusalCause>(
+          {"marquee_refusals_total", "Requests that Marquee itself refused, by cause."},
+          closed<RefusalCause>("cause"))),
+      protocol_refusals(r.counter<http::Refusal>(
+          {"marquee_protocol_refusals_total",
+           "Messages that broke the rules of the protocol, by rule; also upstream answers."},
+          closed<http::Refusal>("rule"))),
+      upstream_failures(r.counter<UpstreamFailure>(
+          {"marquee_upstream_failures_total", "Requests that an upstream failed, by kind."},
+          closed<UpstreamFailure>("kind"))),
+      client_losses(r.counter<ClientLoss>(
+          {"marquee_client_losses_total", "Requests whose client left or was too slow."},
+          closed<ClientLoss>("how"))),
+      retries(r.counter<>({"marquee_upstream_retries_total", "Requests sent a second time."})),
+      tunnels(r.counter<>({"marquee_tunnels_total", "Upgraded connections ended."})),
+      handshakes(r.counter<HandshakeResult, TlsVersion>(
+          {"marquee_tls_handshakes_total", "TLS handshakes, by result and version.", 1, true},
+          base::axis("result", HandshakeResult::refused_budget),
+          base::axis("version", TlsVersion::v13))),
+      accepted(r.counter<Scheme>({"marquee_connections_accepted_total", "Connections accepted."},
+                                 base::axis("scheme", Scheme::https))),
+      refused_connections(r.counter<>({"marquee_connections_refused_total",
+                                       "Connections closed at once: a connection limit was met."})),
+      accept_pauses(r.counter<>({"marquee_accept_pauses_total",
+                                 "Times that accepting paused for want of descriptors."})),
+      connections(r.gauge<Scheme>({"marquee_connections", "Client connections open now."},
+                                  base::axis("scheme", Scheme::https))) {}
+
+}  // namespace marquee::proxy

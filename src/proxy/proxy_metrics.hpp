@@ -1,0 +1,51 @@
+// The families of the request path. One object for the process; every worker
+// writes cells of its own.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "base/metrics.hpp"
+#include "proxy/outcome.hpp"
+
+namespace marquee::proxy {
+
+enum class StatusClass : std::uint8_t { none, s1xx, s2xx, s3xx, s4xx, s5xx };
+constexpr std::string_view name(StatusClass c) {
+  constexpr std::string_view names[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  return names[static_cast<std::size_t>(c)];
+}
+enum class HandshakeResult : std::uint8_t { full, resumed, failed, timed_out, refused_budget };
+constexpr std::string_view name(HandshakeResult r) {
+  constexpr std::string_view names[] = {"full", "resumed", "failed", "timed_out", "over_budget"};
+  return names[static_cast<std::size_t>(r)];
+}
+enum class TlsVersion : std::uint8_t { none, v12, v13 };
+constexpr std::string_view name(TlsVersion v) {
+  constexpr std::string_view names[] = {"none", "TLSv1.2", "TLSv1.3"};
+  return names[static_cast<std::size_t>(v)];
+}
+enum class Scheme : std::uint8_t { http, https };
+constexpr std::string_view name(Scheme s) { return s == Scheme::http ? "http" : "https"; }
+
+struct ProxyMetrics {
+  explicit ProxyMetrics(base::Registry& registry);
+
+  base::Counter<RouteClass, StatusClass> requests;
+  base::Histogram<RouteClass> duration;
+  base::Histogram<RouteClass> upstream_duration;
+  base::Counter<> bytes_in;
+  base::Counter<> bytes_out;
+  base::Counter<RefusalCause> refusals;
+  base::Counter<http::Refusal> protocol_refusals;
+  base::Counter<UpstreamFailure> upstream_failures;
+  base::Counter<ClientLoss> client_losses;
+  base::Counter<> retries;
+  base::Counter<> tunnels;
+  base::Counter<HandshakeResult, TlsVersion> handshakes;
+  base::Counter<Scheme> accepted;
+  base::Counter<> refused_connections;
+  base::Counter<> accept_pauses;
+  base::Gauge<Scheme> connections;
+};
+
+}  // namespace marquee::proxy

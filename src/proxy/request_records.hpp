@@ -1,0 +1,27 @@
+// The end of every request on one worker: its access line and its metrics.
+#pragma once
+#include "base/metrics.hpp"
+#include "proxy/access_log.hpp"
+#include "proxy/proxy_metrics.hpp"
+#include "proxy/services.hpp"
+
+namespace marquee::proxy {
+
+class RequestRecords final : public AccessSink {
+ public:
+  // `log` null: no access log.
+  RequestRecords(const ProxyMetrics& metrics, base::Cells& cells, AccessLog* log)
+      : metrics_(metrics), cells_(cells), log_(log) {}
+  void set_log(AccessLog* log) { log_ = log; }
+
+  void record(Exchange& exchange) override;
+
+ private:
+  void count(const Exchange& exchange, std::int64_t total_us);
+
+  const ProxyMetrics& metrics_;
+  base::Cells& cells_;
+  AccessLog* log_;
+};
+
+}  // namespace marquee::proxy

@@ -1,0 +1,97 @@
+#include "proxy/snapshot.hpp"
+
+#include <algorithm>
+
+namespace marquee::proxy {
+namespace {
+
+std::string lower(std::string_view s) {
+  std::string out(s);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return out;
+}
+
+RouteClass route_of(routing::HostClass c) {
+  switch (c) {
+    case routing::HostClass::custom: return RouteClass::custom;
+    case routing::HostClass::app: return RouteClass::app;
+    case routing::HostClass::site: return RouteClass::site;
+  }
+  return RouteClass::custom;
+}
+
+// Platform contract 2.3 and design 9: the plain fields. A convenience; proof is
+// the signed context.
+FieldBlock context_of(const routing::Domain& d) {
+  FieldBlock block;
+  auto add = [&block](std::string_view name, std::string_view value) {
+    if (!value.empty()) block.add(name, value);
+  };
+  add("x-tenant-agency-id", d.agency.text());
+  add("x-tenant-client-id", d.client.text());
+  add("x-tenant-site-id", d.site.text());
+  add("x-site-id", d.site.text());
+  add("x-module-id", d.module.text());
+  add("x-site-module-installation-id", d.installation.text());
+  add("x-domain-id", d.domain_id.text());
+  return block;
+}
+
+}  // namespace
+
+FieldPlan::FieldPlan(const config::FieldEdits& edits) {
+  for (const std::string& name : edits.remove) removed_.push_back(lower(name));
+  for (const auto& [name, value] : edits.set) {
+    removed_.push_back(lower(name));
+    block_.add(name, value);
+  }
+  for (const auto& [name, value] : edits.add) block_.add(name, value);
+}
+
+void FieldPlan::apply(http::FieldTable& fields, Additions& additions) const {
+  if (empty()) return;
+  for (http::Field& f : fields)
+    for (const std::string& name : removed_)
+      if (http::iequals(f.name, name)) f.dropped = true;
+  additions.add(block_);
+}
+
+std::string_view DomainPlan::target(std::string_view path, std::string_view host,
+                                    Arena& arena) const {
+  if (domain->path.is_identity() || path == "*") return path;
+  const std::size_t bound = path.size() + 3 * host.size() + 1024;
+  const routing::Expanded out = domain->path.expand(host, path, {arena.take(bound), bound});
+  return out.status == routing::Expansion::ok ? out.target : std::string_view{};
+}
+
+Snapshot::Snapshot(config::Settings settings)
+    : settings_(std::move(settings)), hosts_(settings_) {
+  std::vector<base::Cidr> networks;
+  for (const auto& text : settings_.trusted_proxies)
+    if (auto cidr = base::Cidr::parse(*text)) networks.push_back(*cidr);
+  trusted_ = base::CidrList(std::move(networks));
+  for (const auto& domain : hosts_.domains()) {
+    auto plan = std::make_shared<DomainPlan>();
+    plan->domain = domain;
+    plan->route = route_of(domain->host_class);
+    plan->pool = domain->upstream_index;
+    plan->context = context_of(*domain);
+    plan->request_fields = FieldPlan(domain->request_fields);
+    plan->response_fields = FieldPlan(domain->response_fields);
+    const std::string& host_field = settings_.upstreams[plan->pool].host_field;
+    plan->endpoint_host = host_field == "endpoint";
+    if (!plan->endpoint_host) plan->host_field = host_field;
+    by_domain_.emplace(domain.get(), plan.get());
+    plans_.push_back(std::move(plan));
+  }
+}
+
+Snapshot::Found Snapshot::find(std::string_view host) const {
+  const routing::Match match = hosts_.lookup(host);
+  if (!match) return {};
+  const auto it = by_domain_.find(match.domain);
+  return {it == by_domain_.end() ? nullptr : it->second, match};
+}
+
+}  // namespace marquee::proxy

@@ -1,0 +1,218 @@
+// PEM files to records, and what can be wrong with them.
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <set>
+
+#include "tls/certified_key.hpp"
+#include "tls/name_check.hpp"
+#include "tls/openssl.hpp"
+
+namespace marquee::tls {
+namespace {
+
+constexpr std::size_t kMostFileBytes = 1u << 20;
+constexpr std::size_t kMostLinks = 10;       // intermediates in one file
+constexpr int kLeastSecurityBits = 112;      // RSA-2048, SHA-256; what OpenSSL asks for
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+// Content of a small file, wiped afterwards as it may be a key.
+struct Content {
+  std::string bytes;
+  std::string error;
+  ~Content() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+};
+
+Content read_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rbe"));
+  if (!file) return {{}, path + " cannot be read: " + std::strerror(errno)};
+  Content content;
+  content.bytes.resize(kMostFileBytes + 1);
+  content.bytes.resize(std::fread(content.bytes.data(), 1, content.bytes.size(), file.get()));
+  if (std::ferror(file.get())) content.error = path + " cannot be read: " + std::strerror(errno);
+  if (content.bytes.size() > kMostFileBytes) content.error = path + " is larger than 1 MiB";
+  return content;
+}
+
+BioPtr memory(const std::string& bytes) {
+  return BioPtr(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+}
+
+// Keys with a passphrase are refused; without this OpenSSL would ask a terminal.
+int no_passphrase(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+struct Chain {
+  std::vector<X509Ptr> certificates;  // leaf first
+  std::string error;
+};
+
+Chain read_chain(const std::string& path) {
+  const Content content = read_file(path);
+  if (!content.error.empty()) return {{}, content.error};
+  const BioPtr in = memory(content.bytes);
+  Chain chain;
+  while (X509Ptr next{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
+    chain.certificates.push_back(std::move(next));
+    if (chain.certificates.size() > kMostLinks + 1) return {{}, path + " holds more than 11 certificates"};
+  }
+  const unsigned long last = ERR_peek_last_error();
+  const bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+  const std::string reason = take_openssl_error();
+  if (!at_end)
+    return {{}, path + ": certificate " + std::to_string(chain.certificates.size() + 1) +
+                    " does not parse (" + reason + ")"};
+  if (chain.certificates.empty())
+    return {{}, path + " holds no certificate; write a PEM file, the leaf first"};
+  return chain;
+}
+
+struct Key {
+  KeyPtr key;
+  std::string error;
+};
+
+Key read_key(const std::string& path) {
+  const Content content = read_file(path);
+  if (!content.error.empty()) return {nullptr, content.error};
+  const BioPtr in = memory(content.bytes);
+  bool asked = false;
+  Key key;
+  key.key.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked));
+  if (key.key) return key;
+  const std::string reason = take_openssl_error();
+  if (asked)
+    return {nullptr, path + " is encrypted; write an unencrypted key, readable by Marquee only"};
+  return {nullptr, path + " holds no private key (" + reason + "); write a PEM file"};
+}
+
+std::string to_der(const X509* certificate) {
+  unsigned char* data = nullptr;
+  const int size = i2d_X509(certificate, &data);
+  std::string der;
+  if (size > 0) der.assign(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+  OPENSSL_free(data);
+  return der;
+}
+
+std::string to_der(const EVP_PKEY* key) {
+  unsigned char* data = nullptr;
+  const int size = i2d_PrivateKey(key, &data);
+  if (size <= 0) return {};
+  std::string der(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+  OPENSSL_clear_free(data, static_cast<std::size_t>(size));
+  return der;
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string list;
+  for (std::size_t i = 0; i < names.size() && i < 5; ++i) list += (i ? ", " : "") + names[i];
+  if (names.size() > 5) list += " and " + std::to_string(names.size() - 5) + " more";
+  return names.empty() ? "no DNS name" : list;
+}
+
+X509Ptr parse_leaf(const CertificateRecord& record) {
+  const auto* at = reinterpret_cast<const unsigned char*>(record.leaf.data());
+  return X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(record.leaf.size())));
+}
+
+std::string day_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  char text[16];
+  ASN1_TIME_to_tm(time, &parts);
+  std::strftime(text, sizeof text, "%Y-%m-%d", &parts);
+  return text;
+}
+
+// What is wrong with a readable pair for this domain; empty: nothing.
+std::string leaf_fault(const X509* leaf, const config::Domain& domain, const std::string& file,
+                       std::time_t now) {
+  if (X509_cmp_time(X509_get0_notAfter(leaf), &now) < 0)
+    return file + " expired on " + day_of(X509_get0_notAfter(leaf)) + "; write a renewed certificate";
+  const auto names = names_of(leaf);
+  const std::string& host = domain.host.value;
+  const bool pair = domain.pair && !host.starts_with("*.");
+  if (covers(names, host) || (pair && covers(names, "www." + host))) return {};
+  return file + " is for " + join(names) + ", not for " + host +
+         "; write the certificate of this name";
+}
+
+}  // namespace
+
+std::vector<std::string> names_of(const X509* leaf) {
+  std::vector<std::string> names;
+  auto* list = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(list); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(list, i);
+    if (name->type != GEN_DNS) continue;
+    const auto* text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
+    std::string value(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+    if (value.find('\0') == value.npos) names.push_back(std::move(value));
+  }
+  GENERAL_NAMES_free(list);
+  return names;
+}
+
+Made<CertificateRecord> read_record(const config::CertificateFiles& files,
+                                    IntermediateSet& intermediates) {
+  ERR_clear_error();
+  const Chain chain = read_chain(files.cert_file);
+  if (!chain.error.empty()) return {nullptr, chain.error};
+  const Key key = read_key(files.key_file);
+  if (!key.error.empty()) return {nullptr, key.error};
+  X509* leaf = chain.certificates.front().get();
+  if (X509_check_private_key(leaf, key.key.get()) != 1) {
+    for (const auto& other : chain.certificates)
+      if (X509_check_private_key(other.get(), key.key.get()) == 1)
+        return {nullptr, files.cert_file + " does not begin with the leaf; write the certificate "
+                         "of the key first, then the intermediates"};
+    ERR_clear_error();
+    return {nullptr, files.key_file + " is not the key of " + files.cert_file};
+  }
+  ERR_clear_error();
+  if (EVP_PKEY_get_security_bits(key.key.get()) < kLeastSecurityBits)
+    return {nullptr, files.key_file + " is too weak; write an EC P-256 or an RSA-2048 key"};
+  auto record = std::make_unique<CertificateRecord>();
+  switch (EVP_PKEY_get_base_id(key.key.get())) {
+    case EVP_PKEY_EC: record->key_type = KeyType::ec; break;
+    case EVP_PKEY_RSA: record->key_type = KeyType::rsa; break;
+    case EVP_PKEY_ED25519: record->key_type = KeyType::ed25519; break;
+    default: return {nullptr, files.key_file + " is of a type that is not served; write EC or RSA"};
+  }
+  record->leaf = to_der(leaf);
+  record->key = to_der(key.key.get());
+  for (std::size_t i = 1; i < chain.certificates.size(); ++i)
+    record->chain.push_back(intermediates.share(chain.certificates[i].get()));
+  return {std::move(record), {}};
+}
+
+std::vector<config::Problem> check(const config::Settings& settings, std::time_t now) {
+  std::vector<config::Problem> problems = check(settings.tls);
+  IntermediateSet intermediates;
+  for (const auto& domain : settings.domains) {
+    std::set<KeyType> types;
+    for (const auto& files : domain.certificates) {
+      const Made<CertificateRecord> record = read_record(files, intermediates);
+      std::string fault = record.error;
+      if (record.value) {
+        fault = leaf_fault(parse_leaf(*record.value).get(), domain, files.cert_file, now);
+        if (fault.empty() && !types.insert(record.value->key_type).second)
+          fault = files.cert_file + " has a key of the same type as another certificate of " +
+                  domain.host.value + "; write one per type (EC, RSA)";
+      }
+      if (!fault.empty()) problems.push_back({files.mark, std::move(fault)});
+    }
+  }
+  return problems;
+}
+
+}  // namespace marquee::tls

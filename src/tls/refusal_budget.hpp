@@ -1,0 +1,48 @@
+// Token buckets per client prefix for handshakes that failed: who spends his
+// bucket is closed on accept for a while. Pure; time is an argument. One per
+// worker, not thread-safe; memory is fixed at construction.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace marquee::tls {
+
+// The /24 of an IPv4 address (4 bytes, or 16 as ::ffff:a.b.c.d) or the /64 of an
+// IPv6 address (16 bytes), in network order. Other sizes share one prefix.
+std::uint64_t client_prefix(std::span<const std::uint8_t> address);
+
+class RefusalBudget {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  // `burst` failures at once, `rate` more per second (settings.tls). A burst of 0
+  // switches the budget off. `seed`: random, so that nobody can choose prefixes
+  // that share a slot. `slots` is rounded up to a power of two.
+  RefusalBudget(std::uint32_t burst, double rate, std::uint64_t seed, std::size_t slots = 16384);
+
+  // May this client begin a handshake? Costs nothing.
+  bool allows(std::uint64_t prefix, Time now) const;
+  // A handshake of this client failed. When the prefix's set is full of worse
+  // offenders, the mildest one is forgotten.
+  void failed(std::uint64_t prefix, Time now);
+
+ private:
+  struct Bucket {
+    std::uint64_t prefix = 0;
+    float spent = 0;             // tokens missing at `at`; 0: the slot is free
+    std::uint32_t at = 0;        // milliseconds since `start_`, modulo 2^32 (49 days)
+  };
+  static constexpr std::size_t kWays = 4;
+  std::size_t set_of(std::uint64_t prefix) const;
+  std::uint32_t ticks(Time now) const;
+  float spent_now(const Bucket& bucket, std::uint32_t now) const;
+
+  float burst_;
+  float per_ms_;
+  std::uint64_t seed_;
+  Time start_{};
+  std::vector<Bucket> buckets_;
+};
+
+}  // namespace marquee::tls
