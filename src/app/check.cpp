@@ -6,6 +6,7 @@
 #include "app/cli.hpp"
 #include "config/reader.hpp"
 #include "config/system_ports.hpp"
+#include "routing/check.hpp"
 
 namespace marquee::app {
 
@@ -13,6 +14,12 @@ Loaded load_and_check(const std::string& path) {
   const config::SystemEnvironment environment;
   const config::SystemFiles files;
   config::Reading reading = config::load_settings(path, environment, files);
+  // Rooms further up judge only what could be decoded, else one slip would be
+  // reported by several of them.
+  if (reading.ok()) {
+    reading.problems = routing::check(reading.settings);
+    config::sort_problems(reading.problems);
+  }
   Loaded out;
   for (const config::Problem& problem : reading.problems) {
     out.problems.push_back(config::show(problem, reading.settings.files));
