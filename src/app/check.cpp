@@ -1,0 +1,50 @@
+#include "app/check.hpp"
+
+#include <boost/json.hpp>
+#include <iostream>
+
+#include "app/cli.hpp"
+#include "config/reader.hpp"
+#include "config/system_ports.hpp"
+#include "routing/check.hpp"
+
+namespace marquee::app {
+
+Loaded load_and_check(const std::string& path) {
+  const config::SystemEnvironment environment;
+  const config::SystemFiles files;
+  config::Reading reading = config::load_settings(path, environment, files);
+  // Rooms further up judge only what could be decoded, else one slip would be
+  // reported by several of them.
+  if (reading.ok()) {
+    reading.problems = routing::check(reading.settings);
+    config::sort_problems(reading.problems);
+  }
+  Loaded out;
+  for (const config::Problem& problem : reading.problems) {
+    out.problems.push_back(config::show(problem, reading.settings.files));
+  }
+  out.settings = std::move(reading.settings);
+  return out;
+}
+
+int run_check(const std::string& path, bool json) {
+  const Loaded loaded = load_and_check(path);
+  if (json) {
+    boost::json::array problems;
+    for (const std::string& p : loaded.problems) problems.emplace_back(p);
+    std::cout << boost::json::serialize(
+                     boost::json::object{{"ok", loaded.ok()}, {"problems", std::move(problems)}})
+              << "\n";
+  } else {
+    for (const std::string& problem : loaded.problems) std::cerr << problem << "\n";
+    if (loaded.ok()) std::cout << path << ": no problems\n";
+  }
+  return loaded.ok() ? exit_code::ok : exit_code::bad_config;
+}
+
+std::string admin_socket(const config::Settings& settings) {
+  return settings.admin.socket.empty() ? settings.state_dir + "/admin.sock" : settings.admin.socket;
+}
+
+}  // namespace marquee::app

@@ -1,0 +1,130 @@
+#include "app/cli.hpp"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+namespace marquee::app {
+namespace {
+
+constexpr const char* about = "Marquee: an edge reverse proxy and router for custom domains.";
+
+constexpr const char* examples = R"(
+Examples:
+  marquee check -c marquee.yaml              what is wrong with these settings
+  marquee run -c marquee.yaml                serve; SIGTERM drains and ends
+  marquee reload                             read the settings again, drop nothing
+  marquee status                             what the running Marquee is doing
+  marquee explain https://shop.acme.com/x    what would happen to this request
+  marquee demo-upstream                      a sample server to put behind it
+
+Settings are read from --config, else $MARQUEE_CONFIG, else /etc/marquee/marquee.yaml.
+Exit codes: 0 done, 1 failed, 2 wrong use, 78 bad settings.
+Signals of `run`: HUP reload, USR1 reopen logs, TERM drain (twice: end at once).
+)";
+
+void config_option(CLI::App& command, CommandLine& line) {
+  command.add_option("-c,--config", line.config, "Settings file")
+      ->envname("MARQUEE_CONFIG")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+void socket_option(CLI::App& command, CommandLine& line) {
+  command.add_option("--socket", line.socket, "Admin socket (default: the one in the settings)")
+      ->type_name("PATH");
+}
+
+void timeout_option(CLI::App& command, CommandLine& line, int& seconds) {
+  command.add_option("--timeout", seconds, "Seconds to wait for the answer")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  command.callback([&] { line.timeout = std::chrono::seconds(seconds); });
+}
+
+struct Choice {
+  CLI::App* app;
+  Command command;
+};
+
+std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds) {
+  CLI::App* const run = app.add_subcommand("run", "Serve until SIGTERM");
+  config_option(*run, line);
+  run->footer("\nExample:\n  marquee run -c /etc/marquee/marquee.yaml\n");
+
+  CLI::App* const check =
+      app.add_subcommand("check", "Read the settings and say what is wrong with them");
+  config_option(*check, line);
+  check->add_flag("--json", line.json, "Problems as JSON");
+  auto* const schema = check->add_flag("--print-schema", line.print_schema,
+                                       "Print the JSON Schema of the settings instead");
+  check
+      ->add_flag("--print-reference", line.print_reference,
+                 "Print the reference of all keys (Markdown) instead")
+      ->excludes(schema);
+  check->footer(
+      "\nExamples:\n  marquee check -c marquee.yaml && systemctl reload marquee\n"
+      "  marquee check --print-schema > marquee.schema.json   for your editor\n"
+      "Exits with 78 when there is a problem.\n");
+
+  CLI::App* const reload =
+      app.add_subcommand("reload", "Let the running Marquee read its settings again");
+  config_option(*reload, line);
+  socket_option(*reload, line);
+  timeout_option(*reload, line, seconds);
+  reload->footer(
+      "\nWhen the settings have a problem, those in force stay in force, and it is printed (exit "
+      "78).\n");
+
+  CLI::App* const status = app.add_subcommand("status", "What the running Marquee is doing");
+  config_option(*status, line);
+  socket_option(*status, line);
+  timeout_option(*status, line, seconds);
+  status->add_flag("--json", line.json, "As JSON, for programs");
+  status->footer("\nExamples:\n  marquee status\n  marquee status --json | jq .upstreams\n");
+
+  CLI::App* const explain =
+      app.add_subcommand("explain", "What would happen to a request, from the settings alone");
+  config_option(*explain, line);
+  explain->add_option("url", line.url, "http:// or https:// URL")->required();
+  explain->add_option("-X,--method", line.method, "Method of the request")->capture_default_str();
+  explain->add_flag("--json", line.json, "As JSON, for programs");
+  explain->footer(
+      "\nExample:\n  marquee explain -c marquee.yaml https://bakery.localhost:8443/menu\n");
+
+  CLI::App* const demo =
+      app.add_subcommand("demo-upstream", "A sample server that shows what reached it");
+  demo->add_option("--listen", line.listen, "Address and port")->capture_default_str();
+  demo->footer(
+      "\nPaths: / page, /echo JSON, /stream?n=10, /upload, /bytes/N, /slow?ms=500, /early, /hints, "
+      "/ws\n");
+
+  CLI::App* const version = app.add_subcommand("version", "Print the version");
+  version->add_flag("--json", line.json, "As JSON, for programs");
+  return {{run, Command::run},        {check, Command::check},     {reload, Command::reload},
+          {status, Command::status},  {explain, Command::explain}, {demo, Command::demo_upstream},
+          {version, Command::version}};
+}
+
+}  // namespace
+
+std::variant<CommandLine, Said> parse_command_line(int argc, const char* const* argv) {
+  CommandLine line;
+  int seconds = static_cast<int>(line.timeout.count());
+  CLI::App app(about, "marquee");
+  app.footer(examples);
+  app.require_subcommand(1);
+  const std::vector<Choice> choices = add_commands(app, line, seconds);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    std::ostringstream out, err;
+    const int code = app.exit(e, out, err) == 0 ? exit_code::ok : exit_code::usage;
+    return Said{code, out.str(), err.str()};
+  }
+  for (const Choice& choice : choices) {
+    if (choice.app->parsed()) line.command = choice.command;
+  }
+  return line;
+}
+
+}  // namespace marquee::app

@@ -1,0 +1,66 @@
+#include <exception>
+#include <iostream>
+
+#include "app/check.hpp"
+#include "app/cli.hpp"
+#include "app/demo_upstream.hpp"
+#include "app/explain.hpp"
+#include "app/remote.hpp"
+#include "app/server.hpp"
+#include "config/schema.hpp"
+
+namespace {
+
+using namespace marquee::app;
+
+int check(const CommandLine& line) {
+  if (line.print_schema || line.print_reference) {
+    std::cout << (line.print_schema ? marquee::config::print_schema()
+                                    : marquee::config::print_reference());
+    return exit_code::ok;
+  }
+  return run_check(line.config, line.json);
+}
+
+int version(bool json) {
+  std::cout << (json ? R"({"version":")" MARQUEE_VERSION R"("})" : "marquee " MARQUEE_VERSION)
+            << "\n";
+  return exit_code::ok;
+}
+
+int dispatch(const CommandLine& line) {
+  switch (line.command) {
+    case Command::run:
+      return run_server({line.config});
+    case Command::check:
+      return check(line);
+    case Command::reload:
+      return run_reload(line);
+    case Command::status:
+      return run_status(line);
+    case Command::explain:
+      return run_explain(line);
+    case Command::demo_upstream:
+      return run_demo_upstream({line.listen});
+    case Command::version:
+      return version(line.json);
+  }
+  return exit_code::usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const auto parsed = parse_command_line(argc, argv);
+    if (const auto* const said = std::get_if<Said>(&parsed)) {
+      std::cout << said->out;
+      std::cerr << said->err;
+      return said->exit_code;
+    }
+    return dispatch(std::get<CommandLine>(parsed));
+  } catch (const std::exception& e) {
+    std::cerr << "marquee: " << e.what() << "\n";
+    return exit_code::failed;
+  }
+}
