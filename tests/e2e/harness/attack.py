@@ -2,7 +2,8 @@
 import contextlib
 
 from .client import request
-from .wire import ConnectionEnded, WireError
+from .origin import reply
+from .wire import ConnectionEnded, Truncated
 
 _counter = iter(range(1, 1 << 30))
 
@@ -48,6 +49,50 @@ def refused(proxy, origin, raw, statuses, *, host="bakery.test", split=0, reache
     return answer
 
 
+def assert_never_completed(origin, since):
+    """What did reach the origin (a head sent before its body proved false) was
+    never completed there: no body, and the connection let go."""
+    for request_ in origin.requests[since:]:
+        if not request_.target.startswith("/canary-"):
+            assert request_.connection.ended.wait(5), f"{request_} still hangs at the origin"
+            assert request_.body is None, f"{request_} was completed with {request_.body!r}"
+
+
+def bad_gateway(proxy, origin, raw, *, method="GET", split=0, then=None, statuses=(502,)):
+    """The origin answers with `raw`: the client gets 502 and nothing of it, the
+    origin's connection is not used again, and a fresh request is served."""
+    with origin.answering(reply(raw, split, then=then)):
+        before = origin.mark()
+        with proxy.plain() as client:
+            answer = client.get(canary(), method=method)
+    assert answer.status in statuses, f"{answer.status} {answer.fields} {answer.body[:300]!r}"
+    assert b"poison" not in answer.body
+    assert not any("poison" in n.lower() + v.lower() for n, v in answer.fields), answer.fields
+    poisoned = origin.wait_requests(1, before)[0].connection
+    assert poisoned.ended.wait(5), "the connection of a false answer was kept"
+    assert_fresh_request_is_its_own(proxy, origin)
+    return answer
+
+
+def aborted(proxy, origin, raw, *, then=None):
+    """The origin's answer goes wrong after its head: the client must see its
+    connection aborted, never a clean end of the message."""
+    with origin.answering(reply(raw, then=then)):
+        with proxy.plain() as client:
+            client.send(request("GET", canary()))
+            try:
+                answer = client.response()
+            except (Truncated, ConnectionEnded) as cut:
+                answer = None
+                seen = cut
+    if answer is not None:
+        # Seen before the head was sent on: a 502 is as good.
+        assert answer.status == 502, f"a false answer came complete: {answer.status} {answer.body[:200]!r}"
+        seen = None
+    assert_fresh_request_is_its_own(proxy, origin)
+    return seen
+
+
 def one_answer_then_end(proxy, raw, statuses, within=8):
     """For requests that are served once and must not be followed by another."""
     with proxy.plain() as connection:
@@ -68,6 +113,3 @@ def head(*lines, host="bakery.test", body=b""):
 
 
 SMUGGLED = request("GET", "/smuggled", "bakery.test")
-
-__all__ = ["SMUGGLED", "WireError", "assert_fresh_request_is_its_own", "canary", "head",
-           "one_answer_then_end", "refused"]

@@ -11,7 +11,7 @@ from . import pki, process, settings, yaml
 from .access_log import AccessLog
 from .admin import Admin
 from .client import RawClient
-from .deadline import Deadline, eventually
+from .deadline import eventually
 from .notify import NotifySocket
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
@@ -44,7 +44,7 @@ class Marquee:
         self.admin = Admin(self.folder / "admin.sock")
         self.process = None
         self.expected_exit = 0
-        self._contexts = {}
+        self._verified = None  # made once: reading the CA for each client is slow
 
     # settings
     def document(self):
@@ -172,8 +172,7 @@ class Marquee:
     def tls(self, name, listener=None, context=None, **more):
         """Verified against the internal CA and `name`."""
         if context is None:
-            context = self._contexts.setdefault("verified", None) or pki.client_context(self.ca_file)
-            self._contexts["verified"] = context
+            context = self._verified = self._verified or pki.client_context(self.ca_file)
         return RawClient(self.address(listener, "https"), tls=context, sni=name, **more)
 
     def tls_unverified(self, name=None, listener=None, **more):
@@ -191,6 +190,3 @@ class Marquee:
 
     def metrics(self):
         return self.admin.metrics()
-
-    def deadline(self, seconds, what):
-        return Deadline(seconds, what)
