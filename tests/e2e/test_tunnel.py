@@ -119,7 +119,7 @@ def test_half_close_is_passed_on(proxy, origin):
 
 @pytest.fixture(scope="module")
 def brief():
-    with EchoOrigin(mirror) as origin, Marquee(origin, timeouts={"tunnel_idle": 0.6}) as proxy:
+    with EchoOrigin(mirror) as origin, Marquee(origin, timeouts={"tunnel_idle": 1.0}) as proxy:
         yield proxy
 
 
@@ -128,7 +128,7 @@ def test_idle_limit(brief):
         opened(client)
         start = time.monotonic()
         client.assert_closed(6)
-        assert time.monotonic() - start > 0.4
+        assert time.monotonic() - start > 0.7
 
 
 @pytest.mark.parametrize("direction", ["both", "up_only"])
@@ -137,10 +137,10 @@ def test_traffic_holds_it_open(direction):
         connection.send(SWITCH)
         connection.wait_end()
         connection.close()
-    with EchoOrigin(mirror if direction == "both" else swallow) as origin, Marquee(origin, timeouts={"tunnel_idle": 0.6}) as proxy:
+    with EchoOrigin(mirror if direction == "both" else swallow) as origin, Marquee(origin, timeouts={"tunnel_idle": 1.0}) as proxy:
         with proxy.plain() as client:
             opened(client)
-            end = time.monotonic() + 1.8  # three limits long
+            end = time.monotonic() + 2.5  # more than two limits long
             while time.monotonic() < end:
                 client.send(b"x")
                 if direction == "both":

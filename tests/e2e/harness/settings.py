@@ -129,12 +129,11 @@ def _domain(d):
 
 def _upstream(u):
     out = {"endpoints": list(u.endpoints),
-           "timeouts": {"connect": seconds(u.connect), "first_byte": seconds(u.first_byte),
-                        "read_idle": seconds(u.read_idle)},
-           "idle": seconds(u.idle), "max_idle": u.max_idle,
+           "connect": seconds(u.connect), "first_byte": seconds(u.first_byte),
+           "read_idle": seconds(u.read_idle), "idle": seconds(u.idle), "max_idle": u.max_idle,
            "ejection": _section(u.ejection)}
     if u.total:
-        out["timeouts"]["total"] = seconds(u.total)
+        out["total"] = seconds(u.total)
     if u.balance:
         out["balance"] = u.balance
     if u.host_field:
