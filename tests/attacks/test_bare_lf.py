@@ -1,7 +1,7 @@
 """A line ended by LF alone (RFC 9112 2.2 lets a recipient accept it; peers
 disagree, so it is refused wherever it stands)."""
 import pytest
-from harness.attack import SMUGGLED, assert_never_completed, head, refused
+from harness.attack import SMUGGLED, assert_never_completed, refused
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: bakery.test\r\nTransfer-Encoding: chunked\r\n\r\n"
 HEADS = {

@@ -214,3 +214,16 @@ def test_no_answer_ends_without_close_notify(proxy, origin):
     with proxy.tls("bakery.test") as client:
         client.get("/", fields=[("Connection", "close")])
         assert client.assert_closed() == "eof"
+
+
+def test_failed_handshakes_of_one_network_are_bounded():
+    """A token bucket per /24: who fails again and again is refused before any
+    crypto; neighbours in another network are not."""
+    with EchoOrigin() as origin, Marquee(origin, tls={"failed_handshake_burst": 10, "failed_handshake_rate": 0.01}) as proxy:
+        for _ in range(30):
+            with pytest.raises((ssl.SSLError, OSError)):
+                proxy.tls_unverified("unknown.test", source="127.0.0.9")
+        with pytest.raises((ssl.SSLError, OSError)):
+            proxy.tls("bakery.test", source="127.0.0.10")
+        with proxy.tls("bakery.test", source="127.0.1.9") as client:
+            assert client.get("/").status == 200

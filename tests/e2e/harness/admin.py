@@ -1,5 +1,4 @@
 """The admin socket: JSON and Prometheus text over HTTP on a Unix socket."""
-import json
 import re
 import socket
 
