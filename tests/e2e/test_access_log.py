@@ -160,7 +160,7 @@ def test_full_disk_harms_nobody():
 
             def dropped():
                 metrics = proxy.metrics()
-                return [n for n in metrics.names() if "log" in n and "drop" in n and metrics.sum(n) > 0]
+                return [n for n in metrics.names() if "log" in n and ("drop" in n or "lost" in n) and metrics.sum(n) > 0]
             eventually(dropped, 5, "dropped records to be counted")
 
 

@@ -117,7 +117,7 @@ def test_handshake_in_single_bytes(proxy, origin):
 
 
 @pytest.mark.parametrize("junk", [b"GET / HTTP/1.1\r\nHost: bakery.test\r\n\r\n", b"\x00" * 600, b"\x16\x03\x01\xff\xff" + b"\x01" * 70000,
-                                  b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b"\x80\x2e\x01\x03\x01"],
+                                  b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b"\x80\x2e\x01\x03\x01" + b"\x00" * 43],
                          ids=["http", "zeros", "oversized", "short_hello", "ssl2"])
 def test_junk_for_a_client_hello(proxy, origin, junk):
     with proxy.plain(listener="127.0.0.1:0") as client:

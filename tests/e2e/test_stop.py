@@ -1,4 +1,5 @@
-"""SIGTERM drains, a second one ends; the process says so to its supervisor."""
+"""SIGTERM drains, a second one ends; the process says so to its supervisor, and
+takes the sockets it is given."""
 import contextlib
 import signal
 import socket
@@ -6,7 +7,7 @@ import threading
 import time
 
 import pytest
-from harness import ConnectionEnded, Deadline, EchoOrigin, Marquee, Truncated, eventually
+from harness import ConnectionEnded, Deadline, EchoOrigin, Listener, Marquee, Truncated, eventually
 from harness.client import request
 from harness.tunnel import mirror, opened
 
@@ -177,3 +178,19 @@ def test_under_load_no_answer_is_cut():
         for thread in threads:
             thread.join(10)
         assert not faults, faults
+
+
+def test_socket_activation():
+    """The passed socket is used: it is bound without SO_REUSEPORT, so a socket
+    of Marquee's own on that address would fail. What waits in it is served."""
+    with socket.socket() as passed, EchoOrigin() as origin:
+        passed.bind(("127.0.0.20", 0))
+        passed.listen(64)
+        address = "{}:{}".format(*passed.getsockname())
+        with socket.create_connection(passed.getsockname(), 5) as early, Marquee(
+                origin, listeners=[Listener("127.0.0.1:0", "https"), Listener(address, "http")], inherited=passed) as proxy:
+            early.sendall(request("GET", "/early"))
+            early.settimeout(10)
+            assert early.recv(100).startswith(b"HTTP/1.1 200")
+            with proxy.plain(listener=address) as client:
+                assert client.get("/").status == 200

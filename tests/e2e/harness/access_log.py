@@ -4,13 +4,15 @@ import pathlib
 
 from .deadline import eventually
 
-# The test's name of a value -> the path of keys in the record.
+# The test's name of a value -> its key in the record. "reason" is whichever of
+# refusal and failure is there.
 KEYS = {
     "time": "time", "request_id": "request_id", "trace_id": "trace_id", "client": "client",
     "host": "host", "sni": "sni", "alpn": "alpn", "tls": "tls", "resumed": "resumed",
     "method": "method", "target": "target", "status": "status", "bytes_in": "bytes_in",
-    "bytes_out": "bytes_out", "upstream": "upstream", "installation": "installation",
-    "site": "site", "agency": "agency", "retries": "retries", "reason": "reason",
+    "bytes_out": "bytes_out", "upstream": "upstream", "installation": "installation_id",
+    "site": "site_id", "agency": "agency_id", "retries": "retries", "refusal": "refusal",
+    "failure": "failure",
 }
 
 
@@ -18,10 +20,9 @@ class Record(dict):
     """A record; value("host") by the test's name."""
 
     def value(self, name):
-        found = self
-        for key in KEYS[name].split("."):
-            found = (found or {}).get(key)
-        return found
+        if name == "reason":
+            return self.value("refusal") or self.value("failure")
+        return self.get(KEYS[name])
 
 
 class AccessLog:

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 from . import pki, process, settings, yaml
@@ -20,6 +21,14 @@ FULL = os.environ.get("MARQUEE_FULL", "") not in ("", "0")
 START_WITHIN = 30.0
 _SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|MemorySanitizer"
                         r"|runtime error:|Assertion .* failed|terminate called)")
+# Becomes the binary, with the socket as descriptor 3 (sd_listen_fds(3)).
+_ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Marquee:
@@ -27,9 +36,11 @@ class Marquee:
     did not exit with 0 or if its stderr holds a sanitizer's report.
 
     Keyword sections are those of settings.document; `main` is the origin of
-    the pool "main" when `upstreams` is not given."""
+    the pool "main" when `upstreams` is not given. `inherited` is a listening
+    socket to pass on as systemd does (LISTEN_FDS)."""
 
-    def __init__(self, main=None, *, domains=None, upstreams=None, listeners=None, **sections):
+    def __init__(self, main=None, *, domains=None, upstreams=None, listeners=None, inherited=None,
+                 **sections):
         # Short: a Unix socket's path has 107 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mq-", dir="/tmp"))
         self.file = self.folder / "marquee.yaml"
@@ -39,6 +50,7 @@ class Marquee:
                                        settings.Listener("127.0.0.2:0", "http")]
         self.upstreams = upstreams or [settings.Upstream("main", [main.endpoint])]
         self.domains = domains or [settings.Domain("bakery.test")]
+        self.inherited = inherited
         self.sections = sections
         self.access = AccessLog(self.access_file)
         self.admin = Admin(self.folder / "admin.sock")
@@ -76,9 +88,14 @@ class Marquee:
         self.notify = NotifySocket(self.folder / "notify")
         environment = {**os.environ, "NOTIFY_SOCKET": self.notify.path}
         with open(self.stderr_file, "ab") as stderr:
+            command = [str(BINARY), "run", "-c", str(self.file)]
+            passed = ()
+            if self.inherited:
+                passed = (self.inherited.fileno(),)
+                command = [sys.executable, "-c", _ACTIVATE, str(passed[0]), *command]
             self.process = subprocess.Popen(
-                [str(BINARY), "run", "-c", str(self.file)], stdin=subprocess.DEVNULL,
-                stdout=stderr, stderr=stderr, env=environment, cwd=self.folder)
+                command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=environment,
+                cwd=self.folder, pass_fds=passed)
         try:
             self.notify.wait("READY=1", within=START_WITHIN, alive=self.alive)
             self.find_addresses()
