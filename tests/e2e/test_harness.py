@@ -6,6 +6,7 @@ import pytest
 from harness import (ConnectionEnded, Deadline, EchoOrigin, RawClient, ScriptedOrigin, Truncated, WireError, reply, yaml)
 from harness.admin import Metrics
 from harness.client import request
+from harness.marquee import Marquee
 
 
 @pytest.fixture
@@ -103,3 +104,21 @@ def test_yaml_is_block_style():
 def test_metrics_are_summed():
     metrics = Metrics('# TYPE a counter\na{x="1",y="b"} 2\na{x="2"} 3.5\nb 1\n')
     assert metrics.sum("a") == 5.5 and metrics.sum("a", x="1") == 2 and json.dumps(sorted(metrics.names())) == '["a", "b"]'
+
+
+@pytest.mark.parametrize("line,bad", [
+    ("==1==ERROR: AddressSanitizer: heap-use-after-free", True), ("x.cpp:1:2: runtime error: signed integer overflow", True),
+    ("WARNING: ThreadSanitizer: data race", True), ("==1==ERROR: LeakSanitizer: detected memory leaks", True),
+    ("terminate called after throwing", True), ("[error] upstream main: connection refused", False),
+], ids=["asan", "ubsan", "tsan", "lsan", "terminate", "plain_error"])
+def test_sanitizer_reports_fail_a_test(line, bad):
+    proxy = Marquee(upstreams=[])
+    try:
+        proxy.stderr_file.write_text(f"[info] before\n{line}\n[info] after\n")
+        if bad:
+            with pytest.raises(AssertionError, match="report on stderr"):
+                proxy.check_stderr()
+        else:
+            proxy.check_stderr()
+    finally:
+        proxy.forget()

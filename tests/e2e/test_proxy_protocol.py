@@ -18,7 +18,7 @@ def behind():
             origin, domains=[Domain("bakery.test")],
             listeners=[Listener("127.0.0.1:0", "https"), Listener(V1, "http", "v1"), Listener(V2, "http", "v2"), Listener(ANY, "http", "any"),
                        Listener(TLS, "https", "any"), Listener(OFF, "http")],
-            timeouts={"handshake": 1.0, "head": 1.0, "linger": 0.3}) as proxy:
+            trusted_proxies=["127.0.0.0/8"], timeouts={"handshake": 1.0, "head": 1.0, "linger": 0.3}) as proxy:
         yield proxy, origin
 
 

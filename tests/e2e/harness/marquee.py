@@ -136,7 +136,7 @@ class Marquee:
 
     def check_stderr(self):
         report = _SANITIZER.search(self.stderr())
-        assert not report, f"report on stderr:\n{self.stderr()[report.start() - 200:][:6000]}"
+        assert not report, f"report on stderr:\n{self.stderr()[max(0, report.start() - 200):][:6000]}"
 
     def tail(self, size=4000):
         return self.stderr()[-size:]

@@ -168,7 +168,7 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         "upstreams": {u.name: _upstream(u) for u in upstreams},
         "domains": [_domain(d) for d in domains],
         "tls": _section(tls),
-        "log": {"access": {"file": access_log, "format": access_format}, "level": "debug"},
+        "log": {"access": {"file": access_log, "format": access_format}, "level": "info"},
         "admin": {"socket": admin_socket},
     }
     if trusted_proxies:
