@@ -3,7 +3,7 @@ with nothing between, and with the faults it must not forgive."""
 import json
 
 import pytest
-from harness import (ConnectionEnded, Deadline, EchoOrigin, RawClient, ScriptedOrigin, Truncated, WireError, reply, yaml)
+from harness import (ConnectionEnded, Deadline, EchoOrigin, RawClient, ScriptedOrigin, Truncated, Upstream, WireError, reply, yaml)
 from harness.admin import Metrics
 from harness.client import request
 from harness.marquee import Marquee
@@ -112,7 +112,7 @@ def test_metrics_are_summed():
     ("terminate called after throwing", True), ("[error] upstream main: connection refused", False),
 ], ids=["asan", "ubsan", "tsan", "lsan", "terminate", "plain_error"])
 def test_sanitizer_reports_fail_a_test(line, bad):
-    proxy = Marquee(upstreams=[])
+    proxy = Marquee(upstreams=[Upstream("main", ["http://127.0.0.1:9"])])
     try:
         proxy.stderr_file.write_text(f"[info] before\n{line}\n[info] after\n")
         if bad:
