@@ -91,8 +91,7 @@ int TicketKeys::open(const unsigned char* name, const unsigned char* iv, EVP_CIP
   for (std::size_t i = 0; i < set.count; ++i) {
     const Key& key = set.keys[i];
     if (std::memcmp(name, key.name.data(), key.name.size()) != 0) continue;
-    if (!set_mac(mac, key) ||
-        !EVP_DecryptInit_ex(cipher, aes_, nullptr, key.cipher.data(), iv))
+    if (!set_mac(mac, key) || !EVP_DecryptInit_ex(cipher, aes_, nullptr, key.cipher.data(), iv))
       return -1;
     return i == 0 ? 1 : 2;
   }
