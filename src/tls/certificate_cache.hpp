@@ -49,8 +49,8 @@ class CertificateCache {
   std::size_t size() const;
   std::uint64_t loads() const;
 
-  static constexpr std::size_t kMostLoads = 4096;      // different certificates at once
-  static constexpr std::time_t kRetryRenewal = 60;     // seconds after a renewal failed
+  static constexpr std::size_t kMostLoads = 4096;   // different certificates at once
+  static constexpr std::time_t kRetryRenewal = 60;  // seconds after a renewal failed
 
  private:
   struct Core;

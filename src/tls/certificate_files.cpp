@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "base/hostname.hpp"
 #include "tls/certified_key.hpp"
 #include "tls/name_check.hpp"
 #include "tls/openssl.hpp"
@@ -15,8 +16,8 @@ namespace marquee::tls {
 namespace {
 
 constexpr std::size_t kMostFileBytes = 1u << 20;
-constexpr std::size_t kMostLinks = 10;       // intermediates in one file
-constexpr int kLeastSecurityBits = 112;      // RSA-2048, SHA-256; what OpenSSL asks for
+constexpr std::size_t kMostLinks = 10;   // intermediates in one file
+constexpr int kLeastSecurityBits = 112;  // RSA-2048, SHA-256; what OpenSSL asks for
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
@@ -62,14 +63,17 @@ Chain read_chain(const std::string& path) {
   Chain chain;
   while (X509Ptr next{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
     chain.certificates.push_back(std::move(next));
-    if (chain.certificates.size() > kMostLinks + 1) return {{}, path + " holds more than 11 certificates"};
+    if (chain.certificates.size() > kMostLinks + 1)
+      return {{}, path + " holds more than 11 certificates"};
   }
   const unsigned long last = ERR_peek_last_error();
-  const bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+  const bool at_end =
+      ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
   const std::string reason = take_openssl_error();
   if (!at_end)
-    return {{}, path + ": certificate " + std::to_string(chain.certificates.size() + 1) +
-                    " does not parse (" + reason + ")"};
+    return {{},
+            path + ": certificate " + std::to_string(chain.certificates.size() + 1) +
+                " does not parse (" + reason + ")"};
   if (chain.certificates.empty())
     return {{}, path + " holds no certificate; write a PEM file, the leaf first"};
   return chain;
@@ -132,15 +136,28 @@ std::string day_of(const ASN1_TIME* time) {
   return text;
 }
 
+// As it stands in certificates; a host that is no name is another room's fault.
+std::string normal_form(const std::string& host) {
+  if (host.starts_with("*.")) {
+    const auto parent = base::parse_wildcard(host);
+    return parent ? "*." + parent.name->string() : host;
+  }
+  const auto name = base::parse_hostname(host);
+  return name ? name.name->string() : host;
+}
+
 // What is wrong with a readable pair for this domain; empty: nothing.
 std::string leaf_fault(const X509* leaf, const config::Domain& domain, const std::string& file,
                        std::time_t now) {
   if (X509_cmp_time(X509_get0_notAfter(leaf), &now) < 0)
-    return file + " expired on " + day_of(X509_get0_notAfter(leaf)) + "; write a renewed certificate";
+    return file + " expired on " + day_of(X509_get0_notAfter(leaf)) +
+           "; write a renewed certificate";
   const auto names = names_of(leaf);
   const std::string& host = domain.host.value;
-  const bool pair = domain.pair && !host.starts_with("*.");
-  if (covers(names, host) || (pair && covers(names, "www." + host))) return {};
+  const std::string name = normal_form(host);
+  if (covers(names, name)) return {};
+  if (const auto parsed = base::parse_hostname(name); parsed && domain.pair)
+    if (const auto twin = parsed.name->www_twin(); twin && covers(names, twin->text())) return {};
   return file + " is for " + join(names) + ", not for " + host +
          "; write the certificate of this name";
 }
@@ -149,8 +166,8 @@ std::string leaf_fault(const X509* leaf, const config::Domain& domain, const std
 
 std::vector<std::string> names_of(const X509* leaf) {
   std::vector<std::string> names;
-  auto* list = static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
+  auto* list =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0; i < sk_GENERAL_NAME_num(list); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(list, i);
     if (name->type != GEN_DNS) continue;
@@ -167,37 +184,62 @@ std::vector<std::string> names_of(const CertificateRecord& record) {
   return leaf ? names_of(leaf.get()) : std::vector<std::string>{};
 }
 
-Made<CertificateRecord> read_record(const config::CertificateFiles& files,
-                                    IntermediateSet& intermediates) {
+namespace {
+
+struct Reading {
+  std::unique_ptr<CertificateRecord> record;
+  std::string error;
+  bool of_key = false;  // the fault is the key file's
+};
+
+Reading read_pair(const config::CertificateFiles& files, IntermediateSet& intermediates) {
   ERR_clear_error();
   const Chain chain = read_chain(files.cert_file);
-  if (!chain.error.empty()) return {nullptr, chain.error};
+  if (!chain.error.empty()) return {nullptr, chain.error, false};
   const Key key = read_key(files.key_file);
-  if (!key.error.empty()) return {nullptr, key.error};
+  if (!key.error.empty()) return {nullptr, key.error, true};
   X509* leaf = chain.certificates.front().get();
   if (X509_check_private_key(leaf, key.key.get()) != 1) {
     for (const auto& other : chain.certificates)
       if (X509_check_private_key(other.get(), key.key.get()) == 1)
-        return {nullptr, files.cert_file + " does not begin with the leaf; write the certificate "
-                         "of the key first, then the intermediates"};
+        return {nullptr,
+                files.cert_file +
+                    " does not begin with the leaf; write the certificate of the "
+                    "key first, then the intermediates",
+                false};
     ERR_clear_error();
-    return {nullptr, files.key_file + " is not the key of " + files.cert_file};
+    return {nullptr, files.key_file + " is not the key of " + files.cert_file, true};
   }
   ERR_clear_error();
   if (EVP_PKEY_get_security_bits(key.key.get()) < kLeastSecurityBits)
-    return {nullptr, files.key_file + " is too weak; write an EC P-256 or an RSA-2048 key"};
+    return {nullptr, files.key_file + " is too weak; write an EC P-256 or an RSA-2048 key", true};
   auto record = std::make_unique<CertificateRecord>();
   switch (EVP_PKEY_get_base_id(key.key.get())) {
-    case EVP_PKEY_EC: record->key_type = KeyType::ec; break;
-    case EVP_PKEY_RSA: record->key_type = KeyType::rsa; break;
-    case EVP_PKEY_ED25519: record->key_type = KeyType::ed25519; break;
-    default: return {nullptr, files.key_file + " is of a type that is not served; write EC or RSA"};
+    case EVP_PKEY_EC:
+      record->key_type = KeyType::ec;
+      break;
+    case EVP_PKEY_RSA:
+      record->key_type = KeyType::rsa;
+      break;
+    case EVP_PKEY_ED25519:
+      record->key_type = KeyType::ed25519;
+      break;
+    default:
+      return {nullptr, files.key_file + " is of a type that is not served; write EC or RSA", true};
   }
   record->leaf = to_der(leaf);
   record->key = to_der(key.key.get());
   for (std::size_t i = 1; i < chain.certificates.size(); ++i)
     record->chain.push_back(intermediates.share(chain.certificates[i].get()));
-  return {std::move(record), {}};
+  return {std::move(record), {}, false};
+}
+
+}  // namespace
+
+Made<CertificateRecord> read_record(const config::CertificateFiles& files,
+                                    IntermediateSet& intermediates) {
+  Reading reading = read_pair(files, intermediates);
+  return {std::move(reading.record), std::move(reading.error)};
 }
 
 std::vector<config::Problem> check(const config::Settings& settings, std::time_t now) {
@@ -206,15 +248,16 @@ std::vector<config::Problem> check(const config::Settings& settings, std::time_t
   for (const auto& domain : settings.domains) {
     std::set<KeyType> types;
     for (const auto& files : domain.certificates) {
-      const Made<CertificateRecord> record = read_record(files, intermediates);
-      std::string fault = record.error;
-      if (record.value) {
-        fault = leaf_fault(parse_leaf(*record.value).get(), domain, files.cert_file, now);
-        if (fault.empty() && !types.insert(record.value->key_type).second)
+      const Reading reading = read_pair(files, intermediates);
+      std::string fault = reading.error;
+      if (reading.record) {
+        fault = leaf_fault(parse_leaf(*reading.record).get(), domain, files.cert_file, now);
+        if (fault.empty() && !types.insert(reading.record->key_type).second)
           fault = files.cert_file + " has a key of the same type as another certificate of " +
                   domain.host.value + "; write one per type (EC, RSA)";
       }
-      if (!fault.empty()) problems.push_back({files.mark, std::move(fault)});
+      if (!fault.empty())
+        problems.push_back({reading.of_key ? files.key_mark : files.cert_mark, std::move(fault)});
     }
   }
   return problems;

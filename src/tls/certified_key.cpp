@@ -14,9 +14,12 @@ constexpr std::size_t kParsedBytes = 6500;
 
 int openssl_type(KeyType type) {
   switch (type) {
-    case KeyType::ec: return EVP_PKEY_EC;
-    case KeyType::rsa: return EVP_PKEY_RSA;
-    case KeyType::ed25519: return EVP_PKEY_ED25519;
+    case KeyType::ec:
+      return EVP_PKEY_EC;
+    case KeyType::rsa:
+      return EVP_PKEY_RSA;
+    case KeyType::ed25519:
+      return EVP_PKEY_ED25519;
   }
   return EVP_PKEY_NONE;
 }
@@ -122,7 +125,8 @@ Made<CertifiedKeys> CertifiedKeys::parse(std::span<const CertificateRecord> reco
     at = reinterpret_cast<const unsigned char*>(record.key.data());
     const KeyPtr key(d2i_PrivateKey(openssl_type(record.key_type), nullptr, &at,
                                     static_cast<long>(record.key.size())));
-    if (!leaf || !key) return {nullptr, "a stored certificate does not parse: " + take_openssl_error()};
+    if (!leaf || !key)
+      return {nullptr, "a stored certificate does not parse: " + take_openssl_error()};
     if (std::string error = made->add(leaf.get(), key.get(), record.chain); !error.empty())
       return {nullptr, error};
   }

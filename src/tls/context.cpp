@@ -11,8 +11,9 @@
 namespace marquee::tls {
 namespace {
 
-constexpr std::uint64_t kModes = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                 SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN;
+constexpr std::uint64_t kModes = SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS |
+                                 SSL_MODE_NO_AUTO_CHAIN;
 
 int version_number(const std::string& version) {
   if (version == "1.2") return TLS1_2_VERSION;
@@ -43,8 +44,7 @@ std::string set_ciphers(SSL_CTX* context, const config::TlsPolicy& policy) {
     const std::string name = SSL_CIPHER_get_name(cipher);
     known.insert(name);
     const bool tls13 = SSL_CIPHER_get_kx_nid(cipher) == NID_kx_any;
-    if (!SSL_CIPHER_is_aead(cipher) ||
-        (!tls13 && SSL_CIPHER_get_kx_nid(cipher) != NID_kx_ecdhe))
+    if (!SSL_CIPHER_is_aead(cipher) || (!tls13 && SSL_CIPHER_get_kx_nid(cipher) != NID_kx_ecdhe))
       return "cipher " + name + " is not allowed; write ECDHE ciphers with GCM or CHACHA20 only";
   }
   for (const auto& list : {split(policy.ciphers), split(policy.ciphersuites)})

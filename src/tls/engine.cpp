@@ -32,15 +32,15 @@ struct Engine::State {
   State& operator=(const State&) = delete;
 
   Wire wire;
-  SslPtr ssl;  // refers to `wire`: declared behind it, freed before it
+  SslPtr ssl;                               // refers to `wire`: declared behind it, freed before it
   std::unique_ptr<ServerHandshake> server;  // during a server's handshake
   SessionInfo info;
   std::string error;
   bool handshaken = false;
-  bool closed = false;         // close_notify came
-  bool dead = false;           // failed; nothing more in either direction
+  bool closed = false;          // close_notify came
+  bool dead = false;            // failed; nothing more in either direction
   bool shutdown_asked = false;  // close_notify is on its way
-  bool shut = false;           // SHUT_WR done
+  bool shut = false;            // SHUT_WR done
 
   void attach(SSL_CTX* context);
   void explain(const char* fallback);
@@ -118,7 +118,8 @@ Engine::Engine(const ServerContext& context, Admission& admission, std::uint64_t
     : state_(std::make_unique<State>(fd, buffers)) {
   state_->attach(context.native());
   if (!state_->ssl) return;
-  state_->server = std::make_unique<ServerHandshake>(ServerHandshake{context, admission, waiter, {}, false, false, {}, {}});
+  state_->server = std::make_unique<ServerHandshake>(
+      ServerHandshake{context, admission, waiter, {}, false, false, {}, {}});
   SSL_set_app_data(state_->ssl.get(), state_->server.get());
   SSL_set_accept_state(state_->ssl.get());
 }
@@ -168,7 +169,8 @@ Handshake Engine::handshake() {
     if (SSL_version(s.ssl.get()) == TLS1_3_VERSION) return Handshake::done;
     return s.flush() ? Handshake::done : Handshake::failed;
   }
-  const bool waits = reason == SSL_ERROR_WANT_X509_LOOKUP || reason == SSL_ERROR_WANT_CLIENT_HELLO_CB;
+  const bool waits =
+      reason == SSL_ERROR_WANT_X509_LOOKUP || reason == SSL_ERROR_WANT_CLIENT_HELLO_CB;
   if (!waits && reason != SSL_ERROR_WANT_READ) {
     s.fail("the handshake failed");
     s.wire.flush();  // the alert
@@ -241,7 +243,8 @@ class Records {
     std::size_t offset = offset_;
     for (std::size_t i = at_; i < parts_.size() && size < kRecord; ++i, offset = 0) {
       const std::size_t n = std::min(parts_[i].iov_len - offset, kRecord - size);
-      if (n > 0) std::memcpy(joined + size, static_cast<const char*>(parts_[i].iov_base) + offset, n);
+      if (n > 0)
+        std::memcpy(joined + size, static_cast<const char*>(parts_[i].iov_base) + offset, n);
       size += n;
     }
     return {joined, size};

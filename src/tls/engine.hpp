@@ -20,7 +20,7 @@ namespace marquee::tls {
 
 class ServerContext;  // tls/context.hpp: one per TLS policy, shared by all workers
 class ClientContext;
-class Admission;      // tls/admission.hpp: who may have a handshake, with which certificate
+class Admission;  // tls/admission.hpp: who may have a handshake, with which certificate
 
 enum class Handshake : std::uint8_t {
   done,
@@ -64,8 +64,8 @@ class Engine final : public net::ByteStream {
   bool prime(std::span<const char> received);
 
   Handshake handshake();
-  const SessionInfo& info() const;    // valid after `done`; sni also after `failed`
-  std::string_view error() const;     // OpenSSL's reason or our own, for the log
+  const SessionInfo& info() const;  // valid after `done`; sni also after `failed`
+  std::string_view error() const;   // OpenSSL's reason or our own, for the log
 
   // closed: close_notify came. failed: also when TCP ended without it, since the
   // bytes may have been cut short (RFC 8446 section 6.1).

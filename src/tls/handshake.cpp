@@ -44,8 +44,8 @@ int on_client_hello(SSL* ssl, int* alert, void*) {
   if (state.decided) {
     // The verdict was about the first name; another may not ride on it (RFC 8446
     // section 4.1.2).
-    const bool same = state.had_sni == field.name.has_value() &&
-                      (!field.name || *field.name == state.sni);
+    const bool same =
+        state.had_sni == field.name.has_value() && (!field.name || *field.name == state.sni);
     if (same) return SSL_CLIENT_HELLO_SUCCESS;
     return refuse(state, alert, SSL_AD_ILLEGAL_PARAMETER,
                   "the second ClientHello names another server");
@@ -69,7 +69,8 @@ int on_client_hello(SSL* ssl, int* alert, void*) {
 int on_certificate(SSL* ssl, void*) {
   auto* state = static_cast<ServerHandshake*>(SSL_get_app_data(ssl));
   if (!state || !state->admitted.source) return 0;
-  CertificateLookup found = state->admitted.source->find(state->admitted.certificate, state->waiter);
+  CertificateLookup found =
+      state->admitted.source->find(state->admitted.certificate, state->waiter);
   if (found.status == CertificateLookup::Status::loading) return -1;
   if (found.status == CertificateLookup::Status::failed || !found.keys) {
     state->error = "the certificate could not be loaded: " + found.error;
@@ -89,10 +90,9 @@ int on_alpn(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
     for (unsigned at = 0; at < offered_size; at += 1u + offered[at]) {
       const unsigned char size = offered[at];
       if (at + 1u + size > offered_size) return SSL_TLSEXT_ERR_ALERT_FATAL;
-      if (size != ours.size() || !std::equal(ours.begin(), ours.end(), offered + at + 1,
-                                             [](char a, unsigned char b) {
-                                               return static_cast<unsigned char>(a) == b;
-                                             }))
+      if (size != ours.size() ||
+          !std::equal(ours.begin(), ours.end(), offered + at + 1,
+                      [](char a, unsigned char b) { return static_cast<unsigned char>(a) == b; }))
         continue;
       *chosen = offered + at + 1;
       *chosen_size = size;

@@ -40,7 +40,8 @@ class Fd {
 };
 
 // Whole or not at all: written aside, synced, then renamed.
-std::string write_file(int directory, const std::string& name, std::string_view bytes, mode_t mode) {
+std::string write_file(int directory, const std::string& name, std::string_view bytes,
+                       mode_t mode) {
   const std::string aside = name + ".new";
   ::unlinkat(directory, aside.c_str(), 0);
   const Fd file(::openat(directory, aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
@@ -52,8 +53,7 @@ std::string write_file(int directory, const std::string& name, std::string_view 
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   if (::fsync(file.get()) != 0 ||
-      ::renameat(directory, aside.c_str(), directory, name.c_str()) != 0 ||
-      ::fsync(directory) != 0)
+      ::renameat(directory, aside.c_str(), directory, name.c_str()) != 0 || ::fsync(directory) != 0)
     return because(name);
   return {};
 }
@@ -158,7 +158,8 @@ std::string InternalCa::make(const std::string& path, std::time_t now) {
   if (!directory) return because(path);
   const KeyPtr key = new_key();
   const X509Ptr root(X509_new());
-  if (!key || !root || !set_serial(root.get()) || !set_life(root.get(), now - kBackdate, now + kCaLife) ||
+  if (!key || !root || !set_serial(root.get()) ||
+      !set_life(root.get(), now - kBackdate, now + kCaLife) ||
       !set_name(root.get(), "Marquee internal CA " + random_suffix()) ||
       X509_set_issuer_name(root.get(), X509_get_subject_name(root.get())) != 1 ||
       X509_set_pubkey(root.get(), key.get()) != 1 ||
@@ -169,11 +170,13 @@ std::string InternalCa::make(const std::string& path, std::time_t now) {
     return "the root cannot be made: " + take_openssl_error();
   const BioPtr key_pem(BIO_new(BIO_s_secmem())), root_pem(BIO_new(BIO_s_mem()));
   if (!key_pem || !root_pem ||
-      PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1 ||
+      PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr,
+                                    nullptr) != 1 ||
       PEM_write_bio_X509(root_pem.get(), root.get()) != 1)
     return "the root cannot be written: " + take_openssl_error();
   std::string error = write_file(directory.get(), "ca.key", content_of(key_pem.get()), 0600);
-  if (error.empty()) error = write_file(directory.get(), "ca.pem", content_of(root_pem.get()), 0644);
+  if (error.empty())
+    error = write_file(directory.get(), "ca.pem", content_of(root_pem.get()), 0644);
   return error.empty() ? error : path + "/" + error;
 }
 
@@ -219,8 +222,8 @@ Made<CertifiedKeys> InternalCa::mint(const std::vector<std::string>& names, std:
       !add_extension(leaf.get(), certificate_, NID_subject_key_identifier, "hash") ||
       !add_extension(leaf.get(), certificate_, NID_authority_key_identifier, "keyid") ||
       X509_sign(leaf.get(), key_, EVP_sha256()) <= 0)
-    return {nullptr, "internal CA: a leaf for " + names.front() + " cannot be made: " +
-                         take_openssl_error()};
+    return {nullptr, "internal CA: a leaf for " + names.front() +
+                         " cannot be made: " + take_openssl_error()};
   return CertifiedKeys::adopt(leaf.get(), key.get(), now + (end - now) * 2 / 3);
 }
 

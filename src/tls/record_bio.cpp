@@ -169,9 +169,12 @@ int bio_write(BIO* bio, const char* from, int size) {
 
 long bio_ctrl(BIO* bio, int command, long, void*) {
   switch (command) {
-    case BIO_CTRL_FLUSH: return 1;
-    case BIO_CTRL_EOF: return static_cast<Wire*>(BIO_get_data(bio))->ended() ? 1 : 0;
-    default: return 0;
+    case BIO_CTRL_FLUSH:
+      return 1;
+    case BIO_CTRL_EOF:
+      return static_cast<Wire*>(BIO_get_data(bio))->ended() ? 1 : 0;
+    default:
+      return 0;
   }
 }
 

@@ -36,7 +36,8 @@ std::uint64_t client_prefix(std::span<const std::uint8_t> address) {
   return prefix;
 }
 
-RefusalBudget::RefusalBudget(std::uint32_t burst, double rate, std::uint64_t seed, std::size_t slots)
+RefusalBudget::RefusalBudget(std::uint32_t burst, double rate, std::uint64_t seed,
+                             std::size_t slots)
     : burst_(static_cast<float>(burst)),
       per_ms_(static_cast<float>(std::max(rate, 0.001) / 1000)),
       seed_(seed),

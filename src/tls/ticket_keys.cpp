@@ -32,6 +32,23 @@ bool set_mac(EVP_MAC_CTX* mac, const TicketKeys::Key& key) {
 
 }  // namespace
 
+// Counts a handshake while it looks at the set in force.
+class TicketKeys::Reading {
+ public:
+  explicit Reading(const TicketKeys& keys) : readers_(keys.readers_) {
+    readers_.fetch_add(1);
+    set_ = keys.current_.load();
+  }
+  ~Reading() { readers_.fetch_sub(1); }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+  const Generations& set() const { return *set_; }
+
+ private:
+  std::atomic<std::uint32_t>& readers_;
+  const Generations* set_;
+};
+
 TicketKeys::Generations::~Generations() { OPENSSL_cleanse(keys.data(), sizeof keys); }
 
 TicketKeys::TicketKeys(std::chrono::milliseconds rotation, Time now)
@@ -49,9 +66,10 @@ TicketKeys::TicketKeys(std::chrono::milliseconds rotation, Time now)
 TicketKeys::~TicketKeys() { EVP_CIPHER_free(aes_); }
 
 void TicketKeys::publish(std::unique_ptr<Generations> next) {
-  current_.store(next.get(), std::memory_order_release);
+  current_.store(next.get());
+  // Sequentially consistent on both sides: who is not counted yet sees the new set.
+  if (readers_.load() == 0) sets_.clear();
   sets_.push_back(std::move(next));
-  while (sets_.size() > kRetired) sets_.pop_front();
 }
 
 void TicketKeys::rotate_if_due(Time now) {
@@ -77,7 +95,8 @@ TicketKeys::Time TicketKeys::next_rotation() const {
 
 int TicketKeys::seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                      EVP_MAC_CTX* mac) const {
-  const Key& key = current_.load(std::memory_order_acquire)->keys[0];
+  const Reading reading(*this);
+  const Key& key = reading.set().keys[0];
   std::memcpy(name, key.name.data(), key.name.size());
   if (RAND_bytes(iv, 16) != 1 ||
       !EVP_EncryptInit_ex(cipher, aes_, nullptr, key.cipher.data(), iv) || !set_mac(mac, key))
@@ -87,12 +106,12 @@ int TicketKeys::seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cip
 
 int TicketKeys::open(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher,
                      EVP_MAC_CTX* mac) const {
-  const Generations& set = *current_.load(std::memory_order_acquire);
+  const Reading reading(*this);
+  const Generations& set = reading.set();
   for (std::size_t i = 0; i < set.count; ++i) {
     const Key& key = set.keys[i];
     if (std::memcmp(name, key.name.data(), key.name.size()) != 0) continue;
-    if (!set_mac(mac, key) ||
-        !EVP_DecryptInit_ex(cipher, aes_, nullptr, key.cipher.data(), iv))
+    if (!set_mac(mac, key) || !EVP_DecryptInit_ex(cipher, aes_, nullptr, key.cipher.data(), iv))
       return -1;
     return i == 0 ? 1 : 2;
   }

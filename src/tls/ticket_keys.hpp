@@ -6,9 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 struct evp_cipher_ctx_st;
 struct evp_mac_ctx_st;
@@ -55,11 +55,12 @@ class TicketKeys {
   std::chrono::milliseconds rotation_;
   evp_cipher_st* aes_ = nullptr;  // fetched once; a fetch per ticket costs more than the cipher
   std::atomic<const Generations*> current_{nullptr};
-  // Sets that a handshake on another worker may still be reading: a set is freed
-  // this many rotations after it was replaced, a handshake reads it for microseconds.
-  static constexpr std::size_t kRetired = 64;
-  mutable std::mutex rotating_;  // between callers of rotate_if_due
-  std::deque<std::unique_ptr<Generations>> sets_;
+  // Handshakes that look at a set just now. A replaced set is freed at a rotation
+  // that sees none; else at a later one.
+  mutable std::atomic<std::uint32_t> readers_{0};
+  class Reading;
+  mutable std::mutex rotating_;                     // between callers of rotate_if_due
+  std::vector<std::unique_ptr<Generations>> sets_;  // the last is in force
   Time due_;
 };
 

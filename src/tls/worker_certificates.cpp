@@ -1,8 +1,8 @@
 #include "tls/worker_certificates.hpp"
 
+#include <set>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "tls/lru_table.hpp"
 
@@ -24,7 +24,8 @@ struct WorkerCertificates::State {
   Tell tell;
   CertificateCache::Clock clock;
   LruTable<Entry> table;
-  std::unordered_map<Digest, std::vector<std::uint64_t>, DigestHash> waiting{};
+  // Sets: a client that sends its bytes one by one asks again with each.
+  std::unordered_map<Digest, std::set<std::uint64_t>, DigestHash> waiting{};
 };
 
 void WorkerCertificates::State::remember(const Digest& id, const CertificateCache::Loaded& loaded,
@@ -44,7 +45,7 @@ void WorkerCertificates::State::deliver(const Digest& id, const CertificateCache
   remember(id, loaded, clock());
   const auto found = waiting.find(id);
   if (found == waiting.end()) return;
-  const std::vector<std::uint64_t> told = std::move(found->second);
+  const std::set<std::uint64_t> told = std::move(found->second);
   waiting.erase(found);
   for (const std::uint64_t waiter : told) tell(waiter);
 }
@@ -72,9 +73,11 @@ CertificateLookup WorkerCertificates::find(const std::shared_ptr<const Certifica
     return {Status::ready, std::move(keys), {}};
   }
   auto& waiters = s.waiting[spec->id];
-  if (waiters.size() >= kMostWaiters) return {Status::failed, nullptr, "too many handshakes wait for it"};
-  waiters.push_back(waiter);
-  if (waiters.size() > 1) return {Status::loading, nullptr, {}};
+  if (waiters.size() >= kMostWaiters)
+    return {Status::failed, nullptr, "too many handshakes wait for it"};
+  const bool first = waiters.empty();
+  waiters.insert(waiter);
+  if (!first) return {Status::loading, nullptr, {}};
   // Runs on a loading thread: it only carries the outcome to this worker.
   auto done = [post = s.post, weak = std::weak_ptr(state_),
                id = spec->id](const CertificateCache::Loaded& loaded) {

@@ -1,16 +1,12 @@
 #include <doctest/doctest.h>
 #include <openssl/pem.h>
 
-#include <deque>
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "fixture.hpp"
-#include "tls/certificate_cache.hpp"
 #include "tls/internal_ca.hpp"
 #include "tls/name_check.hpp"
-#include "tls/worker_certificates.hpp"
 
 using namespace marquee::tls;
 using namespace marquee::tls::testing;
@@ -18,6 +14,16 @@ namespace config = marquee::config;
 namespace fs = std::filesystem;
 
 namespace {
+
+config::CertificateFiles files_of(const std::string& cert, const std::string& key,
+                                  std::uint32_t line = 1) {
+  config::CertificateFiles files;
+  files.mark = files.cert_mark = {0, line, 1};
+  files.key_mark = {0, line + 1, 1};
+  files.cert_file = cert;
+  files.key_file = key;
+  return files;
+}
 
 class Directory {
  public:
@@ -47,8 +53,8 @@ std::string pem_of(EVP_PKEY* key, bool traditional = false, const char* passphra
   if (traditional)
     PEM_write_bio_PrivateKey_traditional(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
   else
-    PEM_write_bio_PKCS8PrivateKey(out.get(), key, passphrase ? EVP_aes_128_cbc() : nullptr, nullptr, 0,
-                                  nullptr, const_cast<char*>(passphrase));
+    PEM_write_bio_PKCS8PrivateKey(out.get(), key, passphrase ? EVP_aes_128_cbc() : nullptr, nullptr,
+                                  0, nullptr, const_cast<char*>(passphrase));
   char* data = nullptr;
   const long size = BIO_ctrl(out.get(), BIO_CTRL_INFO, 0, &data);
   return {data, static_cast<std::size_t>(size)};
@@ -122,16 +128,18 @@ TEST_CASE("PEM files become records, and the records EC and RSA pairs with their
   };
   const X509Ptr ec_leaf = leaf(ec.get()), rsa_leaf = leaf(rsa.get());
   const std::string ec_file = dir.write("ec.pem", pem_of(ec_leaf.get()) + pem_of(root.get()));
-  const std::string rsa_file = dir.write("rsa.pem", pem_of(rsa_leaf.get()) + "\n" + pem_of(root.get()));
+  const std::string rsa_file =
+      dir.write("rsa.pem", pem_of(rsa_leaf.get()) + "\n" + pem_of(root.get()));
   const std::string ec_key = dir.write("ec.key", pem_of(ec.get(), true));
   const std::string rsa_key = dir.write("rsa.key", pem_of(rsa.get()));
-  CHECK(check(settings_with("bakery.localhost", true, {{{}, ec_file, ec_key}, {{}, rsa_file, rsa_key}}),
+  CHECK(check(settings_with("bakery.localhost", true,
+                            {files_of(ec_file, ec_key), files_of(rsa_file, rsa_key)}),
               std::time(nullptr))
             .empty());
 
   IntermediateSet intermediates;
   std::vector<CertificateRecord> records;
-  for (const auto& files : {config::CertificateFiles{{}, ec_file, ec_key}, {{}, rsa_file, rsa_key}}) {
+  for (const auto& files : {files_of(ec_file, ec_key), files_of(rsa_file, rsa_key)}) {
     auto made = read_record(files, intermediates);
     REQUIRE_MESSAGE(made.value, made.error);
     records.push_back(std::move(*made.value));
@@ -161,7 +169,7 @@ TEST_CASE("an unchanged certificate keeps its id, a changed one does not") {
   const std::string key_file = dir.write("key", pem_of(key.get()));
   IntermediateSet intermediates;
   const auto id = [&](const std::string& pem) {
-    auto made = read_record({{}, dir.write("cert", pem), key_file}, intermediates);
+    auto made = read_record(files_of(dir.write("cert", pem), key_file), intermediates);
     REQUIRE(made.value);
     std::vector<CertificateRecord> records;
     records.push_back(std::move(*made.value));
@@ -182,15 +190,17 @@ TEST_CASE("what is wrong with certificate files is said in words") {
   const KeyPtr key = make_key(), other = make_key(), rsa = make_key("RSA");
   const X509Ptr cert = make_certificate(key.get(), {.names = {"shop.example"}});
   const X509Ptr unrelated = make_certificate(other.get(), {.names = {"shop.example"}});
-  const X509Ptr expired = make_certificate(key.get(), {.names = {"shop.example"}, .from = -9000, .until = -60});
+  const X509Ptr expired =
+      make_certificate(key.get(), {.names = {"shop.example"}, .from = -9000, .until = -60});
   const X509Ptr www = make_certificate(key.get(), {.names = {"www.shop.example"}});
   const KeyPtr weak(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{1024}));
   const X509Ptr weak_cert = make_certificate(weak.get(), {.names = {"shop.example"}});
-  const std::string c = dir.write("cert", pem_of(cert.get())), k = dir.write("key", pem_of(key.get()));
+  const std::string c = dir.write("cert", pem_of(cert.get())),
+                    k = dir.write("key", pem_of(key.get()));
   const std::string k2 = dir.write("key2", pem_of(other.get()));
   const auto fault = [&](const std::string& cert_file, const std::string& key_file,
                          const char* host = "shop.example", bool pair = true) {
-    std::string sentence = first_problem(host, pair, {{{}, cert_file, key_file}});
+    std::string sentence = first_problem(host, pair, {files_of(cert_file, key_file)});
     for (std::size_t at; (at = sentence.find(dir.path.string())) != sentence.npos;)
       sentence.erase(at, dir.path.string().size() + 1);
     return sentence;
@@ -213,19 +223,28 @@ TEST_CASE("what is wrong with certificate files is said in words") {
         "cert is for shop.example, not for other.example; write the certificate of this name");
   CHECK(fault(c, k, "www.shop.example", false) ==
         "cert is for shop.example, not for www.shop.example; write the certificate of this name");
-  CHECK(fault(c, k, "*.example") == 
+  CHECK(fault(c, k, "*.example") ==
         "cert is for shop.example, not for *.example; write the certificate of this name");
   // One name of the pair is enough.
   CHECK(fault(dir.write("www", pem_of(www.get())), k) == "");
   CHECK(fault(dir.file("www"), k, "shop.example", false) != "");
-  CHECK(fault(dir.write("weak", pem_of(weak_cert.get())), dir.write("weak.key", pem_of(weak.get()))) ==
+  CHECK(fault(dir.write("weak", pem_of(weak_cert.get())),
+              dir.write("weak.key", pem_of(weak.get()))) ==
         "weak.key is too weak; write an EC P-256 or an RSA-2048 key");
+  const X509Ptr idn = make_certificate(key.get(), {.names = {"xn--bcker-gra.example"}});
+  CHECK(fault(dir.write("idn", pem_of(idn.get())), k, "B\u00e4cker.example") == "");
   // Two of one type; the mark is that of the second.
   const auto problems =
-      check(settings_with("shop.example", true, {{{0, 9, 1}, c, k}, {{0, 12, 1}, c, k}}), std::time(nullptr));
+      check(settings_with("shop.example", true, {files_of(c, k, 9), files_of(c, k, 12)}),
+            std::time(nullptr));
   REQUIRE(problems.size() == 1);
   CHECK(problems[0].mark.line == 12);
   CHECK(problems[0].sentence.find("same type") != std::string::npos);
+  // A fault of the key file is shown where the key file stands.
+  const auto of_key =
+      check(settings_with("shop.example", true, {files_of(c, k2, 9)}), std::time(nullptr));
+  REQUIRE(of_key.size() == 1);
+  CHECK(of_key[0].mark.line == 10);
 }
 
 TEST_CASE("the internal CA is made once, and its leaves verify") {
@@ -294,186 +313,10 @@ TEST_CASE("a damaged or expired internal CA is an error, not a new authority") {
         std::string::npos);
   const KeyPtr other = make_key();
   dir.write("internal-ca/ca.key", pem_of(other.get()));
-  CHECK(InternalCa::open(dir.path.string(), now).error.find("is not the key of") != std::string::npos);
+  CHECK(InternalCa::open(dir.path.string(), now).error.find("is not the key of") !=
+        std::string::npos);
   dir.write("internal-ca/ca.key", "");
   CHECK(InternalCa::open(dir.path.string(), now).error.find("does not parse") != std::string::npos);
-  CHECK(InternalCa::open(dir.file("nowhere"), now).error.find("cannot be made") != std::string::npos);
-}
-
-namespace {
-
-// A cache whose jobs and posts run when the test says so.
-struct Loading {
-  std::deque<std::function<void()>> jobs, posts;
-  std::vector<std::uint64_t> told;
-  std::time_t now = 1'000'000;
-  bool queue_full = false, fails = false;
-  std::time_t life = 0;  // of what is loaded; 0: no renewal
-  CertificateCache cache;
-  std::unique_ptr<WorkerCertificates> one, two;
-
-  explicit Loading(std::size_t budget = 1u << 20, std::size_t worker_budget = 1u << 20)
-      : cache(budget,
-              [this](std::function<void()> job) {
-                if (!queue_full) jobs.push_back(std::move(job));
-                return !queue_full;
-              },
-              [this](const CertificateSpec&, std::time_t) -> Made<CertifiedKeys> {
-                if (fails) return {nullptr, "no luck"};
-                const KeyPtr key = make_key();
-                const X509Ptr cert = make_certificate(key.get(), {});
-                X509_time_adj(X509_getm_notAfter(cert.get()), life ? life : 86400, &now);
-                return CertifiedKeys::adopt(cert.get(), key.get(), life ? now + life * 2 / 3 : 0);
-              },
-              [this] { return now; }) {
-    for (auto* worker : {&one, &two})
-      *worker = std::make_unique<WorkerCertificates>(
-          cache, worker_budget, [this](std::function<void()> job) { posts.push_back(std::move(job)); },
-          [this](std::uint64_t waiter) { told.push_back(waiter); }, [this] { return now; });
-  }
-  static void run(std::deque<std::function<void()>>& queue) {
-    while (!queue.empty()) {
-      auto job = std::move(queue.front());
-      queue.pop_front();
-      job();
-    }
-  }
-  void settle() {
-    run(jobs);
-    run(posts);
-  }
-};
-
-std::shared_ptr<const CertificateSpec> spec(const std::string& name) {
-  return std::make_shared<CertificateSpec>(internal_spec(name, false));
-}
-using Status = CertificateLookup::Status;
-
-}  // namespace
-
-TEST_CASE("one load serves all who wait on all workers") {
-  Loading l;
-  const auto a = spec("a.example");
-  CHECK(l.one->find(a, 1).status == Status::loading);
-  CHECK(l.one->find(a, 2).status == Status::loading);
-  CHECK(l.two->find(a, 3).status == Status::loading);
-  CHECK(l.jobs.size() == 1);
-  Loading::run(l.jobs);
-  CHECK(l.told.empty());  // told on the worker, not on the loading thread
-  Loading::run(l.posts);
-  CHECK(l.told == std::vector<std::uint64_t>{1, 2, 3});
-  const auto found = l.one->find(a, 4);
-  CHECK(found.status == Status::ready);
-  CHECK(found.keys == l.two->find(a, 5).keys);
-  CHECK(l.cache.loads() == 1);
-  CHECK(l.one->waiting() == 0);
-}
-
-TEST_CASE("a failed load tells its waiters, and is tried again after a while") {
-  Loading l;
-  const auto a = spec("a.example");
-  l.fails = true;
-  CHECK(l.one->find(a, 1).status == Status::loading);
-  l.settle();
-  CHECK(l.told == std::vector<std::uint64_t>{1});
-  CHECK(l.one->find(a, 1).status == Status::failed);
-  CHECK(l.one->find(a, 1).error == "no luck");
-  CHECK(l.jobs.empty());
-  l.fails = false;
-  l.now += WorkerCertificates::kFailed;
-  CHECK(l.one->find(a, 1).status == Status::loading);
-  l.settle();
-  CHECK(l.one->find(a, 1).status == Status::ready);
-  l.queue_full = true;
-  CHECK(l.one->find(spec("b.example"), 1).status == Status::failed);
-  l.queue_full = false;
-  CHECK(l.one->find(spec("b.example"), 1).status == Status::loading);
-}
-
-TEST_CASE("eviction keeps the budget and frees nothing in use") {
-  Loading l(30'000, 1);
-  const auto a = spec("a.example");
-  l.one->find(a, 1);
-  l.settle();
-  const auto held = l.one->find(a, 1).keys;
-  REQUIRE(held);
-  for (int i = 0; i < 20; ++i) {
-    l.one->find(spec(std::to_string(i) + ".example"), 1);
-    l.settle();
-    CHECK(l.cache.bytes() <= 30'000);
-  }
-  CHECK(l.cache.size() >= 3);
-  CHECK(held->not_after() > 0);
-  CHECK(l.one->find(a, 1).status == Status::loading);  // it was the oldest
-}
-
-TEST_CASE("a worker's own table answers without the cache, until something is forgotten") {
-  Loading l(1, 1u << 20);  // the cache itself keeps the newest only
-  const auto a = spec("a.example"), b = spec("b.example");
-  l.one->find(a, 1);
-  l.one->find(b, 1);
-  l.settle();
-  CHECK(l.one->find(a, 1).status == Status::ready);
-  l.cache.forget(a->id);
-  CHECK(l.one->find(b, 1).status == Status::ready);
-  CHECK(l.one->find(a, 1).status == Status::loading);
-  // A load that began before it was forgotten does not bring it back.
-  Loading::run(l.jobs);
-  l.cache.forget(a->id);
-  Loading::run(l.posts);
-  CHECK(l.one->find(a, 1).status == Status::loading);
-}
-
-TEST_CASE("short-lived pairs are renewed in the background, and the old serve meanwhile") {
-  Loading l;
-  l.life = 900;
-  const auto a = spec("a.example");
-  l.one->find(a, 1);
-  l.settle();
-  const auto first = l.one->find(a, 1).keys;
-  l.now += 599;
-  CHECK(l.one->find(a, 1).keys == first);
-  CHECK(l.jobs.empty());
-  l.now += 1;
-  CHECK(l.one->find(a, 1).keys == first);
-  CHECK(l.two->find(a, 1).keys == first);
-  CHECK(l.jobs.size() == 1);
-  l.fails = true;
-  l.settle();  // fails: the old one stays, and a minute passes before the next try
-  l.now += 30;
-  CHECK(l.one->find(a, 1).keys == first);
-  CHECK(l.jobs.empty());
-  l.fails = false;
-  l.now += 30;
-  CHECK(l.one->find(a, 1).keys == first);
-  l.settle();
-  l.now += 1;
-  const auto second = l.one->find(a, 1);
-  CHECK(second.status == Status::ready);
-  CHECK(second.keys != first);
-  l.now += 1000;  // expired: nothing old is served
-  CHECK(l.one->find(a, 1).status == Status::loading);
-}
-
-TEST_CASE("workers and the cache may go while a load runs") {
-  std::deque<std::function<void()>> jobs, posts;
-  int told = 0;
-  const auto clock = [] { return std::time(nullptr); };
-  {
-    CertificateCache cache(
-        1u << 20,
-        [&](std::function<void()> job) {
-          jobs.push_back(std::move(job));
-          return true;
-        },
-        [](const CertificateSpec&, std::time_t) { return Made<CertifiedKeys>{nullptr, "late"}; }, clock);
-    WorkerCertificates worker(
-        cache, 1u << 20, [&](std::function<void()> job) { posts.push_back(std::move(job)); },
-        [&](std::uint64_t) { ++told; }, clock);
-    CHECK(worker.find(spec("a.example"), 1).status == Status::loading);
-  }
-  Loading::run(jobs);
-  CHECK(posts.size() == 1);
-  Loading::run(posts);
-  CHECK(told == 0);
+  CHECK(InternalCa::open(dir.file("nowhere"), now).error.find("cannot be made") !=
+        std::string::npos);
 }

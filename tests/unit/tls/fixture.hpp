@@ -63,7 +63,8 @@ inline X509Ptr make_certificate(EVP_PKEY* key, const LeafOptions& options) {
   } else {
     std::string san;
     for (const auto& name : options.names)
-      san += (san.empty() ? "" : ",") + std::string(name[0] >= '0' && name[0] <= '9' ? "IP:" : "DNS:") + name;
+      san += (san.empty() ? "" : ",") +
+             std::string(name[0] >= '0' && name[0] <= '9' ? "IP:" : "DNS:") + name;
     if (!san.empty()) add_extension(cert.get(), issuer, NID_subject_alt_name, san);
   }
   X509_sign(cert.get(), options.issuer_key ? options.issuer_key : key, EVP_sha256());
@@ -147,7 +148,8 @@ class Client {
   };
   Client(int fd, const Options& options) : context_(SSL_CTX_new(TLS_client_method())) {
     SSL_CTX_set_verify(context_.get(), SSL_VERIFY_NONE, nullptr);
-    SSL_CTX_set_mode(context_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(context_.get(),
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(context_.get(),
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(context_.get(), [](SSL* of, SSL_SESSION* fresh) {
@@ -257,8 +259,8 @@ inline std::shared_ptr<TicketKeys> make_tickets() {
   return std::make_shared<TicketKeys>(std::chrono::hours(12), std::chrono::steady_clock::now());
 }
 
-inline std::unique_ptr<ServerContext> make_server(config::TlsPolicy policy = {},
-                                                  std::shared_ptr<TicketKeys> tickets = make_tickets()) {
+inline std::unique_ptr<ServerContext> make_server(
+    config::TlsPolicy policy = {}, std::shared_ptr<TicketKeys> tickets = make_tickets()) {
   auto made = ServerContext::make(policy, std::move(tickets));
   return std::move(made.value);
 }

@@ -101,7 +101,8 @@ TEST_CASE("bytes received before the engine was made are the first it reads") {
 TEST_CASE("a handshake waits for its route and for its certificate, and goes on") {
   const auto context = make_server();
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    for (const char* groups : {"X25519:P-256", "P-384:P-256"}) {  // the second asks for a HelloRetryRequest
+    for (const char* groups :
+         {"X25519:P-256", "P-384:P-256"}) {  // the second asks for a HelloRetryRequest
       CAPTURE(version);
       CAPTURE(groups);
       Worker worker;
@@ -203,10 +204,10 @@ TEST_CASE("malformed server_name extensions are refused with decode_error") {
     CHECK(admission.admits == 0);
     CHECK(receive(sockets.theirs) == std::string("\x15\x03\x03\x00\x02\x02\x32", 7));
   };
-  refused(at - 1, 15);     // name shorter than the list
-  refused(at - 1, 17);     // name longer
-  refused(at - 3, 1);      // not a host_name
-  refused(at - 4, 1);      // list shorter
+  refused(at - 1, 15);  // name shorter than the list
+  refused(at - 1, 17);  // name longer
+  refused(at - 3, 1);   // not a host_name
+  refused(at - 4, 1);   // list shorter
 }
 
 TEST_CASE("a certificate that cannot be loaded fails the handshake and says why") {
@@ -264,12 +265,18 @@ TEST_CASE("policies with faults are refused in words") {
   };
   CHECK(sentence([](auto&) {}).empty());
   CHECK(sentence([](auto& p) { p.min_version = "1.1"; }) == "TLS versions are \"1.2\" and \"1.3\"");
-  CHECK(sentence([](auto& p) { p.min_version = "1.3"; p.max_version = "1.2"; }) ==
-        "min_version 1.3 is above max_version 1.2");
+  CHECK(sentence([](auto& p) {
+          p.min_version = "1.3";
+          p.max_version = "1.2";
+        }) == "min_version 1.3 is above max_version 1.2");
   CHECK(sentence([](auto& p) { p.ciphers = "AES128-SHA"; }) ==
         "cipher AES128-SHA is not allowed; write ECDHE ciphers with GCM or CHACHA20 only");
-  CHECK(sentence([](auto& p) { p.ciphers += ":NONSENSE"; }).starts_with("cipher NONSENSE is not known"));
-  CHECK(sentence([](auto& p) { p.ciphers = "NONSENSE"; }).starts_with("the cipher list is not understood"));
+  CHECK(sentence([](auto& p) {
+          p.ciphers += ":NONSENSE";
+        }).starts_with("cipher NONSENSE is not known"));
+  CHECK(sentence([](auto& p) {
+          p.ciphers = "NONSENSE";
+        }).starts_with("the cipher list is not understood"));
   CHECK(sentence([](auto& p) { p.groups = "P-999"; }).starts_with("groups \"P-999\""));
   config::TlsPolicy bad;
   bad.mark = {0, 3, 5};

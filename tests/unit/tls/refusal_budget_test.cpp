@@ -1,8 +1,8 @@
+#include "tls/refusal_budget.hpp"
+
 #include <doctest/doctest.h>
 
 #include <array>
-
-#include "tls/refusal_budget.hpp"
 
 using namespace marquee::tls;
 using namespace std::chrono_literals;

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "fixture.hpp"
 
 using namespace marquee::tls;
@@ -138,4 +141,28 @@ TEST_CASE("three generations of ticket keys open, and old tickets are renewed") 
     CHECK(tickets->next_rotation() == start + 1008h);
     CHECK_FALSE(visit(*context, "bakery.localhost", version, third.session.get()).resumed);
   }
+}
+
+TEST_CASE("keys rotate while other threads shake hands") {
+  using namespace std::chrono_literals;
+  const auto start = std::chrono::steady_clock::time_point{};
+  const auto tickets = std::make_shared<TicketKeys>(1h, start);
+  const auto context = make_server({}, tickets);
+  std::atomic<int> finished{0};
+  std::atomic<int> good{0};
+  std::vector<std::thread> workers;
+  for (int w = 0; w < 2; ++w) {
+    workers.emplace_back([&] {
+      Session session;
+      for (int i = 0; i < 40; ++i) {
+        Outcome outcome = visit(*context, "bakery.localhost", TLS1_3_VERSION, session.get());
+        good += outcome.handshake == Handshake::done;
+        session = std::move(outcome.session);
+      }
+      ++finished;
+    });
+  }
+  for (int hour = 1; finished < 2; ++hour) tickets->rotate_if_due(start + hour * 1h);
+  for (auto& worker : workers) worker.join();
+  CHECK(good == 80);
 }
