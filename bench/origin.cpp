@@ -3,8 +3,8 @@
 //   origin PORT
 //
 // GET /b/N answers N bytes (N up to 2^40), GET /echo the head it received, any
-// other GET "ok"; POST reads a body of Content-Length bytes and answers "ok". HTTP/1.1 keep-alive on loopback, one
-// thread, level-triggered epoll. It trusts its clients: a measuring tool.
+// other GET "ok"; POST reads a body of Content-Length bytes and answers "ok". HTTP/1.1 keep-alive
+// on loopback, one thread, level-triggered epoll. It trusts its clients: a measuring tool.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

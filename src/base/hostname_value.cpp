@@ -50,10 +50,16 @@ std::string_view HostnameResult::why() const {
   return sentence(literal_kind ? HostError::ip_literal : error);
 }
 
+// An odd number of www labels: "www.www.shop.example" is the bare side of its
+// own pair, as "www.shop.example" is taken by the pair of "shop.example".
 bool Hostname::is_www() const {
-  if (!text().starts_with("www.")) return false;
-  const std::string_view rest = text().substr(4);
-  return rest == "localhost" || rest.find('.') != std::string_view::npos;
+  bool www = false;
+  for (std::string_view rest = text(); rest.starts_with("www.");) {
+    rest.remove_prefix(4);
+    if (rest != "localhost" && rest.find('.') == std::string_view::npos) break;
+    www = !www;
+  }
+  return www;
 }
 
 std::optional<Hostname> Hostname::www_twin() const {

@@ -29,8 +29,8 @@ class Builder final : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark& at) override {
     if (!root) return;
     throw Stop{{mark(at),
-                "a second document starts here; keep one document in a file, and name others in "
-                "\"include\""}};
+                "the document ends above, and another begins here; keep one in a file, or mend the "
+                "indentation or bracket here"}};
   }
   void OnDocumentEnd() override {}
 

@@ -54,7 +54,7 @@ struct Worker::Loop final : Watched {
 
   void read_clock() { turn.set_time(std::chrono::steady_clock::now(), wall_now_ms()); }
 
-  int wait_ms() const {
+  int wait_ms() {
     if (more) return 0;
     const TimePoint next = turn.deadlines().next();
     if (next == TimePoint::max()) return -1;

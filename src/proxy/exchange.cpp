@@ -129,7 +129,7 @@ void Exchange::choose_upstream() {
   first_byte_ = upstream.first_byte;
   target_ = plan_->target(request_.path, host_, arena_);
   if (target_.empty()) return refuse(http::Refusal::bad_target);
-  add_request_fields(request_, *plan_, *facts_, settings(), host_, ids_, turn_.wall_ms(), arena_,
+  add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(), host_, ids_, turn_.wall_ms(), arena_,
                      request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
   if (!request_complete_) arm_body_window();

@@ -3,6 +3,15 @@
 #include "proxy/pages.hpp"
 
 namespace marquee::proxy {
+namespace {
+
+std::string_view value_named(const http::RequestHead& request, std::string_view name) {
+  for (const http::Field& f : request.fields)
+    if (http::iequals(f.name, name)) return f.value;
+  return {};
+}
+
+}  // namespace
 
 void Exchange::refuse(http::Refusal refusal) {
   outcome_.cause = RefusalCause::protocol;
@@ -20,7 +29,18 @@ void Exchange::answer_error(unsigned status) {
   // The rest of a request that we will not read would be taken for the next one.
   if (!request_complete_) request_.keep_alive = false;
   if (answer_ != Answer::waiting) return break_client();
-  answer_locally(error_page(status, request_, host_, ids_.request_id()));
+  const ErrorFormat format = choose_error_format(value_named(request_, "accept"),
+                                                 value_named(request_, "sec-fetch-dest"));
+  LocalContent content;
+  content.status = status;
+  content.content_type = error_content_type(format);
+  content.body = error_body({status, ids_.request_id(), host_}, format);
+  content.fields.emplace_back("Cache-Control", "no-store");
+  content.fields.emplace_back("Vary", "Accept");
+  if (format == ErrorFormat::html)
+    content.fields.emplace_back("Content-Security-Policy", kErrorPagePolicy);
+  if (status == 503) content.fields.emplace_back("Retry-After", "5");
+  answer_locally(std::move(content));
 }
 
 void Exchange::answer_locally(LocalContent content) {

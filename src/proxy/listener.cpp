@@ -16,8 +16,12 @@ constexpr net::Ms pause_for_descriptors{200};
 }  // namespace
 
 Listener::Listener(net::Worker& worker, net::Fd fd, std::shared_ptr<const ListenerFacts> facts,
-                   Accepted accepted)
-    : worker_(worker), fd_(std::move(fd)), facts_(std::move(facts)), accepted_(std::move(accepted)) {}
+                   Accepted accepted, std::function<void()> paused)
+    : worker_(worker),
+      fd_(std::move(fd)),
+      facts_(std::move(facts)),
+      accepted_(std::move(accepted)),
+      paused_(std::move(paused)) {}
 
 bool Listener::start() { return worker_.watch_listener(fd_.get(), *this); }
 
@@ -56,7 +60,7 @@ void Listener::accept_rest() {
 
 // Without descriptors a level-triggered listener would spin: look away a while.
 void Listener::pause() {
-  ++paused_;
+  paused_();
   worker_.unwatch(fd_.get());
   worker_.turn().deadlines().arm(retry_, *this, pause_for_descriptors, worker_.turn().now());
 }

@@ -28,15 +28,13 @@ class Listener final : public net::Watched, public net::Expiring {
   using Accepted = std::function<void(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
                                       const std::shared_ptr<const ListenerFacts>& listener)>;
   Listener(net::Worker& worker, net::Fd fd, std::shared_ptr<const ListenerFacts> facts,
-           Accepted accepted);
+           Accepted accepted, std::function<void()> paused);
 
   bool start();
   // Accepts what already stands in the queue; then the socket may be closed.
   void accept_rest();
   void set_facts(std::shared_ptr<const ListenerFacts> facts) { facts_ = std::move(facts); }
   const ListenerFacts& facts() const { return *facts_; }
-  std::uint64_t paused() const { return paused_; }  // times, for want of descriptors
-
   void on_ready(Ready) override;
   void on_deadline(net::Deadline&) override;
 
@@ -49,7 +47,7 @@ class Listener final : public net::Watched, public net::Expiring {
   std::shared_ptr<const ListenerFacts> facts_;
   Accepted accepted_;
   net::Deadline retry_;
-  std::uint64_t paused_ = 0;
+  std::function<void()> paused_;  // told when descriptors are short
 };
 
 }  // namespace marquee::proxy

@@ -1,8 +1,10 @@
 #include "proxy/request_fields.hpp"
 
+#include <array>
 #include <charconv>
 
 #include "base/uuid.hpp"
+#include "proxy/http/forwarding.hpp"
 #include "proxy/http/framing.hpp"
 #include "proxy/snapshot.hpp"
 
@@ -20,6 +22,60 @@ bool is_request_id(std::string_view s) {
 std::string_view number(std::uint64_t n, Arena& arena) {
   char* p = arena.take(20);
   return {p, static_cast<std::size_t>(std::to_chars(p, p + 20, n).ptr - p)};
+}
+
+// The lines of one forwarding field, as far as a trusted peer may send.
+class Lines {
+ public:
+  Lines(const http::FieldTable& fields, http::FieldId id) {
+    for (const http::Field& f : fields)
+      if (f.id == id && !f.twin && count_ < lines_.size()) lines_[count_++] = f.value;
+  }
+  FieldLines all() const { return {lines_.data(), count_}; }
+
+ private:
+  std::array<std::string_view, 16> lines_;
+  std::size_t count_ = 0;
+};
+
+void add_forwarding(const http::RequestHead& request, const ConnectionFacts& facts,
+                    const config::Settings& settings, const base::CidrList& trusted, Arena& arena,
+                    Additions& additions) {
+  ForwardingFacts f;
+  f.peer = facts.client;
+  f.peer_known = facts.client_known;
+  f.peer_trusted = facts.trusted;
+  f.scheme = facts.secure ? "https" : "http";
+  f.authority = request.host;
+  f.port = facts.public_port;
+  f.want_forwarded = settings.forwarding.forwarded;
+  ForwardingValues v;
+  if (facts.trusted) {
+    const http::FieldTable& fields = request.fields;
+    const Lines forwarded(fields, http::FieldId::forwarded);
+    const Lines xff(fields, http::FieldId::x_forwarded_for);
+    const Lines proto(fields, http::FieldId::x_forwarded_proto);
+    const Lines host(fields, http::FieldId::x_forwarded_host);
+    const Lines port(fields, http::FieldId::x_forwarded_port);
+    f.existing = {forwarded.all(), xff.all(), proto.all(), host.all(), port.all()};
+    v = compute_forwarding(f, trusted, {arena.take(kForwardingBuffer), kForwardingBuffer});
+  } else {
+    constexpr std::size_t small = 512;  // one hop: an address, a host, a scheme
+    v = compute_forwarding(f, trusted, {arena.take(small), small});
+  }
+  auto add = [&additions](std::string_view name, std::string_view value) {
+    if (!value.empty()) additions.add(name, value);
+  };
+  add("X-Real-IP", v.x_real_ip);
+  add("X-Forwarded-For", v.x_forwarded_for);
+  add("X-Forwarded-Proto", v.x_forwarded_proto);
+  add("X-Forwarded-Host", v.x_forwarded_host);
+  add("X-Forwarded-Port", v.x_forwarded_port);
+  add("Forwarded", v.forwarded);
+  if (settings.forwarding.via) {
+    char* via = arena.take(32);
+    add("Via", via_value(request.minor == 0 ? "1.0" : "1.1", "marquee", {via, 32}));
+  }
 }
 
 }  // namespace
@@ -46,7 +102,7 @@ void RequestIds::make(const http::RequestHead& request, const ConnectionFacts& f
 
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
                         const ConnectionFacts& facts, const config::Settings& settings,
-                        std::string_view host, const RequestIds& ids, std::int64_t wall_ms,
+                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids, std::int64_t wall_ms,
                         Arena& arena, Additions& additions) {
   for (http::Field& f : request.fields) {
     const http::FieldClass c = http::field_class(f.id);
@@ -60,12 +116,7 @@ void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
   additions.add("x-request-start", number(static_cast<std::uint64_t>(wall_ms), arena));
   additions.add("x-request-id", ids.request_id());
   additions.add("traceparent", ids.traceparent());
-  additions.add("X-Real-IP", facts.client_text);
-  additions.add("X-Forwarded-For", facts.client_text);
-  additions.add("X-Forwarded-Proto", facts.secure ? "https" : "http");
-  additions.add("X-Forwarded-Host", request.host);
-  additions.add("X-Forwarded-Port", number(facts.public_port, arena));
-  (void)settings;
+  add_forwarding(request, facts, settings, trusted, arena, additions);
 }
 
 }  // namespace marquee::proxy

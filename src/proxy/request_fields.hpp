@@ -44,7 +44,7 @@ class RequestIds {
 // fields. Views point into the arena, the facts, the ids and the plan.
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
                         const ConnectionFacts& facts, const config::Settings& settings,
-                        std::string_view host, const RequestIds& ids, std::int64_t wall_ms,
+                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids, std::int64_t wall_ms,
                         Arena& arena, Additions& additions);
 
 }  // namespace marquee::proxy

@@ -38,6 +38,30 @@ FieldBlock context_of(const routing::Domain& d) {
   return block;
 }
 
+// Reads PEM into records; the settings were checked, so that a failure here means
+// that a file changed meanwhile: the domain is then refused, the others serve.
+DomainPlan::Certificate certificate_of(const routing::Domain& d, tls::IntermediateSet& intermediates,
+                                       std::vector<std::string>& covered) {
+  DomainPlan::Certificate out;
+  out.scope = tls::scope_of(d.agency.text(), routing::tls_scope(d, d.host.text()));
+  if (d.certificate_source == routing::CertificateSource::internal) {
+    const std::string name = d.wildcard ? "*." + d.host.string() : d.bare.string();
+    out.spec = std::make_shared<tls::CertificateSpec>(tls::internal_spec(name, d.pair));
+    covered = out.spec->names;
+    return out;
+  }
+  std::vector<tls::CertificateRecord> records;
+  for (const config::CertificateFiles& files : d.certificates) {
+    tls::Made<tls::CertificateRecord> record = tls::read_record(files, intermediates);
+    if (!record.value) return out;
+    records.push_back(std::move(*record.value));
+  }
+  if (records.empty()) return out;
+  covered = tls::names_of(records.front());
+  out.spec = std::make_shared<tls::CertificateSpec>(tls::spec_of(std::move(records)));
+  return out;
+}
+
 }  // namespace
 
 FieldPlan::FieldPlan(const config::FieldEdits& edits) {
@@ -65,7 +89,17 @@ std::string_view DomainPlan::target(std::string_view path, std::string_view host
   return out.status == routing::Expansion::ok ? out.target : std::string_view{};
 }
 
-Snapshot::Snapshot(config::Settings settings)
+// Below the sites base every label is a stranger to its neighbours: a leaf and
+// a scope of its own.
+DomainPlan::Certificate DomainPlan::certificate_for(std::string_view host) const {
+  if (route != RouteClass::site) return certificate;
+  Certificate out;
+  out.spec = std::make_shared<tls::CertificateSpec>(tls::internal_spec(std::string(host), false));
+  out.scope = tls::scope_of(domain->agency.text(), routing::tls_scope(*domain, host));
+  return out;
+}
+
+Snapshot::Snapshot(config::Settings settings, tls::IntermediateSet& intermediates)
     : settings_(std::move(settings)), hosts_(settings_) {
   std::vector<base::Cidr> networks;
   for (const auto& text : settings_.trusted_proxies)
@@ -79,6 +113,7 @@ Snapshot::Snapshot(config::Settings settings)
     plan->context = context_of(*domain);
     plan->request_fields = FieldPlan(domain->request_fields);
     plan->response_fields = FieldPlan(domain->response_fields);
+    plan->certificate = certificate_of(*domain, intermediates, plan->covered);
     const std::string& host_field = settings_.upstreams[plan->pool].host_field;
     plan->endpoint_host = host_field == "endpoint";
     if (!plan->endpoint_host) plan->host_field = host_field;

@@ -15,6 +15,8 @@
 #include "proxy/outgoing.hpp"
 #include "routing/domain.hpp"
 #include "routing/host_table.hpp"
+#include "tls/admission.hpp"
+#include "tls/certified_key.hpp"
 
 namespace marquee::proxy {
 
@@ -43,6 +45,16 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   std::string host_field;      // sent as Host; empty: the client's
   bool endpoint_host = false;  // the endpoint's own name is sent as Host
 
+  // Where the domain's certificate comes from, and within which scope sessions
+  // may be resumed.
+  struct Certificate {
+    std::shared_ptr<const tls::CertificateSpec> spec;  // null: its files are unusable
+    tls::CertificateScope scope;
+  };
+  Certificate certificate;  // of all domains but the sites base
+  Certificate certificate_for(std::string_view host) const;
+  std::vector<std::string> covered;  // names in the certificate, for the 421 rule
+
   // What the upstream is asked for; empty when the path may not be rewritten.
   std::string_view target(std::string_view path, std::string_view host, Arena& arena) const;
 };
@@ -50,7 +62,7 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
 class Snapshot {
  public:
   // `settings` was checked: no problem is left in it.
-  explicit Snapshot(config::Settings settings);
+  Snapshot(config::Settings settings, tls::IntermediateSet& intermediates);
 
   struct Found {
     const DomainPlan* plan = nullptr;

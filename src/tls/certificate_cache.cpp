@@ -46,7 +46,7 @@ void CertificateCache::Core::work(const Spec& spec) {
   const std::uint64_t began = generation.load(std::memory_order_acquire);
   const std::time_t now = clock();
   Made<CertifiedKeys> made = load(*spec, now);
-  Loaded loaded{std::move(made.value), std::move(made.error)};
+  Loaded loaded{std::move(made.value), std::move(made.error), began};
   std::vector<Done> waiting;
   {
     const std::lock_guard lock(mutex);
@@ -88,6 +88,7 @@ std::shared_ptr<const CertifiedKeys> CertificateCache::find(
 
 bool CertificateCache::load(const std::shared_ptr<const CertificateSpec>& spec, Done done) {
   std::shared_ptr<const CertifiedKeys> meanwhile;
+  std::uint64_t generation = 0;
   {
     const std::lock_guard lock(core_->mutex);
     const auto flight = core_->in_flight.find(spec->id);
@@ -99,13 +100,14 @@ bool CertificateCache::load(const std::shared_ptr<const CertificateSpec>& spec, 
     const Core::Entry* entry = core_->table.find(spec->id);
     if (entry && core_->clock() < entry->keys->not_after()) {
       meanwhile = entry->keys;
+      generation = core_->generation.load(std::memory_order_relaxed);
     } else {
       if (core_->in_flight.size() >= kMostLoads) return false;
       core_->in_flight[spec->id].push_back(done);
     }
   }
   if (meanwhile) {
-    done({std::move(meanwhile), {}});
+    done({std::move(meanwhile), {}, generation});
     return true;
   }
   return core_->start(spec);

@@ -26,6 +26,7 @@ class CertificateCache {
   struct Loaded {
     std::shared_ptr<const CertifiedKeys> keys;  // or
     std::string error;                          // a sentence
+    std::uint64_t generation = 0;               // when the load began
   };
   // Called once, on the loading thread or inside load(); only hands on.
   using Done = std::function<void(const Loaded&)>;

@@ -162,6 +162,11 @@ std::vector<std::string> names_of(const X509* leaf) {
   return names;
 }
 
+std::vector<std::string> names_of(const CertificateRecord& record) {
+  const X509Ptr leaf = parse_leaf(record);
+  return leaf ? names_of(leaf.get()) : std::vector<std::string>{};
+}
+
 Made<CertificateRecord> read_record(const config::CertificateFiles& files,
                                     IntermediateSet& intermediates) {
   ERR_clear_error();

@@ -113,5 +113,6 @@ std::vector<config::Problem> check(const config::Settings& settings, std::time_t
 
 // DNS names of the leaf's subjectAltName.
 std::vector<std::string> names_of(const x509_st* leaf);
+std::vector<std::string> names_of(const CertificateRecord& record);
 
 }  // namespace marquee::tls

@@ -33,14 +33,14 @@ class LruTable {
     order_.splice(order_.begin(), order_, found->second);
     return &found->second->value;
   }
-  // Replaces what is there. A value above the whole budget is not kept.
+  // Replaces what is there. The newest value is kept even if it is above the
+  // whole budget: who waited for it shall find it.
   void insert(const Digest& id, Value value, std::size_t bytes) {
     erase(id);
-    if (bytes > budget_) return;
     order_.push_front({id, std::move(value), bytes});
     by_id_[id] = order_.begin();
     bytes_ += bytes;
-    while (bytes_ > budget_) drop(std::prev(order_.end()));
+    while (bytes_ > budget_ && size() > 1) drop(std::prev(order_.end()));
   }
   void erase(const Digest& id) {
     if (const auto found = by_id_.find(id); found != by_id_.end()) drop(found->second);

@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::uint64_t kIpv4 = std::uint64_t{1} << 32;  // 0:0:1::/48 is not a public prefix
 
+std::int64_t ticks(RefusalBudget::Time now) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+}
+
 // The finaliser of splitmix64 (public domain): a change of any bit changes half.
 std::uint64_t mix(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -42,22 +46,16 @@ std::size_t RefusalBudget::set_of(std::uint64_t prefix) const {
   return (mix(prefix ^ seed_) & (buckets_.size() / kWays - 1)) * kWays;
 }
 
-std::uint32_t RefusalBudget::ticks(Time now) const {
-  using std::chrono::milliseconds;
-  return static_cast<std::uint32_t>(
-      std::chrono::duration_cast<milliseconds>(now - start_).count());
-}
-
-float RefusalBudget::spent_now(const Bucket& bucket, std::uint32_t now) const {
+float RefusalBudget::spent_now(const Bucket& bucket, std::int64_t now) const {
   if (bucket.spent == 0) return 0;
   // A clock that seems to have gone back (another thread's later reading) refills nothing.
-  const auto passed = std::max<std::int32_t>(0, static_cast<std::int32_t>(now - bucket.at));
+  const auto passed = std::max<std::int64_t>(0, now - bucket.at);
   return std::max(0.0F, bucket.spent - static_cast<float>(passed) * per_ms_);
 }
 
 bool RefusalBudget::allows(std::uint64_t prefix, Time now) const {
   if (burst_ == 0) return true;
-  const std::uint32_t tick = ticks(now);
+  const std::int64_t tick = ticks(now);
   const Bucket* set = &buckets_[set_of(prefix)];
   for (std::size_t i = 0; i < kWays; ++i)
     if (set[i].spent > 0 && set[i].prefix == prefix) return spent_now(set[i], tick) + 1 <= burst_;
@@ -66,7 +64,7 @@ bool RefusalBudget::allows(std::uint64_t prefix, Time now) const {
 
 void RefusalBudget::failed(std::uint64_t prefix, Time now) {
   if (burst_ == 0) return;
-  const std::uint32_t tick = ticks(now);
+  const std::int64_t tick = ticks(now);
   Bucket* const set = &buckets_[set_of(prefix)];
   Bucket* chosen = set;
   for (std::size_t i = 0; i < kWays; ++i) {
@@ -77,7 +75,7 @@ void RefusalBudget::failed(std::uint64_t prefix, Time now) {
     }
     if (spent_now(set[i], tick) < spent_now(*chosen, tick)) chosen = &set[i];
   }
-  *chosen = {prefix, 1, tick};
+  *chosen = {prefix, tick, 1};
 }
 
 }  // namespace marquee::tls

@@ -30,18 +30,16 @@ class RefusalBudget {
  private:
   struct Bucket {
     std::uint64_t prefix = 0;
-    float spent = 0;             // tokens missing at `at`; 0: the slot is free
-    std::uint32_t at = 0;        // milliseconds since `start_`, modulo 2^32 (49 days)
+    std::int64_t at = 0;  // milliseconds of the clock
+    float spent = 0;      // tokens missing at `at`; 0: the slot is free
   };
   static constexpr std::size_t kWays = 4;
   std::size_t set_of(std::uint64_t prefix) const;
-  std::uint32_t ticks(Time now) const;
-  float spent_now(const Bucket& bucket, std::uint32_t now) const;
+  float spent_now(const Bucket& bucket, std::int64_t now) const;
 
   float burst_;
   float per_ms_;
   std::uint64_t seed_;
-  Time start_{};
   std::vector<Bucket> buckets_;
 };
 

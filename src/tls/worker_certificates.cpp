@@ -29,7 +29,7 @@ struct WorkerCertificates::State {
 
 void WorkerCertificates::State::remember(const Digest& id, const CertificateCache::Loaded& loaded,
                                          std::time_t now) {
-  Entry entry{loaded.keys, loaded.error, cache.generation(), now + kFailed};
+  Entry entry{loaded.keys, loaded.error, loaded.generation, now + kFailed};
   std::size_t bytes = 256;
   if (loaded.keys) {
     bytes = loaded.keys->bytes();
@@ -61,12 +61,14 @@ CertificateLookup WorkerCertificates::find(const std::shared_ptr<const Certifica
   State& s = *state_;
   const std::time_t now = s.clock();
   if (const State::Entry* entry = s.table.find(spec->id);
-      entry && entry->generation == s.cache.generation() && (entry->until == 0 || now < entry->until)) {
+      entry && entry->generation == s.cache.generation() &&
+      (entry->until == 0 || now < entry->until)) {
     if (entry->keys) return {Status::ready, entry->keys, {}};
     return {Status::failed, nullptr, entry->error};
   }
+  const std::uint64_t generation = s.cache.generation();  // before the look: never too new
   if (auto keys = s.cache.find(spec)) {
-    s.remember(spec->id, {keys, {}}, now);
+    s.remember(spec->id, {keys, {}, generation}, now);
     return {Status::ready, std::move(keys), {}};
   }
   auto& waiters = s.waiting[spec->id];

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "proxy/http/redirects.hpp"
+
 namespace marquee::proxy::policy {
 namespace {
 
@@ -18,17 +20,16 @@ bool domain_state(const Input& in, const Answer& out) {
   return true;
 }
 
-// 301 where the method may change to GET anyway, 308 where it must not
-// (RFC 9110 15.4.2, 15.4.9). Path and query are kept byte for byte.
 void redirect(const Input& in, std::string_view host, bool secure, const Answer& out) {
-  const bool safe = in.request.method == http::Method::get || in.request.method == http::Method::head;
-  out.content.status = safe ? 301 : 308;
-  std::string location = secure ? "https://" : "http://";
-  location.append(host);
-  const unsigned port = secure ? in.https_port : in.facts.public_port;
-  if (port != 0 && port != (secure ? 443u : 80u)) location.append(":").append(std::to_string(port));
-  if (in.request.path != "*") location.append(in.request.path);
-  out.content.fields.emplace_back("Location", std::move(location));
+  RedirectTarget to;
+  to.https = secure;
+  to.host = host;
+  to.port = static_cast<std::uint16_t>(secure ? in.https_port : in.facts.public_port);
+  to.target = in.request.path;
+  std::string location(location_size(to), '\0');
+  location.resize(write_location(to, location).size());
+  out.content.status = location.empty() ? 400 : redirect_status(in.request.method_name);
+  if (!location.empty()) out.content.fields.emplace_back("Location", std::move(location));
 }
 
 bool https(const Input& in, const Answer& out) {

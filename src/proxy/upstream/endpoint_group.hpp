@@ -11,6 +11,7 @@
 
 #include "config/settings.hpp"
 #include "proxy/upstream/ejection.hpp"
+#include "proxy/upstream/endpoint.hpp"
 #include "tls/context.hpp"
 
 namespace marquee::proxy {
@@ -22,10 +23,8 @@ struct SocketAddress {
 };
 
 struct SharedEndpoint {
+  Endpoint endpoint;
   std::string text;         // "https://runtime.internal:8443", for logs and metrics
-  std::string host;         // to resolve; empty for unix: and literals
-  std::uint16_t port = 0;
-  bool tls = false;
   std::string server_name;  // SNI and the name to verify
   EndpointHealth health;
 };

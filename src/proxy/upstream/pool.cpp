@@ -105,13 +105,13 @@ bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tri
   const auto* raw = reinterpret_cast<const sockaddr*>(&address.storage);
   if (::connect(fd.get(), raw, address.size) != 0 && errno != EINPROGRESS) return failed();
   std::unique_ptr<net::ByteStream> stream;
-  if (shared.tls)
+  if (shared.endpoint.uses_tls())
     stream = std::make_unique<tls::Engine>(*group_->tls, shared.server_name, fd.get(), buffers_);
   else
     stream = std::make_unique<net::PlainStream>(fd.get());
   const int raw_fd = fd.get();
   auto connection = std::make_unique<H1Upstream>(worker_.turn(), *this, std::move(fd),
-                                                 std::move(stream), shared.tls);
+                                                 std::move(stream), shared.endpoint.uses_tls());
   if (!worker_.watch(raw_fd, *connection)) return failed();
   connection->place.endpoint = static_cast<std::uint32_t>(endpoint);
   connection->place.index = connections_.size();

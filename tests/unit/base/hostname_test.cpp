@@ -177,6 +177,9 @@ TEST_CASE("hostname: the www pair") {
   CHECK(twin("shop.example") == "www.shop.example");
   CHECK(twin("www.shop.example") == "shop.example");
   CHECK(twin("www.com") == "www.www.com");
+  CHECK(twin("www.www.com") == "www.com");
+  CHECK(twin("www.www.shop.example") == "www.www.www.shop.example");
+  CHECK(twin("www.www.www.shop.example") == "www.www.shop.example");
   CHECK(twin("intranet").empty());
   CHECK(twin("localhost") == "www.localhost");
   CHECK(twin("www.localhost") == "localhost");

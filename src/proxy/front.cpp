@@ -1,0 +1,195 @@
+#include "proxy/front.hpp"
+
+#include <algorithm>
+
+#include "tls/name_check.hpp"
+
+namespace marquee::proxy {
+namespace {
+
+constexpr std::uint64_t waiter_of(std::size_t index, std::uint32_t generation) {
+  return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(index);
+}
+
+Scheme scheme_of(const ListenerFacts& l) { return l.secure() ? Scheme::https : Scheme::http; }
+
+}  // namespace
+
+Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cells,
+             SharedCounts& shared, base::WorkerLog* log, TlsFront::Parts tls)
+    : worker_(worker),
+      metrics_(metrics),
+      cells_(cells),
+      shared_(shared),
+      random_(base::Random::from_kernel()),
+      worker_log_(log),
+      records_(metrics, cells, nullptr),
+      services_(worker.turn(), snapshots_, records_, random_),
+      exchanges_(services_),
+      tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) {
+        const auto i = static_cast<std::uint32_t>(waiter);
+        if (i < connections_.size() && connections_[i]->generation == waiter >> 32)
+          connections_[i]->continue_handshake();
+      }) {
+  worker_.on_turn_end([this] { on_turn_end(); });
+}
+
+Front::~Front() { close_all(); }
+
+void Front::on_turn_end() {
+  if (log_) log_->tick(worker_.turn().now());
+  std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
+}
+
+void Front::install(std::shared_ptr<const Snapshot> snapshot,
+                    const std::vector<std::shared_ptr<EndpointGroup>>& groups,
+                    std::shared_ptr<const tls::ServerContext> context) {
+  const config::Log& log = snapshot->settings().log;
+  if (worker_log_ && log.access_format != config::AccessFormat::off) {
+    log_ = std::make_unique<AccessLog>(log.access_format == config::AccessFormat::json
+                                           ? AccessFormatter::Format::json
+                                           : AccessFormatter::Format::combined,
+                                       *worker_log_);
+  } else {
+    log_.reset();
+  }
+  records_.set_log(log_.get());
+  std::vector<std::shared_ptr<UpstreamPool>> old;
+  if (snapshots_.alive() > 0) old = snapshots_.current().pools;
+  std::vector<std::shared_ptr<UpstreamPool>> pools;
+  for (const auto& group : groups) {
+    auto same = std::find_if(old.begin(), old.end(), [&](const auto& p) {
+      return p && &static_cast<H1Pool&>(*p).group() == group.get();
+    });
+    if (same != old.end()) {
+      pools.push_back(std::move(*same));
+      same->reset();
+    } else {
+      pools.push_back(std::make_shared<H1Pool>(worker_, tls_.buffers(), group, random_.next()));
+    }
+  }
+  for (auto& pool : old) {
+    if (!pool) continue;
+    auto h1 = std::static_pointer_cast<H1Pool>(pool);
+    h1->retire();
+    retiring_.push_back(std::move(h1));
+  }
+  tls_.install(std::move(context));
+  snapshots_.install(std::move(snapshot), std::move(pools));
+  exchanges_.for_each_active([](Exchange& e) { e.leave_snapshot(); });
+}
+
+void Front::set_addresses(const EndpointGroup& group, std::size_t endpoint,
+                          const std::vector<SocketAddress>& addresses) {
+  for (const auto& pool : snapshots_.current().pools) {
+    auto& h1 = static_cast<H1Pool&>(*pool);
+    if (&h1.group() == &group) h1.set_addresses(endpoint, addresses);
+  }
+}
+
+bool Front::add_listener(net::Fd fd, std::shared_ptr<const ListenerFacts> facts) {
+  listeners_.push_back(std::make_unique<Listener>(
+      worker_, std::move(fd), std::move(facts),
+      [this](net::Fd accepted, const base::IpAddress& peer, std::uint16_t port,
+             const std::shared_ptr<const ListenerFacts>& listener) {
+        accept(std::move(accepted), peer, port, listener);
+      },
+      [this] { metrics_.accept_pauses.increment(cells_); }));
+  return listeners_.back()->start();
+}
+
+void Front::remove_listener(const std::string& configured) {
+  for (auto& listener : listeners_) {
+    if (!listener || listener->facts().configured != configured) continue;
+    listener->accept_rest();
+    worker_.turn().retire(std::move(listener));
+  }
+  std::erase(listeners_, nullptr);
+}
+
+void Front::update_listener(std::shared_ptr<const ListenerFacts> facts) {
+  for (auto& listener : listeners_)
+    if (listener->facts().configured == facts->configured) listener->set_facts(facts);
+}
+
+void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
+                   const std::shared_ptr<const ListenerFacts>& listener) {
+  metrics_.accepted.increment(cells_, scheme_of(*listener));
+  const config::Limits& limits = snapshots_.current().shared->settings().limits;
+  if (shared_.connections.load(std::memory_order_relaxed) >= limits.connections) {
+    metrics_.refused_connections.increment(cells_);
+    return;
+  }
+  if (listener->secure() && !tls_.within_budget(peer)) {
+    metrics_.handshakes.increment(cells_, HandshakeResult::refused_budget, TlsVersion::none);
+    return;
+  }
+  const int raw = fd.get();
+  auto connection = std::make_unique<ClientConnection>(services_, exchanges_, *this, listener,
+                                                       std::move(fd), peer, port);
+  connection->index = connections_.size();
+  connection->generation = static_cast<std::uint32_t>(random_.next());
+  if (listener->secure()) {
+    auto engine =
+        tls_.make_engine(raw, waiter_of(connection->index, connection->generation), listener->fallback);
+    if (!engine) return;
+    connection->use_tls(std::move(engine));
+  }
+  if (!worker_.watch(raw, *connection)) return;
+  shared_.connections.fetch_add(1, std::memory_order_relaxed);
+  metrics_.connections.add(cells_, 1, scheme_of(*listener));
+  connections_.push_back(std::move(connection));
+  connections_.back()->start();
+}
+
+void Front::on_closed(ClientConnection& connection) {
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  metrics_.connections.add(cells_, -1, scheme_of(connection.listener()));
+  const std::size_t index = connection.index;
+  std::unique_ptr<ClientConnection> dead = std::move(connections_[index]);
+  if (index + 1 != connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->index = index;
+  }
+  connections_.pop_back();
+  worker_.turn().retire(std::move(dead));
+}
+
+void Front::on_handshake(ClientConnection& connection, bool good) {
+  const tls::SessionInfo* info = connection.tls;
+  const TlsVersion version = !info                       ? TlsVersion::none
+                             : info->version == "TLSv1.3" ? TlsVersion::v13
+                                                          : TlsVersion::v12;
+  if (!good) tls_.failed(connection.client);
+  metrics_.handshakes.increment(cells_,
+                                !good            ? HandshakeResult::failed
+                                : info->resumed ? HandshakeResult::resumed
+                                                 : HandshakeResult::full,
+                                version);
+}
+
+void Front::drain() {
+  draining_ = true;
+  services_.draining = true;
+  for (auto& listener : listeners_) {
+    listener->accept_rest();
+    worker_.turn().retire(std::move(listener));
+  }
+  listeners_.clear();
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->drain();
+}
+
+void Front::close_all() {
+  while (!connections_.empty()) connections_.back()->close_now();
+  worker_.turn().finish();
+  if (log_) log_->flush();
+}
+
+bool ClientConnection::certificate_covers(std::string_view host) const {
+  if (!tls) return false;
+  const std::string_view name = tls->sni.empty() ? std::string_view(fallback) : tls->sni;
+  const Snapshot::Found own = services_.snapshots.current().shared->find(name);
+  return own.plan && tls::covers(own.plan->covered, host);
+}
+
+}  // namespace marquee::proxy
