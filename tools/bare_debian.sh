@@ -60,7 +60,7 @@ if [[ $fresh == yes || ! -d $chroot/etc ]]; then
   mkdir -p "$chroot"
   tar -C "$chroot" --numeric-owner -xf "$pristine"
 fi
-cp -L /etc/resolv.conf "$chroot/etc/resolv.conf"
+cp -L /etc/resolv.conf /etc/hosts "$chroot/etc/"
 # The machine's own way to its mirror (proxy, clock checks) serves the chroot too.
 apt-config dump --format '%f "%v";%n' Acquire 2> /dev/null |
   grep -E '^Acquire::(Check-|https?::(Proxy|Verify))' > "$chroot/etc/apt/apt.conf.d/90machine" || true

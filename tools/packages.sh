@@ -28,10 +28,7 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
 }
 
 as_root() {
-  if [[ $EUID -eq 0 ]]; then "$@"
-  elif command -v sudo > /dev/null; then sudo "$@"
-  else fail "packages are missing and this is neither root nor sudo. As root: apt-get install ${missing[*]}"
-  fi
+  if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
 # Installing a server's package must not start the server: a policy that
@@ -65,6 +62,8 @@ need() {  # SUBCOMMAND: installs what it needs and what is missing
     case $name in nginx-light) servers+=(nginx) ;; haproxy) servers+=(haproxy) ;; esac
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
+  [[ $EUID -eq 0 ]] || command -v sudo > /dev/null ||
+    fail "packages are missing, and this is neither root nor is there sudo. As root: apt-get install --no-install-recommends ${missing[*]}"
 
   say "installing: ${missing[*]}"
   local log apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y

@@ -1,6 +1,7 @@
 #include "app/cli.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <sstream>
 
 namespace marquee::app {
@@ -22,9 +23,10 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 78 bad settings.
 Signals of `run`: HUP reload, USR1 reopen logs, TERM drain (twice: end at once).
 )";
 
+// The variable is read here and not by CLI11: it would set the shared value
+// through the other commands' options, over what -c says.
 void config_option(CLI::App& command, CommandLine& line) {
-  command.add_option("-c,--config", line.config, "Settings file")
-      ->envname("MARQUEE_CONFIG")
+  command.add_option("-c,--config", line.config, "Settings file (Env: MARQUEE_CONFIG)")
       ->type_name("FILE")
       ->capture_default_str();
 }
@@ -109,6 +111,7 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 
 std::variant<CommandLine, Said> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
+  if (const char* const file = std::getenv("MARQUEE_CONFIG"); file && *file) line.config = file;
   int seconds = static_cast<int>(line.timeout.count());
   CLI::App app(about, "marquee");
   app.footer(examples);

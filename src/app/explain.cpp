@@ -55,11 +55,13 @@ class Walk {
     if (target_.empty() || target_.front() != '/') target_.insert(0, "/");
     const auto host = base::parse_hostname(url_.authority);
     if (!host) {
+      // A name's sentence goes on to say what to write; here the outcome matters.
+      const std::string_view why =
+          base::sentence(host.error).substr(0, base::sentence(host.error).find(';'));
       const bool literal = host.kind == base::HostKind::ipv4 || host.kind == base::HostKind::ipv6;
       return stop("host", literal ? "an IP address names no domain: the TLS handshake is refused, "
                                     "plain HTTP gets 421"
-                                  : "the host " + std::string(base::sentence(host.error)) +
-                                        ": the request gets 400");
+                                  : "the host " + std::string(why) + ": the request gets 400");
     }
     host_ = host.name->string();
     port_ = host.port >= 0 ? host.port : (url_.https ? 443 : 80);

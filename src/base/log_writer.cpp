@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cerrno>
 #include <climits>
 #include <condition_variable>
@@ -21,35 +20,15 @@
 #include <system_error>
 #include <thread>
 
+#include "base/ring.hpp"
+
 namespace marquee::base {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Indexes of buffers, from one thread to one other. It has room for all of a
-// worker's buffers, so a push always succeeds.
-class IndexRing {
- public:
-  explicit IndexRing(std::size_t capacity) : slots_(std::bit_ceil(capacity)) {}
-
-  void push(std::uint32_t index) {
-    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-    slots_[tail & (slots_.size() - 1)] = index;
-    tail_.store(tail + 1, std::memory_order_release);
-  }
-  std::optional<std::uint32_t> pop() {
-    const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    if (head == tail_.load(std::memory_order_acquire)) return std::nullopt;
-    const std::uint32_t index = slots_[head & (slots_.size() - 1)];
-    head_.store(head + 1, std::memory_order_release);
-    return index;
-  }
-
- private:
-  std::vector<std::uint32_t> slots_;
-  alignas(64) std::atomic<std::uint32_t> head_{0};
-  alignas(64) std::atomic<std::uint32_t> tail_{0};
-};
+// Indexes of buffers. It has room for all of a worker's, so a push never fails.
+using IndexRing = Ring<std::uint32_t>;
 
 struct Buffer {
   std::unique_ptr<char[]> data;  // made by the worker when first needed
@@ -219,7 +198,7 @@ void WorkerLog::flush() {
   buffer.records = records_;
   data_ = nullptr;
   used_ = 0;
-  state_.full.push(state_.current);
+  state_.full.push(std::uint32_t{state_.current});
   signal_event(state_.wake_fd);
 }
 
@@ -248,7 +227,7 @@ bool LogWriterState::round() {
   for (const auto& worker : workers) {
     if (const auto index = worker->full.pop()) {
       deliver(worker->buffers[*index]);
-      worker->empty.push(*index);
+      worker->empty.push(std::uint32_t{*index});
       any = true;
     }
   }

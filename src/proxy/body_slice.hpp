@@ -6,9 +6,10 @@
 namespace marquee::proxy {
 
 struct BodySlice {
-  char* data = nullptr;
+  const char* data = nullptr;
   std::size_t size = 0;
-  // Bytes before `data` that the receiver may overwrite: room for a head
+  // Bytes before `data` that the receiver may overwrite (they are the producer's,
+  // and writable): room for a head
   // written right-aligned in front of the body, so that both leave in one
   // record without a copy of the body.
   std::size_t headroom = 0;

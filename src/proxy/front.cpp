@@ -62,11 +62,18 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
       return p && &static_cast<H1Pool&>(*p).group() == group.get();
     });
     if (same != old.end()) {
+      static_cast<H1Pool&>(**same).retune(snapshot->settings().upstreams[pools.size()]);
       pools.push_back(std::move(*same));
       same->reset();
-    } else {
-      pools.push_back(std::make_shared<H1Pool>(worker_, tls_.buffers(), group, random_.next()));
+      continue;
     }
+    auto pool = std::make_shared<H1Pool>(worker_, tls_.buffers(), group,
+                                         snapshot->settings().upstreams[pools.size()],
+                                         random_.next());
+    for (const auto& p : old)
+      if (p && static_cast<H1Pool&>(*p).group().name == group->name)
+        pool->adopt(static_cast<H1Pool&>(*p));
+    pools.push_back(std::move(pool));
   }
   for (auto& pool : old) {
     if (!pool) continue;

@@ -82,7 +82,7 @@ std::size_t MessageWriter::body(net::ByteStream& stream, const BodySlice& slice)
   std::size_t taken = 0;
   if (!head_.empty() && kept_.empty() && slice.headroom >= head_.size() && !data.empty()) {
     const std::size_t head = head_.size();
-    char* const begin = slice.data - head;
+    char* const begin = const_cast<char*>(slice.data) - head;
     std::memcpy(begin, head_.data(), head);
     head_ = {};
     const std::size_t n = send(stream, {}, {begin, head + data.size()}, {});

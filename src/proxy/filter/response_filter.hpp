@@ -14,15 +14,9 @@
 #include <string_view>
 
 #include "base/failure.hpp"
+#include "proxy/body_slice.hpp"
 
 namespace marquee::proxy {
-
-struct BodySlice {
-  const char* data = nullptr;
-  std::size_t size = 0;
-  bool flush = false;  // nothing more is at hand now: do not hold bytes back for long
-  bool end = false;    // nothing follows
-};
 
 // Receives a body. Returns how many bytes it took; after fewer than offered it
 // resumes its giver later (FilterChain::resume for the chain's sink).

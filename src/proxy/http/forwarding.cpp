@@ -20,7 +20,7 @@ class Writer {
   }
   void add(std::string_view text) {
     overflow_ = overflow_ || text.size() > static_cast<std::size_t>(end_ - at_);
-    if (overflow_) return;
+    if (overflow_ || text.empty()) return;
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }

@@ -29,9 +29,11 @@ struct SharedEndpoint {
   EndpointHealth health;
 };
 
+// Bounds and times may change over a reload while the group goes on, so they
+// are the pools' (H1Pool::retune).
 struct EndpointGroup {
-  config::Upstream settings;
-  EjectionRule rule;
+  std::string name;
+  config::UpstreamTls tls_settings;
   EjectedShare share;
   std::vector<std::unique_ptr<SharedEndpoint>> endpoints;
   std::shared_ptr<const tls::ClientContext> tls;  // null when no endpoint is https

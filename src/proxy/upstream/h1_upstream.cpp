@@ -24,7 +24,7 @@ net::BlockSize block_for(std::size_t bytes) {
 
 H1Upstream::H1Upstream(net::Turn& turn, UpstreamOwner& owner, net::Fd fd,
                        std::unique_ptr<net::ByteStream> stream, bool tls)
-    : turn_(turn), owner_(owner), fd_(std::move(fd)), stream_(std::move(stream)), tls_(tls) {}
+    : turn_(turn), owner_(&owner), fd_(std::move(fd)), stream_(std::move(stream)), tls_(tls) {}
 
 H1Upstream::~H1Upstream() = default;
 
@@ -50,13 +50,13 @@ void H1Upstream::continue_connect() {
   time_.disarm();
   connect_us_ = std::chrono::duration_cast<std::chrono::microseconds>(turn_.now() - started_).count();
   state_ = State::idle;
-  owner_.on_connected(*this);
+  owner_->on_connected(*this);
 }
 
 void H1Upstream::connect_failed(UpstreamFailure why) {
   time_.disarm();
   state_ = State::closed;
-  owner_.on_connect_failed(*this, why);
+  owner_->on_connect_failed(*this, why);
 }
 
 void H1Upstream::become_idle(net::Ms limit) {
@@ -302,7 +302,7 @@ void H1Upstream::fail(UpstreamFailure why, http::Refusal refusal) {
 }
 
 void H1Upstream::verdict(Verdict v) {
-  if (place.ticket_open) owner_.on_verdict(*this, v);
+  if (place.ticket_open) owner_->on_verdict(*this, v);
 }
 
 // After the codec has returned: free what is not needed, leave if it is over.
@@ -320,14 +320,14 @@ void H1Upstream::settle() {
   head_block_.reset();
   if (!clean) return close();
   state_ = State::idle;
-  owner_.on_idle(*this);
+  owner_->on_idle(*this);
 }
 
 void H1Upstream::close() {
   if (state_ == State::closed) return;
   state_ = State::closed;
   time_.disarm();
-  owner_.on_closed(*this);
+  owner_->on_closed(*this);
 }
 
 void H1Upstream::on_deadline(net::Deadline&) {

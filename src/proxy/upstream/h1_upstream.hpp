@@ -50,6 +50,8 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
   void serve(Exchange& exchange);
   void become_idle(net::Ms limit);
   State state() const { return state_; }
+  // Of an idle connection that another pool takes over.
+  void set_owner(UpstreamOwner& owner) { owner_ = &owner; }
   int fd() const { return fd_.get(); }
   net::ByteStream& stream() { return *stream_; }
   std::int64_t connect_us() const { return connect_us_; }
@@ -101,7 +103,7 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
   std::string_view buffered() const { return {block_.data() + begin_, end_ - begin_}; }
 
   net::Turn& turn_;
-  UpstreamOwner& owner_;
+  UpstreamOwner* owner_;
   net::Fd fd_;
   std::unique_ptr<net::ByteStream> stream_;
   Exchange* exchange_ = nullptr;

@@ -19,10 +19,13 @@ bool operator==(const SocketAddress& a, const SocketAddress& b) {
 }
 
 H1Pool::H1Pool(net::Worker& worker, tls::EngineBuffers& buffers,
-               std::shared_ptr<EndpointGroup> group, std::uint64_t seed)
+               std::shared_ptr<EndpointGroup> group, const config::Upstream& settings,
+               std::uint64_t seed)
     : worker_(worker),
       buffers_(buffers),
       group_(std::move(group)),
+      settings_(settings),
+      rule_(ejection_rule(settings.ejection, group_->endpoints.size())),
       targets_(group_->endpoints.size()),
       cursor_(worker.index()),
       random_(seed | 1) {}
@@ -56,12 +59,12 @@ void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
     const Choice choice =
-        choose({candidates.data(), count}, group_->settings.balance, random_, cursor_);
+        choose({candidates.data(), count}, settings_.balance, random_, cursor_);
     if (choice.index == Choice::kNone) return exchange.on_upstream_unavailable(last);
     const std::size_t i = choice.index;
     EndpointHealth& health = group_->endpoints[i]->health;
     const HealthTicket ticket =
-        choice.panic ? health.force(now(), group_->rule) : health.admit(now(), group_->rule);
+        choice.panic ? health.force(now(), rule_) : health.admit(now(), rule_);
     candidates[i].tried = true;
     if (ticket.kind == HealthTicket::Kind::refused) continue;
     tried |= std::uint64_t{1} << i;
@@ -75,7 +78,7 @@ void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
       connection.place.tried = tried;
       return hand_over(connection, exchange, true);
     }
-    if (target.connections >= group_->settings.max_connections) {
+    if (target.connections >= settings_.max_connections) {
       health.abandoned(ticket, now());
       last = UpstreamFailure::pool_full;
       continue;
@@ -91,7 +94,7 @@ bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tri
   Target& target = targets_[endpoint];
   SharedEndpoint& shared = *group_->endpoints[endpoint];
   auto failed = [&] {
-    shared.health.failed(ticket, now(), group_->rule, group_->share);
+    shared.health.failed(ticket, now(), rule_, group_->share);
     return false;
   };
   if (target.addresses.empty()) return failed();
@@ -121,7 +124,7 @@ bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tri
   connection->place.ticket_open = true;
   ++target.connections;
   ++target.in_use;
-  connection->await_connect(group_->settings.connect);
+  connection->await_connect(settings_.connect);
   connections_.push_back(std::move(connection));
   return true;
 }
@@ -160,33 +163,59 @@ void H1Pool::on_connect_failed(H1Upstream& connection, UpstreamFailure why) {
 void H1Pool::on_idle(H1Upstream& connection) {
   Target& target = targets_[connection.place.endpoint];
   --target.in_use;
-  if (retired_ || target.idle.size() >= group_->settings.max_idle) {
+  if (retired_ || target.idle.size() >= settings_.max_idle) {
     ++target.in_use;
     return on_closed(connection);
   }
-  connection.become_idle(group_->settings.idle);
+  connection.become_idle(settings_.idle);
   target.idle.push_back(&connection);
 }
 
-void H1Pool::drop_idle(H1Upstream& connection) {
+void H1Pool::leave(H1Upstream& connection) {
   Target& target = targets_[connection.place.endpoint];
-  const auto before = target.idle.size();
-  std::erase(target.idle, &connection);
-  if (target.idle.size() == before) --target.in_use;
+  --target.connections;
+  if (std::erase(target.idle, &connection) == 0) --target.in_use;
 }
 
-void H1Pool::on_closed(H1Upstream& connection) {
-  on_verdict(connection, Verdict::none);
-  drop_idle(connection);
-  --targets_[connection.place.endpoint].connections;
+std::unique_ptr<H1Upstream> H1Pool::take_out(H1Upstream& connection) {
+  leave(connection);
   const std::size_t index = connection.place.index;
-  std::unique_ptr<H1Upstream> dead = std::move(connections_[index]);
+  std::unique_ptr<H1Upstream> out = std::move(connections_[index]);
   if (index + 1 != connections_.size()) {
     connections_[index] = std::move(connections_.back());
     connections_[index]->place.index = index;
   }
   connections_.pop_back();
-  worker_.turn().retire(std::move(dead));
+  return out;
+}
+
+void H1Pool::on_closed(H1Upstream& connection) {
+  on_verdict(connection, Verdict::none);
+  worker_.turn().retire(take_out(connection));
+}
+
+void H1Pool::retune(const config::Upstream& settings) {
+  settings_ = settings;
+  rule_ = ejection_rule(settings.ejection, group_->endpoints.size());
+}
+
+void H1Pool::adopt(H1Pool& old) {
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    for (std::size_t j = 0; j < old.targets_.size(); ++j) {
+      if (!(group_->endpoints[i]->endpoint == old.group_->endpoints[j]->endpoint)) continue;
+      targets_[i].addresses = old.targets_[j].addresses;
+      const std::vector<H1Upstream*> idle = old.targets_[j].idle;
+      for (H1Upstream* connection : idle) {
+        std::unique_ptr<H1Upstream> moved = old.take_out(*connection);
+        moved->set_owner(*this);
+        moved->place.endpoint = static_cast<std::uint32_t>(i);
+        moved->place.index = connections_.size();
+        ++targets_[i].connections;
+        targets_[i].idle.push_back(moved.get());
+        connections_.push_back(std::move(moved));
+      }
+    }
+  }
 }
 
 void H1Pool::on_verdict(H1Upstream& connection, Verdict verdict) {
@@ -196,7 +225,7 @@ void H1Pool::on_verdict(H1Upstream& connection, Verdict verdict) {
   const HealthTicket& ticket = connection.place.ticket;
   switch (verdict) {
     case Verdict::good: health.succeeded(ticket, group_->share); break;
-    case Verdict::bad: health.failed(ticket, now(), group_->rule, group_->share); break;
+    case Verdict::bad: health.failed(ticket, now(), rule_, group_->share); break;
     case Verdict::none: health.abandoned(ticket, now()); break;
   }
 }

@@ -16,11 +16,16 @@ namespace marquee::proxy {
 class H1Pool final : public UpstreamPool, public UpstreamOwner {
  public:
   H1Pool(net::Worker& worker, tls::EngineBuffers& buffers, std::shared_ptr<EndpointGroup> group,
-         std::uint64_t seed);
+         const config::Upstream& settings, std::uint64_t seed);
   ~H1Pool() override;
 
   void open(Exchange& exchange, bool fresh) override;
   void cancel(Exchange& exchange) override;
+
+  // New bounds and times for the same endpoints.
+  void retune(const config::Upstream& settings);
+  // Takes over the idle connections of endpoints that both pools have.
+  void adopt(H1Pool& old);
 
   // Addresses of one endpoint, as resolved; replaces those known before.
   void set_addresses(std::size_t endpoint, std::vector<SocketAddress> addresses);
@@ -30,6 +35,7 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner {
 
   const EndpointGroup& group() const { return *group_; }
   std::size_t connections() const { return connections_.size(); }
+  std::uint32_t in_use(std::size_t endpoint) const { return targets_[endpoint].in_use; }
 
   // UpstreamOwner
   void on_connected(H1Upstream& connection) override;
@@ -51,11 +57,14 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner {
   void try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried, UpstreamFailure last);
   bool connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried, HealthTicket ticket);
   void hand_over(H1Upstream& connection, Exchange& exchange, bool reused);
-  void drop_idle(H1Upstream& connection);
+  void leave(H1Upstream& connection);
+  std::unique_ptr<H1Upstream> take_out(H1Upstream& connection);
 
   net::Worker& worker_;
   tls::EngineBuffers& buffers_;
   std::shared_ptr<EndpointGroup> group_;
+  config::Upstream settings_;
+  EjectionRule rule_;
   std::vector<Target> targets_;
   std::vector<std::unique_ptr<H1Upstream>> connections_;
   std::size_t cursor_ = 0;

@@ -1,0 +1,120 @@
+// The running program: everything that `marquee run` builds, and the order in
+// which it starts, reloads and stops. Lives on the control thread.
+//
+//   program.cpp         start, signals, stop
+//   program_reload.cpp  from one settings to the next
+//   program_status.cpp  what the admin listener is told
+#pragma once
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "admin/ports.hpp"
+#include "admin/server.hpp"
+#include "app/listen_sockets.hpp"
+#include "app/systemd.hpp"
+#include "app/upstream_groups.hpp"
+#include "base/log.hpp"
+#include "base/log_writer.hpp"
+#include "base/metrics.hpp"
+#include "config/change.hpp"
+#include "proxy/front.hpp"
+#include "tls/certificate_cache.hpp"
+#include "tls/internal_ca.hpp"
+#include "tls/ticket_keys.hpp"
+
+namespace marquee::app {
+
+class Program final : public admin::StatusSource {
+ public:
+  Program(std::string path, config::Settings settings);
+  ~Program() override;
+
+  // Serves until told to stop. Returns the exit code.
+  int run();
+
+  // StatusSource
+  admin::Status status() override;
+  std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
+  bool ready() override { return state_ == admin::ServerState::serving; }
+  void reload(std::function<void(admin::ReloadResult)> done) override;
+
+ private:
+  // One worker and its thread. The front is made and destroyed on the worker's
+  // thread of control: before it starts, and after it was joined.
+  struct Node {
+    std::unique_ptr<net::Worker> worker;
+    std::unique_ptr<proxy::Front> front;
+    std::thread thread;
+  };
+  struct OpenListener {
+    config::Listener settings;
+    std::shared_ptr<const proxy::ListenerFacts> facts;
+    std::uint16_t port = 0;  // as bound
+  };
+  using Added = std::vector<std::pair<std::size_t, BoundListener>>;  // index into the settings
+
+  std::string start();  // a sentence when it cannot
+  std::string open_tls();
+  std::string open_listeners(const config::Settings& settings);
+  void make_nodes();
+  void announce();
+  void watch_signals();
+  void on_signal(int signal);
+  void begin_drain();
+  void check_drained();
+  void stop();
+  void rotate_tickets();
+
+  // Runs `work` on every worker, and `then` on the control thread after all did.
+  void on_all_workers(std::function<void(Node&)> work, std::function<void()> then = {});
+
+  admin::ReloadResult apply(config::Settings next);
+  void keep_listeners(const config::Change& change, const config::Settings& settings);
+  void add_listeners(const config::Settings& settings, Added added);
+  void remove_listeners(const std::vector<std::string>& addresses);
+  void put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot, UpstreamGroups::Groups groups,
+                    std::shared_ptr<const tls::ServerContext> context);
+  unsigned https_port() const;
+  void declare_metrics();
+  std::uint32_t snapshots_alive();
+
+  std::string path_;
+  boost::asio::io_context control_{1};
+  boost::asio::thread_pool blocking_{1};
+  boost::asio::signal_set signals_{control_};
+  boost::asio::steady_timer drain_timer_{control_};
+  boost::asio::steady_timer ticket_timer_{control_};
+  ServiceNotifier notifier_;
+  std::vector<PassedSocket> passed_;
+  base::Logger logger_;
+  base::Registry registry_;
+  proxy::ProxyMetrics proxy_metrics_{registry_};
+  std::unique_ptr<base::LogWriter> access_log_;
+  proxy::SharedCounts shared_;
+  std::shared_ptr<const tls::InternalCa> internal_ca_;
+  std::shared_ptr<tls::TicketKeys> tickets_;
+  std::unique_ptr<tls::CertificateCache> certificates_;
+  tls::IntermediateSet intermediates_;
+  UpstreamGroups upstreams_;
+  std::shared_ptr<const proxy::Snapshot> snapshot_;
+  std::vector<std::weak_ptr<const proxy::Snapshot>> old_snapshots_;
+  std::shared_ptr<const tls::ServerContext> context_;
+  std::vector<OpenListener> listeners_;
+  std::vector<Node> nodes_;
+  std::unique_ptr<admin::Server> admin_;
+  admin::ServerState state_ = admin::ServerState::starting;
+  admin::WallTime started_{};
+  admin::ReloadStatus last_reload_;
+  std::uint64_t reloads_good_ = 0;
+  std::uint64_t reloads_bad_ = 0;
+  std::chrono::steady_clock::time_point drain_end_{};
+};
+
+}  // namespace marquee::app

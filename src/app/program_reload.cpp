@@ -1,0 +1,136 @@
+// Decode strictly, build new, start, swap, stop old; any failure leaves the old
+// settings in force and says why (design 3, Reload).
+#include "app/check.hpp"
+#include "app/program.hpp"
+
+namespace marquee::app {
+namespace {
+
+std::shared_ptr<const proxy::ListenerFacts> facts_of(const config::Listener& listener,
+                                                     const std::string& address,
+                                                     std::uint16_t port) {
+  auto facts = std::make_shared<proxy::ListenerFacts>();
+  facts->configured = listener.address;
+  facts->address = address;
+  facts->protocol = listener.protocol;
+  facts->proxy_protocol = listener.proxy_protocol;
+  facts->public_port = listener.public_port ? listener.public_port : port;
+  facts->fallback = *listener.fallback;
+  return facts;
+}
+
+}  // namespace
+
+void Program::reload(std::function<void(admin::ReloadResult)> done) {
+  const auto begun = std::chrono::steady_clock::now();
+  notifier_.reloading(monotonic_now());
+  Loaded loaded = load_and_check(path_);
+  admin::ReloadResult result;
+  if (loaded.ok())
+    result = apply(std::move(loaded.settings));
+  else
+    result.problems = std::move(loaded.problems);
+  result.duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begun);
+  ++(result.ok ? reloads_good_ : reloads_bad_);
+  last_reload_ = {true, result.ok,
+                  std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()),
+                  result.duration, result.problems};
+  for (const std::string& problem : result.problems)
+    logger_.warn(result.ok ? "waits for a restart" : "reload refused", {{"reason", problem}});
+  if (result.ok) logger_.info("reloaded", {{"took", result.duration}});
+  // The answer comes when every worker runs under the new settings.
+  on_all_workers([](Node&) {},
+                 [this, result, done = std::move(done)] {
+                   notifier_.ready(result.ok ? "serving" : "serving; the last reload was refused");
+                   done(result);
+                 });
+}
+
+admin::ReloadResult Program::apply(config::Settings next) {
+  admin::ReloadResult result;
+  auto refuse = [&result](std::string why) {
+    result.problems = {std::move(why)};
+    return result;
+  };
+  const config::Settings& old = snapshot_->settings();
+  const config::Change change = config::compare(old, next);
+  config::Settings settings = config::until_restart(old, std::move(next));
+
+  // Build and start: nothing that serves is touched until all of it stands.
+  UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
+  if (!groups.error.empty()) return refuse(groups.error);
+  bool tls = false;
+  for (const config::Listener& l : settings.listeners) tls |= l.protocol == config::ListenerProtocol::https;
+  if (tls && !certificates_)
+    return refuse("the first https listener needs a restart: none was there at the start");
+  std::shared_ptr<const tls::ServerContext> context;
+  if (tls) {
+    auto made = tls::ServerContext::make(settings.tls, tickets_);
+    if (!made.value) return refuse(made.error);
+    context = std::move(made.value);
+  }
+  Added added;
+  for (std::size_t i : change.listeners.added) {
+    const config::Listener& listener = settings.listeners[i];
+    BoundListener bound = bind_listener(listener.address, listener.backlog, nodes_.size(), passed_);
+    if (!bound.error.empty()) return refuse(bound.error);
+    added.emplace_back(i, std::move(bound));
+  }
+  std::vector<std::string> removed;
+  for (std::size_t i : change.listeners.removed) removed.push_back(old.listeners[i].address);
+  auto snapshot = std::make_shared<const proxy::Snapshot>(std::move(settings), intermediates_);
+  const config::Settings& in_force = snapshot->settings();
+
+  // Swap.
+  old_snapshots_.push_back(snapshot_);
+  snapshot_ = snapshot;
+  context_ = context;
+  logger_.set_level(base::log_level(in_force.log.level).value_or(base::LogLevel::info));
+  put_in_force(snapshot, std::move(groups.groups), context);
+  keep_listeners(change, in_force);
+  add_listeners(in_force, std::move(added));
+  remove_listeners(removed);
+  const unsigned port = https_port();
+  on_all_workers([port](Node& node) { node.front->set_https_port(port); });
+  result.ok = true;
+  result.problems = change.restart;
+  return result;
+}
+
+// The sockets stay; what the listener says of itself may be new.
+void Program::keep_listeners(const config::Change& change, const config::Settings& settings) {
+  for (const auto& [was, is] : change.listeners.kept) {
+    const config::Listener& listener = settings.listeners[is];
+    for (OpenListener& open : listeners_) {
+      if (open.settings.address != listener.address) continue;
+      open.settings = listener;
+      open.facts = facts_of(listener, open.facts->address, open.port);
+      on_all_workers([facts = open.facts](Node& node) { node.front->update_listener(facts); });
+    }
+  }
+}
+
+void Program::add_listeners(const config::Settings& settings, Added added) {
+  for (auto& [index, bound] : added) {
+    const config::Listener& listener = settings.listeners[index];
+    auto facts = facts_of(listener, bound.address, bound.port);
+    auto sockets = std::make_shared<std::vector<net::Fd>>(std::move(bound.sockets));
+    on_all_workers([facts, sockets](Node& node) {
+      node.front->add_listener(std::move((*sockets)[node.worker->index()]), facts);
+    });
+    logger_.info("listening", {{"address", facts->address},
+                               {"protocol", facts->secure() ? "https" : "http"}});
+    listeners_.push_back({listener, std::move(facts), bound.port});
+  }
+}
+
+void Program::remove_listeners(const std::vector<std::string>& addresses) {
+  for (const std::string& address : addresses) {
+    on_all_workers([address](Node& node) { node.front->remove_listener(address); });
+    logger_.info("no longer listening", {{"address", address}});
+    std::erase_if(listeners_, [&](const OpenListener& l) { return l.settings.address == address; });
+  }
+}
+
+}  // namespace marquee::app
