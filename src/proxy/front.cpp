@@ -37,8 +37,17 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
 Front::~Front() { close_all(); }
 
 void Front::on_turn_end() {
+  if (log_ && log_->pending()) {
+    log_->tick(worker_.turn().now());
+    // A worker that goes to sleep must wake for its log.
+    if (!log_time_.armed())
+      worker_.turn().deadlines().arm(log_time_, *this, net::Ms(1000), worker_.turn().now());
+  }
+  if (!retiring_.empty()) std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
+}
+
+void Front::on_deadline(net::Deadline&) {
   if (log_) log_->tick(worker_.turn().now());
-  std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
 }
 
 void Front::install(std::shared_ptr<const Snapshot> snapshot,

@@ -24,7 +24,7 @@ struct SharedCounts {
   std::atomic<std::uint32_t> snapshots{0};
 };
 
-class Front final : public ConnectionOwner {
+class Front final : public ConnectionOwner, public net::Expiring {
  public:
   Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cells, SharedCounts& shared,
         base::WorkerLog* log, TlsFront::Parts tls);
@@ -55,6 +55,8 @@ class Front final : public ConnectionOwner {
   void on_closed(ClientConnection& connection) override;
   void on_handshake(ClientConnection& connection, bool good) override;
 
+  void on_deadline(net::Deadline& which) override;
+
  private:
   void accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
               const std::shared_ptr<const ListenerFacts>& listener);
@@ -75,6 +77,7 @@ class Front final : public ConnectionOwner {
   std::vector<std::shared_ptr<H1Pool>> retiring_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
+  net::Deadline log_time_;  // runs while records wait to be handed over
   bool draining_ = false;
 };
 
