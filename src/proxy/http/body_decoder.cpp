@@ -49,7 +49,7 @@ void BodyDecoder::begin(const BodyFraming& framing, const BodyLimits& limits) {
   refusal_ = Refusal::none;
   remaining_ = 0;
   extension_bytes_ = 0;
-  line_refused_ = false;
+  line_fault_ = LineFault::none;
   partial_.clear();
   trailers_.reset();
   switch (framing.kind) {
@@ -80,7 +80,7 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
   const std::size_t lf = rest.find('\n');
   const std::size_t piece = lf == std::string_view::npos ? rest.size() : lf + 1;
   if (partial_.size() + piece > limit + 2) {
-    line_refused_ = true;
+    line_fault_ = LineFault::too_long;
     return false;
   }
   at += piece;
@@ -95,7 +95,7 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
     line = partial_;
   }
   if (line.size() < 2 || line[line.size() - 2] != '\r') {
-    line_refused_ = true;
+    line_fault_ = LineFault::bare_line_feed;
     line = {};
     return false;
   }
@@ -108,10 +108,9 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
 BodyDecoder::Step BodyDecoder::read_size(std::string_view in, std::size_t& at) {
   std::string_view line;
   if (!next_line(in, at, 16 + limits_.chunk_extension, line)) {
-    if (!line_refused_) return {Step::need_more, at, {}};
-    return refuse(partial_.size() + in.size() - at > limits_.chunk_extension
-                      ? Refusal::chunk_extension_too_long
-                      : Refusal::bad_chunk);
+    if (line_fault_ == LineFault::none) return {Step::need_more, at, {}};
+    return refuse(line_fault_ == LineFault::too_long ? Refusal::chunk_extension_too_long
+                                                     : Refusal::bad_chunk);
   }
   std::size_t digits = 0;
   if (!parse_chunk_size(line, remaining_, digits)) return refuse(Refusal::bad_chunk);
@@ -173,7 +172,7 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
       case State::chunk_end: {
         std::string_view line;
         if (!next_line(in, at, 0, line)) {
-          if (line_refused_) return refuse(Refusal::bad_chunk);
+          if (line_fault_ != LineFault::none) return refuse(Refusal::bad_chunk);
           return {Step::need_more, at, {}};
         }
         partial_.clear();
@@ -183,11 +182,9 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
       case State::trailer: {
         std::string_view line;
         if (!next_line(in, at, limits_.trailers, line)) {
-          if (line_refused_)
-            return refuse(partial_.size() + in.size() - at > limits_.trailers
-                              ? Refusal::trailers_too_large
-                              : Refusal::bare_line_feed);
-          return {Step::need_more, at, {}};
+          if (line_fault_ == LineFault::none) return {Step::need_more, at, {}};
+          return refuse(line_fault_ == LineFault::too_long ? Refusal::trailers_too_large
+                                                           : Refusal::bare_line_feed);
         }
         if (line.empty()) {
           partial_.clear();
