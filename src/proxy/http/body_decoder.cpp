@@ -24,10 +24,13 @@ int hex_digit(char c) {
 bool may_be_trailer(const Field& f) {
   switch (field_class(f.id)) {
     case FieldClass::framing:
-    case FieldClass::hop_by_hop: return false;
-    default: break;
+    case FieldClass::hop_by_hop:
+      return false;
+    default:
+      break;
   }
-  return f.id != FieldId::content_type && f.id != FieldId::location && f.id != FieldId::max_forwards;
+  return f.id != FieldId::content_type && f.id != FieldId::location &&
+         f.id != FieldId::max_forwards;
 }
 
 }  // namespace
@@ -53,13 +56,19 @@ void BodyDecoder::begin(const BodyFraming& framing, const BodyLimits& limits) {
   partial_.clear();
   trailers_.reset();
   switch (framing.kind) {
-    case BodyKind::none: state_ = State::done; break;
+    case BodyKind::none:
+      state_ = State::done;
+      break;
     case BodyKind::length:
       remaining_ = framing.length;
       state_ = remaining_ ? State::length : State::done;
       break;
-    case BodyKind::chunked: state_ = State::size_line; break;
-    case BodyKind::until_close: state_ = State::until_close; break;
+    case BodyKind::chunked:
+      state_ = State::size_line;
+      break;
+    case BodyKind::until_close:
+      state_ = State::until_close;
+      break;
   }
 }
 
@@ -133,8 +142,8 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   if (!trailers_) trailers_ = std::make_unique<Trailers>();
   std::string& bytes = trailers_->bytes;
   if (bytes.capacity() < limits_.trailers) bytes.reserve(limits_.trailers);
-  if (bytes.size() + line.size() > limits_.trailers ||
-      trailers_->table.size() >= limits_.fields || trailers_->table.full()) {
+  if (bytes.size() + line.size() > limits_.trailers || trailers_->table.size() >= limits_.fields ||
+      trailers_->table.full()) {
     refusal_ = Refusal::trailers_too_large;
     return false;
   }
@@ -154,7 +163,8 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
   std::size_t at = 0;
   for (;;) {
     switch (state_) {
-      case State::done: return {Step::end, at, {}};
+      case State::done:
+        return {Step::end, at, {}};
       case State::length:
       case State::chunk: {
         const auto n = std::min<std::uint64_t>(remaining_, in.size() - at);

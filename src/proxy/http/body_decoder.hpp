@@ -47,7 +47,15 @@ class BodyDecoder {
   bool has_trailers() const { return trailers_ && trailers_->table.size() > 0; }
 
  private:
-  enum class State : std::uint8_t { length, size_line, chunk, chunk_end, trailer, until_close, done };
+  enum class State : std::uint8_t {
+    length,
+    size_line,
+    chunk,
+    chunk_end,
+    trailer,
+    until_close,
+    done
+  };
   enum class LineFault : std::uint8_t { none, bare_line_feed, too_long };
   struct Trailers {
     std::string bytes;  // views of the table point here; reserved once, never moved

@@ -44,9 +44,14 @@ Facts gather(FieldTable& fields) {
       case FieldId::expect:
         note_once(facts.expect, f, Refusal::bad_expect, facts.request_fault);
         break;
-      case FieldId::upgrade: facts.upgrade = &f; break;
-      case FieldId::connection: facts.connection = true; break;
-      default: break;
+      case FieldId::upgrade:
+        facts.upgrade = &f;
+        break;
+      case FieldId::connection:
+        facts.connection = true;
+        break;
+      default:
+        break;
     }
     f.dropped = what == FieldClass::hop_by_hop || what == FieldClass::framing;
   }
@@ -74,10 +79,14 @@ Refusal read_connection(FieldTable& fields, ConnectionOptions& options) {
       for (char c : member)
         if (c != '_' && token_fold[static_cast<unsigned char>(c)] == 0) return false;
       if (++members > 32) return false;
-      if (iequals(member, "close")) options.close = true;
-      else if (iequals(member, "keep-alive")) options.keep_alive = true;
-      else if (iequals(member, "upgrade")) options.upgrade = true;
-      else drop_named(fields, member);
+      if (iequals(member, "close"))
+        options.close = true;
+      else if (iequals(member, "keep-alive"))
+        options.keep_alive = true;
+      else if (iequals(member, "upgrade"))
+        options.upgrade = true;
+      else
+        drop_named(fields, member);
       return true;
     });
     if (!good) return Refusal::bad_connection;
@@ -181,8 +190,7 @@ Refusal judge(ResponseHead& head, const ResponseContext& context) {
                         context.request_method == Method::head;
   if (bodiless) {
     // Content-Length describes the answer that GET would have had; it stays.
-    if (facts.length && head.status >= 200 && head.status != 204)
-      facts.length->dropped = false;
+    if (facts.length && head.status >= 200 && head.status != 204) facts.length->dropped = false;
     head.body = {};
     return Refusal::none;
   }
