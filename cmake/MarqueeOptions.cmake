@@ -23,7 +23,7 @@ find_package(CLI11 REQUIRED)
 add_library(marquee_flags INTERFACE)
 target_compile_options(marquee_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-  -Wnon-virtual-dtor -Wold-style-cast -fno-omit-frame-pointer
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -Wnon-virtual-dtor -Wold-style-cast -fno-omit-frame-pointer
   $<$<BOOL:${MARQUEE_WERROR}>:-Werror>)
 # Asio fences; g++ says so of every unit, and TSan sees the data all the same.
 if(MARQUEE_SANITIZE STREQUAL "thread")

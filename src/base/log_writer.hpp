@@ -89,7 +89,8 @@ class LogWriter {
   Stats stats() const;
 
   // After all workers have flushed: writes what is queued, at most until
-  // `deadline` from now, and ends the thread. True when nothing was left.
+  // `deadline` from now, and ends the thread. True when no record was lost
+  // by it; those that failed before count in stats().
   bool stop(std::chrono::milliseconds deadline);
 
  private:
