@@ -24,6 +24,7 @@ static_assert(target_budget + 2 * long_budget + 2 * host_budget + short_fields *
               AccessFormatter::max_line);
 
 constexpr char hex[] = "0123456789abcdef";
+constexpr char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 template <std::size_t N>
 char* put(char* out, const char (&text)[N]) {
@@ -264,7 +265,7 @@ void AccessFormatter::refresh(std::int64_t second) {
 
   std::memcpy(rfc3339_.data(), "0000-00-00T00:00:00.", rfc3339_.size());
   std::memcpy(clf_.data(), "[00/Jan/0000:00:00:00 +0000]", clf_.size());
-  std::memcpy(clf_.data() + 4, "JanFebMarAprMayJunJulAugSepOctNovDec" + (month - 1) * 3, 3);
+  std::memcpy(clf_.data() + 4, months + (month - 1) * 3, 3);
   for (char* at : {rfc3339_.data(), clf_.data() + 8}) {
     two_digits(at, year / 100);
     two_digits(at + 2, year % 100);

@@ -58,17 +58,23 @@ void BodyDecoder::begin(const BodyFraming& framing, const BodyLimits& limits) {
   refusal_ = Refusal::none;
   remaining_ = 0;
   extension_bytes_ = 0;
-  line_refused_ = false;
+  line_fault_ = LineFault::none;
   partial_.clear();
   trailers_.reset();
   switch (framing.kind) {
-    case BodyKind::none: state_ = State::done; break;
+    case BodyKind::none:
+      state_ = State::done;
+      break;
     case BodyKind::length:
       remaining_ = framing.length;
       state_ = remaining_ ? State::length : State::done;
       break;
-    case BodyKind::chunked: state_ = State::size_line; break;
-    case BodyKind::until_close: state_ = State::until_close; break;
+    case BodyKind::chunked:
+      state_ = State::size_line;
+      break;
+    case BodyKind::until_close:
+      state_ = State::until_close;
+      break;
   }
 }
 
@@ -89,7 +95,7 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
   const std::size_t lf = rest.find('\n');
   const std::size_t piece = lf == std::string_view::npos ? rest.size() : lf + 1;
   if (partial_.size() + piece > limit + 2) {
-    line_refused_ = true;
+    line_fault_ = LineFault::too_long;
     return false;
   }
   at += piece;
@@ -104,7 +110,7 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
     line = partial_;
   }
   if (line.size() < 2 || line[line.size() - 2] != '\r') {
-    line_refused_ = true;
+    line_fault_ = LineFault::bare_line_feed;
     line = {};
     return false;
   }
@@ -117,10 +123,9 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
 BodyDecoder::Step BodyDecoder::read_size(std::string_view in, std::size_t& at) {
   std::string_view line;
   if (!next_line(in, at, 16 + limits_.chunk_extension, line)) {
-    if (!line_refused_) return {Step::need_more, at, {}};
-    return refuse(partial_.size() + in.size() - at > limits_.chunk_extension
-                      ? Refusal::chunk_extension_too_long
-                      : Refusal::bad_chunk);
+    if (line_fault_ == LineFault::none) return {Step::need_more, at, {}};
+    return refuse(line_fault_ == LineFault::too_long ? Refusal::chunk_extension_too_long
+                                                     : Refusal::bad_chunk);
   }
   std::size_t digits = 0;
   if (!parse_chunk_size(line, remaining_, digits)) return refuse(Refusal::bad_chunk);
@@ -143,8 +148,8 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   if (!trailers_) trailers_ = std::make_unique<Trailers>();
   std::string& bytes = trailers_->bytes;
   if (bytes.capacity() < limits_.trailers) bytes.reserve(limits_.trailers);
-  if (bytes.size() + line.size() > limits_.trailers ||
-      trailers_->table.size() >= limits_.fields || trailers_->table.full()) {
+  if (bytes.size() + line.size() > limits_.trailers || trailers_->table.size() >= limits_.fields ||
+      trailers_->table.full()) {
     refusal_ = Refusal::trailers_too_large;
     return false;
   }
@@ -163,7 +168,8 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
   std::size_t at = 0;
   for (;;) {
     switch (state_) {
-      case State::done: return {Step::end, at, {}};
+      case State::done:
+        return {Step::end, at, {}};
       case State::length:
       case State::chunk: {
         const auto n = std::min<std::uint64_t>(remaining_, in.size() - at);
@@ -181,7 +187,7 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
       case State::chunk_end: {
         std::string_view line;
         if (!next_line(in, at, 0, line)) {
-          if (line_refused_) return refuse(Refusal::bad_chunk);
+          if (line_fault_ != LineFault::none) return refuse(Refusal::bad_chunk);
           return {Step::need_more, at, {}};
         }
         partial_.clear();
@@ -191,11 +197,9 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
       case State::trailer: {
         std::string_view line;
         if (!next_line(in, at, limits_.trailers, line)) {
-          if (line_refused_)
-            return refuse(partial_.size() + in.size() - at > limits_.trailers
-                              ? Refusal::trailers_too_large
-                              : Refusal::bare_line_feed);
-          return {Step::need_more, at, {}};
+          if (line_fault_ == LineFault::none) return {Step::need_more, at, {}};
+          return refuse(line_fault_ == LineFault::too_long ? Refusal::trailers_too_large
+                                                           : Refusal::bare_line_feed);
         }
         if (line.empty()) {
           partial_.clear();

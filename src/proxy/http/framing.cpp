@@ -11,11 +11,13 @@ struct Facts {
   Field* expect = nullptr;
   Field* upgrade = nullptr;
   bool connection = false;
-  Refusal fault = Refusal::none;
+  // Apart: an answer may say Host twice, but that must not hide two lengths.
+  Refusal framing_fault = Refusal::none;
+  Refusal request_fault = Refusal::none;
 };
 
-void note_once(Field*& place, Field& f, Refusal twice, Facts& facts) {
-  if (place) facts.fault = twice;
+void note_once(Field*& place, Field& f, Refusal twice, Refusal& fault) {
+  if (place) fault = twice;
   place = &f;
 }
 
@@ -31,16 +33,25 @@ Facts gather(FieldTable& fields) {
     }
     switch (f.id) {
       case FieldId::content_length:
-        note_once(facts.length, f, Refusal::repeated_content_length, facts);
+        note_once(facts.length, f, Refusal::repeated_content_length, facts.framing_fault);
         break;
       case FieldId::transfer_encoding:
-        note_once(facts.encoding, f, Refusal::bad_transfer_encoding, facts);
+        note_once(facts.encoding, f, Refusal::bad_transfer_encoding, facts.framing_fault);
         break;
-      case FieldId::host: note_once(facts.host, f, Refusal::repeated_host, facts); break;
-      case FieldId::expect: note_once(facts.expect, f, Refusal::bad_expect, facts); break;
-      case FieldId::upgrade: facts.upgrade = &f; break;
-      case FieldId::connection: facts.connection = true; break;
-      default: break;
+      case FieldId::host:
+        note_once(facts.host, f, Refusal::repeated_host, facts.request_fault);
+        break;
+      case FieldId::expect:
+        note_once(facts.expect, f, Refusal::bad_expect, facts.request_fault);
+        break;
+      case FieldId::upgrade:
+        facts.upgrade = &f;
+        break;
+      case FieldId::connection:
+        facts.connection = true;
+        break;
+      default:
+        break;
     }
     f.dropped = what == FieldClass::hop_by_hop || what == FieldClass::framing;
   }
@@ -68,10 +79,14 @@ Refusal read_connection(FieldTable& fields, ConnectionOptions& options) {
       for (char c : member)
         if (c != '_' && token_fold[static_cast<unsigned char>(c)] == 0) return false;
       if (++members > 32) return false;
-      if (iequals(member, "close")) options.close = true;
-      else if (iequals(member, "keep-alive")) options.keep_alive = true;
-      else if (iequals(member, "upgrade")) options.upgrade = true;
-      else drop_named(fields, member);
+      if (iequals(member, "close"))
+        options.close = true;
+      else if (iequals(member, "keep-alive"))
+        options.keep_alive = true;
+      else if (iequals(member, "upgrade"))
+        options.upgrade = true;
+      else
+        drop_named(fields, member);
       return true;
     });
     if (!good) return Refusal::bad_connection;
@@ -142,7 +157,8 @@ bool parse_content_length(std::string_view value, std::uint64_t& into) {
 
 Refusal judge(RequestHead& head) {
   const Facts facts = gather(head.fields);
-  if (facts.fault != Refusal::none) return facts.fault;
+  if (facts.framing_fault != Refusal::none) return facts.framing_fault;
+  if (facts.request_fault != Refusal::none) return facts.request_fault;
   if (head.method == Method::connect || head.method == Method::trace)
     return Refusal::unsupported_method;
   ConnectionOptions options;
@@ -162,10 +178,8 @@ Refusal judge(RequestHead& head) {
 }
 
 Refusal judge(ResponseHead& head, const ResponseContext& context) {
-  Facts facts = gather(head.fields);
-  if (facts.fault == Refusal::repeated_content_length ||
-      facts.fault == Refusal::bad_transfer_encoding)
-    return facts.fault;
+  const Facts facts = gather(head.fields);
+  if (facts.framing_fault != Refusal::none) return facts.framing_fault;
   ConnectionOptions options;
   if (facts.connection) {
     const Refusal r = read_connection(head.fields, options);
@@ -183,8 +197,7 @@ Refusal judge(ResponseHead& head, const ResponseContext& context) {
                         context.request_method == Method::head;
   if (bodiless) {
     // Content-Length describes the answer that GET would have had; it stays.
-    if (facts.length && head.status >= 200 && head.status != 204)
-      facts.length->dropped = false;
+    if (facts.length && head.status >= 200 && head.status != 204) facts.length->dropped = false;
     head.body = {};
     return Refusal::none;
   }
