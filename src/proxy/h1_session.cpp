@@ -199,6 +199,7 @@ bool H1Session::read_body() {
   begin_ += step.skip;
   switch (step.kind) {
     case http::BodyDecoder::Step::refused:
+      state_ = State::waiting;  // nothing behind it can be read
       exchange_->refuse(decoder_.refusal());
       return false;
     case http::BodyDecoder::Step::end:
