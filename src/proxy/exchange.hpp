@@ -50,7 +50,7 @@ class Exchange final : public net::Expiring {
   void refuse(http::Refusal refusal);  // head or body broke the rules
   void refuse(RefusalCause cause, unsigned status);
   std::size_t on_request_body(const BodySlice& slice);
-  void on_request_end(http::FieldTable* trailers);
+  void on_request_end(http::FieldTable* trailers);  // which live until reset()
   void on_client_writable();
   void on_client_lost(ClientLoss how);
 
@@ -137,6 +137,7 @@ class Exchange final : public net::Expiring {
 
   bool request_complete_ = false;
   bool request_sent_ = false;      // head handed to an upstream at least once
+  http::FieldTable* trailers_ = nullptr;
   bool request_paused_ = false;    // the upstream takes no more
   bool response_paused_ = false;   // the client takes no more
   bool body_kept_ = true;          // all sent body bytes are in kept_body_
