@@ -40,6 +40,7 @@ inline config::Settings rig_settings() {
 
 // What one peer does, in order: waits until `await` came (after what the last
 // action awaited), sends, and perhaps ends or breaks the connection.
+inline const std::string our_end = "<end>";  // awaits that Marquee has ended its side
 struct Action {
   enum Then { go_on, fin, reset };
   std::string await;
@@ -60,6 +61,7 @@ struct Peer {
     if (next >= script.size()) return false;
     const Action& a = script[next];
     if (sent > 0 || a.await.empty()) return true;
+    if (a.await == our_end) return wire.shut;
     const std::size_t at = wire.out.find(a.await, seen);
     if (at == std::string::npos) return false;
     seen = at + a.await.size();
@@ -329,8 +331,7 @@ class ProxyRig final : public ClientOwner {
       deliver(true, false);
       return true;
     }
-    if (!stream.may_read() && (!wire.in.empty() || (wire.fin && !told_end))) {
-      if (wire.fin) told_end = true;
+    if (!stream.may_read() && (!wire.in.empty() || (wire.fin && !wire.end_seen))) {
       stream.on_readiness(true, false);
       deliver(false, false);
       return true;
@@ -344,7 +345,7 @@ class ProxyRig final : public ClientOwner {
       peer.total += n;
       if (peer.sent == action.send.size() && action.then == Action::go_on) next_action(peer);
     } else if (action.then == Action::fin) {
-      wire.fin = told_end = true;
+      wire.fin = true;
       next_action(peer);
       stream.on_hangup();
     } else if (action.then == Action::reset) {

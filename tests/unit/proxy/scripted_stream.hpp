@@ -33,6 +33,7 @@ struct Wire {
   // From the peer. One read gives at most one run: so splits are seen.
   std::deque<std::string> in;
   bool fin = false;   // after `in`: the peer's end
+  bool end_seen = false;  // the peer's end was read
   bool dead = false;  // reset: every call fails
   // To the peer.
   std::string out;
@@ -67,7 +68,10 @@ class ScriptedStream final : public net::ByteStream {
       if (wire_.in.empty() && n < into.size()) readable_ = wire_.fin;
       return {net::IoStatus::ok, n};
     }
-    if (wire_.fin) return {net::IoStatus::closed, 0};
+    if (wire_.fin) {
+      wire_.end_seen = true;
+      return {net::IoStatus::closed, 0};
+    }
     readable_ = false;
     return {net::IoStatus::would_block, 0};
   }

@@ -118,7 +118,7 @@ inline std::vector<Scenario> scenarios() {
          {"bye", "farewell", Action::fin}}}});
   add({"tunnel_that_the_upstream_ends",
        {{"", get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n")},
-        {"farewell", "bye", Action::fin}},
+        {our_end, "bye", Action::fin}},
        {{{head_end, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
                     "websocket\r\n\r\nfarewell",
           Action::fin}}}});
