@@ -243,7 +243,7 @@ void H1Session::on_input_end(bool clean) {
         state_ = State::waiting;
         return exchange_->on_request_end(nullptr);
       }
-      if (!exchange_->answer_complete()) exchange_->on_client_lost(ClientLoss::incomplete_request);
+      exchange_->on_client_lost(tunnel_ ? ClientLoss::reset : ClientLoss::incomplete_request);
       return close(false);
     case State::waiting:
       // A clean half-close after a complete request: it wants its answer.
