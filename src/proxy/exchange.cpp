@@ -24,6 +24,8 @@ void Exchange::begin(ClientEnd& client, ConnectionFacts& facts) {
 }
 
 void Exchange::reset() {
+  // Its connection was closed over it (a drain's deadline): one record all the same.
+  if (client_) services_.sink.record(*this);
   if (opening_) pool_->cancel(*this);
   drop_upstream();
   upstream_time_.disarm();

@@ -37,7 +37,7 @@ class Exchange final : public net::Expiring {
 
   // A fresh request of `client`. `facts` outlives the exchange's use.
   void begin(ClientEnd& client, ConnectionFacts& facts);
-  // Ends its use: nothing is called back after this.
+  // Ends its use: nothing is called back after this. Recorded, if it was not yet.
   void reset();
 
   http::RequestHead& request() { return request_; }
