@@ -129,3 +129,23 @@ TEST_CASE("both peers fall silent after any event, and only deadlines fire") {
     }
   }
 }
+
+TEST_CASE("the connection is closed over its request after any event") {
+  for (const Scenario& scenario : scenarios()) {
+    CAPTURE(scenario.name);
+    const std::size_t events = undisturbed(scenario).events;
+    for (std::size_t after = 0; after < events; ++after) {
+      CAPTURE(after);
+      RunOptions options;
+      options.silent_after = after;
+      ProxyRig rig(scenario, options);
+      rig.play();
+      const bool busy = rig.client && rig.client->session.exchange();
+      const std::size_t records = rig.records.all.size();
+      rig.close_client();
+      CHECK(rig.records.all.size() == records + (busy ? 1 : 0));
+      rig.pass_time();
+      rig.check_over();
+    }
+  }
+}
