@@ -21,6 +21,7 @@ void Exchange::begin(ClientEnd& client, ConnectionFacts& facts) {
   outcome_ = {};
   outcome_.begun = turn_.now();
   request_.clear();
+  ids_.clear();
 }
 
 void Exchange::reset() {

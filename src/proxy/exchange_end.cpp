@@ -29,6 +29,9 @@ void Exchange::answer_error(unsigned status) {
   // The rest of a request that we will not read would be taken for the next one.
   if (!request_complete_) request_.keep_alive = false;
   if (answer_ != Answer::waiting) return break_client();
+  // Of a head that was refused before it had any.
+  if (ids_.request_id().empty())
+    ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
   const ErrorFormat format = choose_error_format(value_named(request_, "accept"),
                                                  value_named(request_, "sec-fetch-dest"));
   LocalContent content;

@@ -4,8 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <deque>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -241,9 +240,9 @@ struct RunOptions {
   Splits upstream{};
   std::size_t client_room = static_cast<std::size_t>(-1);    // bytes per writable event
   std::size_t upstream_room = static_cast<std::size_t>(-1);
+  std::size_t silent_after = Fault::never;  // after so many events only time passes
   std::size_t fault_at = Fault::never;
   net::IoStatus fault = net::IoStatus::failed;
-  std::size_t silent_after = Fault::never;  // after so many events only time passes
 };
 
 class ProxyRig final : public ClientOwner {
@@ -279,8 +278,10 @@ class ProxyRig final : public ClientOwner {
 
   // Plays both scripts until neither has anything to do.
   void play() {
-    while (events < options_.silent_after && (client_event() || connect_event() || upstream_event()))
+    while (events < options_.silent_after && (client_event() || connect_event() || upstream_event())) {
       REQUIRE(++events < 200'000);
+      if (each_event) each_event();
+    }
   }
   // Lets every deadline fire, one after the other, the peers silent or not.
   void pass_time() {
@@ -294,6 +295,7 @@ class ProxyRig final : public ClientOwner {
       play();
     }
   }
+  void allow_events(std::size_t most) { options_.silent_after = most; }
   // As at the end of a drain's time: whatever is under way.
   void close_client() {
     if (!client) return;
@@ -431,6 +433,7 @@ class ProxyRig final : public ClientOwner {
   ExchangePool exchanges;
   std::shared_ptr<ScriptedPool> pool;
   std::unique_ptr<ClientSide> client;
+  std::function<void()> each_event;
   std::size_t events = 0;
   bool closed = false;
   bool closed_by_reset = false;
