@@ -11,6 +11,8 @@ namespace {
 
 // Read on for at most this much after the last answer.
 constexpr std::uint64_t linger_bytes = 1u << 20;
+// Less than this behind a head would cut its body into crumbs.
+constexpr std::size_t room_after_head = 2048;
 
 net::BlockSize block_for(std::size_t bytes) {
   if (bytes <= net::bytes_of(net::BlockSize::small)) return net::BlockSize::small;
@@ -152,22 +154,15 @@ bool H1Session::read_head() {
       head_timed_ = true;
     }
     if (end_ == block_.size()) {
-      // A long head: into a larger block, and once more from its beginning.
-      net::Block large = turn_.buffers().acquire(net::BlockSize::large);
-      if (block_.size() >= large.size()) {
-        on_head_refused(http::Refusal::head_too_large);
-        return false;
-      }
-      std::memcpy(large.data(), block_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-      block_ = std::move(large);
-      head.clear();
-      parser_.reset();
-      return true;
+      if (into_large_block()) return true;
+      on_head_refused(http::Refusal::head_too_large);
+      return false;
     }
     return !half_closed_ && host_.stream().may_read() && fill();
   }
+  // The head stays in its block, so what follows it needs room there too.
+  if (block_.size() - begin_ - parser_.consumed() < room_after_head && into_large_block())
+    return true;
   ++requests_;
   head_timed_ = false;
   begin_ += parser_.consumed();
@@ -185,6 +180,19 @@ bool H1Session::read_head() {
   state_ = head.body.kind == http::BodyKind::none ? State::waiting : State::body;
   paused_ = false;
   exchange_->on_request_head();
+  return true;
+}
+
+// For a long head, which is parsed once more from its beginning.
+bool H1Session::into_large_block() {
+  net::Block large = turn_.buffers().acquire(net::BlockSize::large);
+  if (block_.size() >= large.size()) return false;
+  std::memcpy(large.data(), block_.data() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  block_ = std::move(large);
+  exchange_->request().clear();
+  parser_.reset();
   return true;
 }
 

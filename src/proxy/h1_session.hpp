@@ -77,6 +77,7 @@ class H1Session final : public ClientEnd, public net::Expiring {
   bool read_head();
   bool read_body();
   bool fill();
+  bool into_large_block();
   void begin_request();
   void on_head_refused(http::Refusal refusal);
   void on_input_end(bool clean);
