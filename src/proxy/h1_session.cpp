@@ -158,7 +158,11 @@ bool H1Session::read_head() {
       on_head_refused(http::Refusal::head_too_large);
       return false;
     }
-    return !half_closed_ && host_.stream().may_read() && fill();
+    if (half_closed_) {  // behind an earlier request
+      on_input_end(true);
+      return false;
+    }
+    return host_.stream().may_read() && fill();
   }
   // The head stays in its block, so what follows it needs room there too.
   if (block_.size() - begin_ - parser_.consumed() < room_after_head && into_large_block())
@@ -215,7 +219,11 @@ bool H1Session::read_body() {
       exchange_->on_request_end(decoder_.has_trailers() ? &decoder_.trailers() : nullptr);
       return true;
     case http::BodyDecoder::Step::need_more:
-      if (!half_closed_ && host_.stream().may_read() && fill()) return true;
+      if (half_closed_) {  // before this was a body, or a tunnel
+        on_input_end(true);
+        return false;
+      }
+      if (host_.stream().may_read() && fill()) return true;
       // Nothing more is at hand: let what was sent so far leave.
       if (state_ == State::body && !half_closed_ && exchange_ && !finished_)
         exchange_->on_request_body({nullptr, 0, 0, true, false});
@@ -254,8 +262,9 @@ void H1Session::on_input_end(bool clean) {
       exchange_->on_client_lost(tunnel_ ? ClientLoss::reset : ClientLoss::incomplete_request);
       return close(false);
     case State::waiting:
-      // A clean half-close after a complete request: it wants its answer.
-      close_after_ = true;
+      // A clean half-close after a complete request: it wants its answer, and
+      // those of what it pipelined.
+      close_after_ |= begin_ == end_;
       if (!clean && exchange_ && !finished_) {
         exchange_->on_client_lost(ClientLoss::reset);
         close(false);
@@ -279,7 +288,7 @@ void H1Session::send_interim(const OutgoingResponse& head) {
 void H1Session::send_head(const OutgoingResponse& head) {
   const http::RequestHead& request = exchange_->request();
   OutgoingResponse out = head;
-  close_after_ = close_after_ || !request.keep_alive || draining_ || services_.draining;
+  close_after_ = close_after_ || (half_closed_ && begin_ == end_) || !request.keep_alive || draining_ || services_.draining;
   if (out.body.kind == http::BodyKind::until_close || out.body.kind == http::BodyKind::chunked) {
     // A length that nobody knows: chunks, or for HTTP/1.0 the connection's end.
     out.body.kind = request.minor == 1 ? http::BodyKind::chunked : http::BodyKind::until_close;
@@ -355,7 +364,7 @@ void H1Session::end_request() {
   finished_ = false;
   out_block_.reset();
   writer_.reset();
-  if (tunnel_ || half_closed_) return close(false);
+  if (tunnel_ || (half_closed_ && begin_ == end_)) return close(false);
   if (close_after_ || !complete) return begin_linger();
   next_request();
 }
