@@ -125,6 +125,24 @@ inline std::vector<Scenario> scenarios() {
   add({"client_half_closes",
        {{"", get("/"), Action::fin}},
        {{{head_end, answer("still here")}}}});
+  add({"pipelined_then_half_closed",
+       {{"", get("/1") + get("/2", "Content-Length: 3\r\n", "POST") + "abc", Action::fin}},
+       {{{head_end, answer("one")}, {"abc", answer("two")}}},
+       2});
+  add({"half_closed_within_the_second_head",
+       {{"", get("/1") + "GET /2 HTTP", Action::fin}},
+       {{{head_end, answer("one")}}},
+       2});
+  add({"half_closed_within_the_second_body",
+       {{"", get("/1") + get("/2", "Content-Length: 3\r\n", "POST") + "ab", Action::fin}},
+       {{{head_end, answer("one")}}},
+       2});
+  all.back().upstream_same = false;
+  add({"half_closed_before_the_tunnel",
+       {{"", get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n"), Action::fin}},
+       {{{head_end, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+                    "websocket\r\n\r\nhello"},
+         {our_end, "farewell", Action::fin}}}});
   add({"connection_close",
        {{"", get("/", "Connection: close\r\n")}, leave("hello")},
        {{{head_end, answer("hello", "Connection: close\r\n"), Action::fin}}}});
