@@ -11,11 +11,12 @@ struct Facts {
   Field* expect = nullptr;
   Field* upgrade = nullptr;
   bool connection = false;
-  Refusal fault = Refusal::none;
+  Refusal fault = Refusal::none;          // of the body's framing
+  Refusal request_fault = Refusal::none;  // apart, so that it cannot hide the other
 };
 
-void note_once(Field*& place, Field& f, Refusal twice, Facts& facts) {
-  if (place) facts.fault = twice;
+void note_once(Field*& place, Field& f, Refusal twice, Refusal& fault) {
+  if (place) fault = twice;
   place = &f;
 }
 
@@ -31,13 +32,13 @@ Facts gather(FieldTable& fields) {
     }
     switch (f.id) {
       case FieldId::content_length:
-        note_once(facts.length, f, Refusal::repeated_content_length, facts);
+        note_once(facts.length, f, Refusal::repeated_content_length, facts.fault);
         break;
       case FieldId::transfer_encoding:
-        note_once(facts.encoding, f, Refusal::bad_transfer_encoding, facts);
+        note_once(facts.encoding, f, Refusal::bad_transfer_encoding, facts.fault);
         break;
-      case FieldId::host: note_once(facts.host, f, Refusal::repeated_host, facts); break;
-      case FieldId::expect: note_once(facts.expect, f, Refusal::bad_expect, facts); break;
+      case FieldId::host: note_once(facts.host, f, Refusal::repeated_host, facts.request_fault); break;
+      case FieldId::expect: note_once(facts.expect, f, Refusal::bad_expect, facts.request_fault); break;
       case FieldId::upgrade: facts.upgrade = &f; break;
       case FieldId::connection: facts.connection = true; break;
       default: break;
@@ -141,6 +142,7 @@ bool parse_content_length(std::string_view value, std::uint64_t& into) {
 Refusal judge(RequestHead& head) {
   const Facts facts = gather(head.fields);
   if (facts.fault != Refusal::none) return facts.fault;
+  if (facts.request_fault != Refusal::none) return facts.request_fault;
   if (head.method == Method::connect || head.method == Method::trace)
     return Refusal::unsupported_method;
   ConnectionOptions options;
@@ -161,9 +163,7 @@ Refusal judge(RequestHead& head) {
 
 Refusal judge(ResponseHead& head, const ResponseContext& context) {
   Facts facts = gather(head.fields);
-  if (facts.fault == Refusal::repeated_content_length ||
-      facts.fault == Refusal::bad_transfer_encoding)
-    return facts.fault;
+  if (facts.fault != Refusal::none) return facts.fault;
   ConnectionOptions options;
   if (facts.connection) {
     const Refusal r = read_connection(head.fields, options);
