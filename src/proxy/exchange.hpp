@@ -29,6 +29,10 @@
 
 namespace marquee::proxy {
 
+// Body bytes read and thrown away behind an answer of our own, so that the
+// connection can be kept.
+inline constexpr std::uint64_t discard_bound = 256u << 10;
+
 class Exchange final : public net::Expiring {
  public:
   explicit Exchange(Services& services);
@@ -108,6 +112,7 @@ class Exchange final : public net::Expiring {
   // exchange_end.cpp
   void answer_locally(LocalContent content);
   void answer_error(unsigned status);
+  bool rest_is_small() const;
   bool may_retry(UpstreamFailure why) const;
   void fail_upstream(UpstreamFailure why);
   void drop_upstream(bool at_fault = false);

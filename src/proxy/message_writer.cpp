@@ -31,7 +31,7 @@ void MessageWriter::reset() {
   framing_ = {};
   remaining_ = written_ = 0;
   kept_.clear();
-  failed_ = false;
+  blocked_ = failed_ = false;
 }
 
 void MessageWriter::begin(std::string_view head, const http::BodyFraming& framing) {
@@ -58,6 +58,7 @@ std::size_t MessageWriter::send(net::ByteStream& stream, std::string_view own,
     }
     taken = r.bytes;
     written_ += taken;
+    blocked_ = taken < own.size() + borrowed.size() + tail.size();
   }
   if (taken < own.size()) {
     kept_.append(own.substr(taken));
@@ -155,6 +156,7 @@ bool MessageWriter::on_writable(net::ByteStream& stream) {
     return false;
   }
   if (r.status == net::IoStatus::would_block) return false;
+  blocked_ = false;
   if (kept_.empty()) return true;
   const iovec iov = part(kept_);
   const net::IoResult w = stream.write({&iov, 1});
@@ -163,7 +165,8 @@ bool MessageWriter::on_writable(net::ByteStream& stream) {
     return false;
   }
   kept_.erase(0, w.bytes);
-  if (!kept_.empty()) return false;
+  blocked_ = !kept_.empty();
+  if (blocked_) return false;
   if (kept_.capacity() > 4096) kept_.shrink_to_fit();
   return stream.pending_out() == 0;
 }

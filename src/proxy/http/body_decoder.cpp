@@ -19,18 +19,24 @@ int hex_digit(char c) {
   return -1;
 }
 
-// Fields that would change how the message or its route is read must not come
-// after the body (RFC 9110 6.5.1).
-bool may_be_trailer(const Field& f) {
-  switch (field_class(f.id)) {
-    case FieldClass::framing:
-    case FieldClass::hop_by_hop:
-      return false;
-    default:
-      break;
-  }
-  return f.id != FieldId::content_type && f.id != FieldId::location &&
-         f.id != FieldId::max_forwards;
+// Framing and routing after the body is an attack; other fields that must not
+// come there (RFC 9110 6.5.1: authentication, content's form, caching, cookies)
+// are left out.
+bool is_framing(const Field& f) {
+  const FieldClass c = field_class(f.id);
+  return c == FieldClass::framing || c == FieldClass::hop_by_hop;
+}
+
+bool is_left_out(const Field& f) {
+  if (f.twin || field_class(f.id) != FieldClass::end_to_end) return true;
+  constexpr std::string_view names[] = {
+      "authorization", "cookie",        "set-cookie",       "www-authenticate", "content-encoding",
+      "content-type",  "content-range", "content-location", "cache-control",    "expires",
+      "age",           "vary",          "location",         "max-forwards",     "range",
+      "date",          "retry-after",   "x-api-key",        "authentication-info"};
+  for (std::string_view n : names)
+    if (iequals(f.name, n)) return true;
+  return false;
 }
 
 }  // namespace
@@ -151,10 +157,9 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   bytes.append(line);
   Field field;
   refusal_ = parse_field_line(std::string_view(bytes).substr(begin), field);
-  if (refusal_ == Refusal::none && !may_be_trailer(field)) refusal_ = Refusal::forbidden_trailer;
+  if (refusal_ == Refusal::none && is_framing(field)) refusal_ = Refusal::forbidden_trailer;
   if (refusal_ != Refusal::none) return false;
-  // Context and forwarding names may not be said here either.
-  field.dropped = field_class(field.id) != FieldClass::end_to_end;
+  field.dropped = is_left_out(field);
   trailers_->table.push(field);
   return true;
 }

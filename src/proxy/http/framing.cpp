@@ -118,6 +118,8 @@ Refusal read_body(const Facts& facts, std::uint8_t minor, BodyFraming& body) {
 
 Refusal read_authority(const Facts& facts, RequestHead& head) {
   if (facts.host) head.host = facts.host->value;
+  // RFC 9112 3.2: also with an absolute-form target.
+  if (!facts.host && head.minor == 1) return Refusal::missing_host;
   if (head.form == TargetForm::absolute) {
     if (facts.host && !iequals(head.authority, head.host)) return Refusal::host_mismatch;
     head.host = head.authority;
@@ -132,7 +134,7 @@ void read_upgrade(const Facts& facts, const ConnectionOptions& options, RequestH
   if (!facts.upgrade || !options.upgrade || head.minor == 0) return;
   if (head.method != Method::get || head.body.kind != BodyKind::none) return;
   std::string_view to = facts.upgrade->value;
-  if (to.size() >= 3 && iequals(to.substr(0, 3), "h2c")) return;
+  if (to.size() >= 2 && (iequals(to.substr(0, 2), "h2") || iequals(to.substr(0, 2), "h3"))) return;
   if (to.empty() || to.find(',') != std::string_view::npos || iequals(to.substr(0, 5), "http/") ||
       iequals(to.substr(0, 4), "tls/"))
     return;
@@ -184,7 +186,12 @@ Refusal judge(ResponseHead& head, const ResponseContext& context) {
     if (r != Refusal::none) return r;
   }
   head.keep_alive = !options.close && (head.minor == 1 || options.keep_alive);
-  if (head.status == 101 && !context.upgrade_asked) return Refusal::unrequested_upgrade;
+  if (head.status == 101) {
+    // Only to the protocol that was asked for (RFC 9110 7.8).
+    if (context.upgrade_to.empty() || !facts.upgrade ||
+        !iequals(facts.upgrade->value, context.upgrade_to))
+      return Refusal::unrequested_upgrade;
+  }
   if (const Refusal r = read_body(facts, head.minor, head.body); r != Refusal::none) return r;
   const bool bodiless = head.status < 200 || head.status == 204 || head.status == 304 ||
                         context.request_method == Method::head;
