@@ -21,9 +21,12 @@ void Exchange::begin(ClientEnd& client, ConnectionFacts& facts) {
   outcome_ = {};
   outcome_.begun = turn_.now();
   request_.clear();
+  ids_.clear();
 }
 
 void Exchange::reset() {
+  // Its connection was closed over it (a drain's deadline): one record all the same.
+  if (client_) services_.sink.record(*this);
   if (opening_) pool_->cancel(*this);
   drop_upstream();
   upstream_time_.disarm();
@@ -39,6 +42,7 @@ void Exchange::reset() {
   pool_ = nullptr;
   opening_ = false;
   request_complete_ = request_sent_ = request_paused_ = response_paused_ = false;
+  trailers_ = nullptr;
   body_kept_ = true;
   answer_ = Answer::waiting;
   interim_ = 0;
@@ -183,7 +187,7 @@ void Exchange::send_request() {
     // A fresh socket takes 16 KiB; one that does not is no better than the last.
     if (taken < kept_size_) return fail_upstream(UpstreamFailure::connect_refused);
   }
-  if (request_complete_) return upstream_->send_end(nullptr);
+  if (request_complete_) return upstream_->send_end(trailers_);
   if (request_.expects_continue && body_to_upstream_ == 0) {
     // All policies have passed and the upstream is chosen.
     OutgoingResponse go_on;
@@ -243,6 +247,7 @@ void Exchange::keep_for_retry(const BodySlice& slice) {
 
 void Exchange::on_request_end(http::FieldTable* trailers) {
   request_complete_ = true;
+  trailers_ = trailers;
   if (!outcome_.tunnel) body_time_.disarm();
   if (answer_ == Answer::complete) return finish();
   if (local_.active()) return;

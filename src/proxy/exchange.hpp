@@ -41,7 +41,7 @@ class Exchange final : public net::Expiring {
 
   // A fresh request of `client`. `facts` outlives the exchange's use.
   void begin(ClientEnd& client, ConnectionFacts& facts);
-  // Ends its use: nothing is called back after this.
+  // Ends its use: nothing is called back after this. Recorded, if it was not yet.
   void reset();
 
   http::RequestHead& request() { return request_; }
@@ -54,7 +54,7 @@ class Exchange final : public net::Expiring {
   void refuse(http::Refusal refusal);  // head or body broke the rules
   void refuse(RefusalCause cause, unsigned status);
   std::size_t on_request_body(const BodySlice& slice);
-  void on_request_end(http::FieldTable* trailers);
+  void on_request_end(http::FieldTable* trailers);  // which live until reset()
   void on_client_writable();
   void on_client_lost(ClientLoss how);
 
@@ -72,6 +72,8 @@ class Exchange final : public net::Expiring {
 
   // --- Asked by ends and sinks --------------------------------------------
   bool active() const { return client_ != nullptr; }
+  // What is left of the request body is cheaper to read than a new connection.
+  bool rest_is_small() const;
   bool request_complete() const { return request_complete_; }
   bool answer_begun() const { return answer_ != Answer::waiting; }
   bool answer_complete() const { return answer_ == Answer::complete; }
@@ -112,7 +114,6 @@ class Exchange final : public net::Expiring {
   // exchange_end.cpp
   void answer_locally(LocalContent content);
   void answer_error(unsigned status);
-  bool rest_is_small() const;
   bool may_retry(UpstreamFailure why) const;
   void fail_upstream(UpstreamFailure why);
   void drop_upstream(bool at_fault = false);
@@ -142,6 +143,7 @@ class Exchange final : public net::Expiring {
 
   bool request_complete_ = false;
   bool request_sent_ = false;      // head handed to an upstream at least once
+  http::FieldTable* trailers_ = nullptr;
   bool request_paused_ = false;    // the upstream takes no more
   bool response_paused_ = false;   // the client takes no more
   bool body_kept_ = true;          // all sent body bytes are in kept_body_

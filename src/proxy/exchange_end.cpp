@@ -27,6 +27,9 @@ void Exchange::refuse(RefusalCause cause, unsigned status) {
 
 void Exchange::answer_error(unsigned status) {
   if (answer_ != Answer::waiting) return break_client();
+  // Of a head that was refused before it had any.
+  if (ids_.request_id().empty())
+    ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
   const ErrorFormat format = choose_error_format(value_named(request_, "accept"),
                                                  value_named(request_, "sec-fetch-dest"));
   LocalContent content;

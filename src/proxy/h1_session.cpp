@@ -11,6 +11,8 @@ namespace {
 
 // Read on for at most this much after the last answer.
 constexpr std::uint64_t linger_bytes = 1u << 20;
+// Less than this behind a head would cut its body into crumbs.
+constexpr std::size_t room_after_head = 2048;
 
 net::BlockSize block_for(std::size_t bytes) {
   if (bytes <= net::bytes_of(net::BlockSize::small)) return net::BlockSize::small;
@@ -153,22 +155,19 @@ bool H1Session::read_head() {
       head_timed_ = true;
     }
     if (end_ == block_.size()) {
-      // A long head: into a larger block, and once more from its beginning.
-      net::Block large = turn_.buffers().acquire(net::BlockSize::large);
-      if (block_.size() >= large.size()) {
-        on_head_refused(http::Refusal::head_too_large);
-        return false;
-      }
-      std::memcpy(large.data(), block_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-      block_ = std::move(large);
-      head.clear();
-      parser_.reset();
-      return true;
+      if (into_large_block()) return true;
+      on_head_refused(http::Refusal::head_too_large);
+      return false;
     }
-    return !half_closed_ && host_.stream().may_read() && fill();
+    if (half_closed_) {  // behind an earlier request
+      on_input_end(true);
+      return false;
+    }
+    return host_.stream().may_read() && fill();
   }
+  // The head stays in its block, so what follows it needs room there too.
+  if (block_.size() - begin_ - parser_.consumed() < room_after_head && into_large_block())
+    return true;
   ++requests_;
   head_timed_ = false;
   begin_ += parser_.consumed();
@@ -189,6 +188,19 @@ bool H1Session::read_head() {
   return true;
 }
 
+// For a long head, which is parsed once more from its beginning.
+bool H1Session::into_large_block() {
+  net::Block large = turn_.buffers().acquire(net::BlockSize::large);
+  if (block_.size() >= large.size()) return false;
+  std::memcpy(large.data(), block_.data() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  block_ = std::move(large);
+  exchange_->request().clear();
+  parser_.reset();
+  return true;
+}
+
 void H1Session::on_head_refused(http::Refusal refusal) {
   time_.disarm();
   state_ = State::waiting;
@@ -200,6 +212,7 @@ bool H1Session::read_body() {
   begin_ += step.skip;
   switch (step.kind) {
     case http::BodyDecoder::Step::refused:
+      state_ = State::waiting;  // nothing behind it can be read
       exchange_->refuse(decoder_.refusal());
       return false;
     case http::BodyDecoder::Step::end:
@@ -207,7 +220,11 @@ bool H1Session::read_body() {
       exchange_->on_request_end(decoder_.has_trailers() ? &decoder_.trailers() : nullptr);
       return true;
     case http::BodyDecoder::Step::need_more:
-      if (!half_closed_ && host_.stream().may_read() && fill()) return true;
+      if (half_closed_) {  // before this was a body, or a tunnel
+        on_input_end(true);
+        return false;
+      }
+      if (host_.stream().may_read() && fill()) return true;
       // Nothing more is at hand: let what was sent so far leave.
       if (state_ == State::body && !half_closed_ && exchange_ && !finished_)
         exchange_->on_request_body({nullptr, 0, 0, true, false});
@@ -260,11 +277,12 @@ void H1Session::on_input_end(bool clean) {
         state_ = State::waiting;
         return exchange_->on_request_end(nullptr);
       }
-      if (!exchange_->answer_complete()) exchange_->on_client_lost(ClientLoss::incomplete_request);
+      exchange_->on_client_lost(tunnel_ ? ClientLoss::reset : ClientLoss::incomplete_request);
       return close(false);
     case State::waiting:
-      // A clean half-close after a complete request: it wants its answer.
-      close_after_ = true;
+      // A clean half-close after a complete request: it wants its answer, and
+      // those of what it pipelined.
+      close_after_ |= begin_ == end_;
       if (!clean && exchange_ && !finished_) {
         exchange_->on_client_lost(ClientLoss::reset);
         close(false);
@@ -288,7 +306,7 @@ void H1Session::send_interim(const OutgoingResponse& head) {
 void H1Session::send_head(const OutgoingResponse& head) {
   const http::RequestHead& request = exchange_->request();
   OutgoingResponse out = head;
-  close_after_ = close_after_ || !request.keep_alive || draining_ || services_.draining;
+  close_after_ = close_after_ || (half_closed_ && begin_ == end_) || !request.keep_alive || draining_ || services_.draining;
   if (out.body.kind == http::BodyKind::until_close || out.body.kind == http::BodyKind::chunked) {
     // A length that nobody knows: chunks, or for HTTP/1.0 the connection's end.
     out.body.kind = request.minor == 1 ? http::BodyKind::chunked : http::BodyKind::until_close;
@@ -359,14 +377,16 @@ void H1Session::finished() {
 
 void H1Session::end_request() {
   const bool complete = exchange_->request_complete();
+  const bool small = exchange_->rest_is_small();
   exchanges_.release(*exchange_);
   exchange_ = nullptr;
   finished_ = false;
   out_block_.reset();
   writer_.reset();
-  if (tunnel_ || half_closed_) return close(false);
+  if (tunnel_ || (half_closed_ && begin_ == end_)) return close(false);
   if (close_after_) return begin_linger();
   if (complete) return next_request();
+  if (!small) return begin_linger();
   state_ = State::discard;
   discarded_ = 0;
   turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.body, turn_.now());

@@ -79,6 +79,7 @@ class H1Session final : public ClientEnd, public net::Expiring {
   bool read_body();
   bool discard_body();
   bool fill();
+  bool into_large_block();
   void begin_request();
   void on_head_refused(http::Refusal refusal);
   void on_input_end(bool clean);

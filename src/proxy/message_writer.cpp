@@ -31,7 +31,7 @@ void MessageWriter::reset() {
   framing_ = {};
   remaining_ = written_ = 0;
   kept_.clear();
-  blocked_ = failed_ = false;
+  failed_ = full_ = false;
 }
 
 void MessageWriter::begin(std::string_view head, const http::BodyFraming& framing) {
@@ -58,8 +58,8 @@ std::size_t MessageWriter::send(net::ByteStream& stream, std::string_view own,
     }
     taken = r.bytes;
     written_ += taken;
-    blocked_ = taken < own.size() + borrowed.size() + tail.size();
   }
+  full_ = taken < own.size() + borrowed.size() + tail.size();
   if (taken < own.size()) {
     kept_.append(own.substr(taken));
     written_ += own.size() - taken;
@@ -156,8 +156,10 @@ bool MessageWriter::on_writable(net::ByteStream& stream) {
     return false;
   }
   if (r.status == net::IoStatus::would_block) return false;
-  blocked_ = false;
-  if (kept_.empty()) return true;
+  if (kept_.empty()) {
+    full_ = false;
+    return true;
+  }
   const iovec iov = part(kept_);
   const net::IoResult w = stream.write({&iov, 1});
   if (w.status == net::IoStatus::failed) {
@@ -165,10 +167,10 @@ bool MessageWriter::on_writable(net::ByteStream& stream) {
     return false;
   }
   kept_.erase(0, w.bytes);
-  blocked_ = !kept_.empty();
-  if (blocked_) return false;
+  if (!kept_.empty()) return false;
   if (kept_.capacity() > 4096) kept_.shrink_to_fit();
-  return stream.pending_out() == 0;
+  full_ = stream.pending_out() > 0;
+  return !full_;
 }
 
 }  // namespace marquee::proxy

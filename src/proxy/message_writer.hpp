@@ -34,10 +34,9 @@ class MessageWriter {
   // On a writability event. True when everything accepted has left.
   bool on_writable(net::ByteStream& stream);
   bool drained(const net::ByteStream& stream) const { return kept_.empty() && stream.pending_out() == 0; }
-  // A write was cut short and no writability has been reported since.
-  bool full(const net::ByteStream& stream) const {
-    return blocked_ || !kept_.empty() || stream.pending_out() > 0;
-  }
+  // Something was not taken, and on_writable() has not told of room since. Our own
+  // note: a plain stream forgets that it was full as soon as it hears of room.
+  bool full(const net::ByteStream& stream) const { return full_ || !kept_.empty() || stream.pending_out() > 0; }
   bool failed() const { return failed_; }
   bool head_waits() const { return !head_.empty(); }
   // The body's announced length was written in full (always true for chunked).
@@ -58,8 +57,8 @@ class MessageWriter {
   std::uint64_t remaining_ = 0;  // of the length, or of the chunk under way
   std::uint64_t written_ = 0;
   std::string kept_;  // own bytes that the stream did not take yet: rare, small
-  bool blocked_ = false;
   bool failed_ = false;
+  bool full_ = false;
 };
 
 }  // namespace marquee::proxy

@@ -27,6 +27,8 @@ class RequestIds {
   // traceparent: passed when it is well formed, else started (W3C level 1).
   void make(const http::RequestHead& request, const ConnectionFacts& facts,
             const config::Forwarding& forwarding, base::Random& random, std::int64_t wall_ms);
+  void clear() { request_id_ = traceparent_ = {}; }
+  // Empty before make().
   std::string_view request_id() const { return request_id_; }
   std::string_view traceparent() const { return traceparent_; }
   std::string_view trace_id() const { return traceparent_.empty() ? traceparent_ : traceparent_.substr(3, 32); }

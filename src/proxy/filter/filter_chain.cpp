@@ -189,7 +189,7 @@ void FilterChain::Core::drain() {
     filters_[i]->resume(out);
   }
   if (!late_flush_ && !late_end_) return;
-  deliver(0, {nullptr, 0, std::exchange(late_flush_, false), std::exchange(late_end_, false)});
+  deliver(0, {nullptr, 0, 0, std::exchange(late_flush_, false), std::exchange(late_end_, false)});
 }
 
 // Ends when nobody asks any more, or when asking moves nothing.

@@ -16,7 +16,7 @@ HeadVerdict DoublingFilter::on_head(ResponseHeadEdit& head) {
 
 bool DoublingFilter::drain(BodySink& out) {
   if (from_ == to_ && !flush_ && !end_) return true;
-  const BodySlice slice{buffer_.data() + from_, to_ - from_, flush_, end_};
+  const BodySlice slice{buffer_.data() + from_, to_ - from_, 0, flush_, end_};
   from_ += out.on_body(slice);
   if (from_ != to_) return false;
   from_ = to_ = 0;

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <cstring>
+
 #include "proxy/exchange.hpp"
 #include "proxy/http/framing.hpp"
 #include "proxy/http/head_writer.hpp"
@@ -192,6 +194,14 @@ bool H1Upstream::read_more() {
     begin_ = end_ = headroom;
   } else if (begin_ == end_) {
     begin_ = end_ = headroom;
+  }
+  if (end_ == block_.size() && phase_ == Phase::head && begin_ > headroom) {
+    // Interim answers stand in front: the head is parsed anew, with their room.
+    std::memmove(block_.data() + headroom, block_.data() + begin_, end_ - begin_);
+    end_ -= begin_ - headroom;
+    begin_ = headroom;
+    exchange_->response().clear();
+    parser_.reset();
   }
   if (end_ == block_.size()) {  // the head's limit is met long before
     fail(UpstreamFailure::bad_answer, http::Refusal::head_too_large);

@@ -57,7 +57,7 @@ struct Bench final : ChainOwner, BodySink {
       const bool end = last || (bare_end && given == input.size());
       FilterChain* before = chain.get();
       in_offer = true;
-      const std::size_t n = chain->on_body({input.data() + given, size, flush, end});
+      const std::size_t n = chain->on_body({input.data() + given, size, 0, flush, end});
       in_offer = false;
       REQUIRE(n <= size);
       given += n;
@@ -344,7 +344,7 @@ TEST_CASE("filter chain: failures reach the sink once, and nothing follows") {
     CHECK(b.output == "tth");
     b.chain->on_failed(reset);
     b.chain->resume();
-    CHECK(b.chain->on_body({"x", 1, false, true}) == 0);
+    CHECK(b.chain->on_body({"x", 1, 0, false, true}) == 0);
     CHECK(b.output == "tth");
   }
   // From a filter; and a filter that breaks the rules.
@@ -355,8 +355,8 @@ TEST_CASE("filter chain: failures reach the sink once, and nothing follows") {
       if (kind == 0) out.on_failed({FailureSource::self, false, "filter"});
       if (kind == 1) return in.size + 1;
       if (kind == 2) {
-        out.on_body({"a", 1, false, true});
-        out.on_body({"b", 1, false, false});
+        out.on_body({"a", 1, 0, false, true});
+        out.on_body({"b", 1, 0, false, false});
       }
       return in.size;
     };
@@ -395,7 +395,7 @@ TEST_CASE("filter chain: destroyed from inside every callback") {
     f->go_on = [&](BodySink& out) {
       if (place == 2) {
         destroy_on_stack();
-        CHECK(out.on_body({"x", 1, false, false}) == 0);
+        CHECK(out.on_body({"x", 1, 0, false, false}) == 0);
       }
     };
     if (place == 3) b.in_body = destroy_on_stack;
@@ -422,7 +422,7 @@ TEST_CASE("filter chain: re-entered from inside every callback") {
   auto* f = b.add<Scripted>();
   b.add<DoublingFilter>(std::size_t{2});
   const auto enter = [&] {
-    CHECK(b.chain->on_body({"?", 1, false, false}) == 0);
+    CHECK(b.chain->on_body({"?", 1, 0, false, false}) == 0);
     CHECK(b.chain->on_head(head) == HeadVerdict::pending);
     b.inner_resume = b.in_sink;
     b.chain->resume();
@@ -435,13 +435,13 @@ TEST_CASE("filter chain: re-entered from inside every callback") {
   f->body = [&](const BodySlice& in, BodySink& out) {
     f->wake();
     const std::size_t n = out.on_body(in);
-    CHECK(b.chain->on_body({"?", 1, false, false}) == 0);
+    CHECK(b.chain->on_body({"?", 1, 0, false, false}) == 0);
     return n;
   };
   int depth = 0;
   f->go_on = [&](BodySink&) {
     CHECK(++depth == 1);
-    CHECK(b.chain->on_body({"?", 1, false, false}) == 0);
+    CHECK(b.chain->on_body({"?", 1, 0, false, false}) == 0);
     --depth;
   };
   b.in_body = enter;
