@@ -8,9 +8,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   http::RequestHead head;
   if (!accepted_alike(in, parser, head) || http::judge(head) != http::Refusal::none) return 0;
   require_one_framing(head.fields);
+  const std::string target = (head.path.front() == '?' ? "/" : "") + std::string(head.path);
   marquee::proxy::OutgoingRequest out;
   out.method = head.method_name;
-  out.target = head.path;
+  out.target = target;
   out.host = head.host;
   out.fields = &head.fields;
   out.body = head.body;
@@ -23,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           upstream.consumed() == sent.size());
   require_lines(sent, got.fields);
   require(http::judge(got) == http::Refusal::none);
-  require(got.method_name == head.method_name && got.path == head.path && got.host == head.host);
+  require(got.method_name == head.method_name && got.path == target && got.host == head.host);
   require(got.body.kind == head.body.kind && got.body.length == head.body.length);
   require(got.upgrade == head.upgrade && got.upgrade_to == head.upgrade_to);
   require_kept(head.fields, got.fields);

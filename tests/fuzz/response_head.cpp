@@ -5,7 +5,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const Input in(data, size);
   const http::ResponseContext asked{in.choice & 1 ? http::Method::head : http::Method::get,
-                                    (in.choice & 2) != 0};
+                                    in.choice & 2 ? "websocket" : ""};
   http::ResponseHeadParser parser(small_limits);
   http::ResponseHead head;
   if (!accepted_alike(in, parser, head) || http::judge(head, asked) != http::Refusal::none)
