@@ -271,6 +271,7 @@ class ProxyRig final : public ClientOwner {
   }
 
   void on_closed(bool reset) override {
+    if (!client) return;
     closed = true;
     closed_by_reset = reset;
     turn.retire(std::move(client));
@@ -295,6 +296,17 @@ class ProxyRig final : public ClientOwner {
       play();
     }
   }
+  // As above, from within a call: it is destroyed when the turn ends.
+  void close_client_within_turn() {
+    if (client) client->closed_from_outside = true;
+    on_closed(false);
+  }
+  // Puts new settings in force, as Front::install() does.
+  void reload(const config::Settings& settings) {
+    slot_.install(std::make_shared<Snapshot>(settings, intermediates_), {pool});
+    exchanges.for_each_active([](Exchange& e) { e.leave_snapshot(); });
+  }
+  std::size_t snapshots_alive() const { return slot_.alive(); }
   void allow_events(std::size_t most) { options_.silent_after = most; }
   // As at the end of a drain's time: whatever is under way.
   void close_client() {

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "net/byte_stream.hpp"
 
@@ -18,8 +20,11 @@ struct Fault {
   net::IoStatus status = net::IoStatus::failed;
   std::size_t calls = 0;
   bool hit = false;
+  std::function<void()> inside;  // runs within the call `inside_at`
+  std::size_t inside_at = never;
 
   bool due() {
+    if (inside && calls == inside_at) std::exchange(inside, nullptr)();
     if (calls++ != at) return false;
     hit = true;
     return true;
