@@ -69,6 +69,8 @@ admin::ReloadResult Program::apply(config::Settings next) {
     auto made = tls::ServerContext::make(settings.tls, tickets_);
     if (!made.value) return refuse(made.error);
     context = std::move(made.value);
+    // The same policy keeps its context, so that reloads do not pile them up.
+    if (context_ && context_->policy_digest() == context->policy_digest()) context = context_;
   }
   Added added;
   for (std::size_t i : change.listeners.added) {

@@ -39,7 +39,9 @@ void ClientConnection::set_client(const base::IpAddress& address) {
   trusted = services_.snapshots.current().shared->trusted().contains(address);
 }
 
-void ClientConnection::use_tls(std::unique_ptr<tls::Engine> engine) {
+void ClientConnection::use_tls(std::shared_ptr<const tls::ServerContext> context,
+                               std::unique_ptr<tls::Engine> engine) {
+  context_ = std::move(context);
   engine_ = engine.get();
   stream_ = std::move(engine);
 }

@@ -39,8 +39,10 @@ class ClientConnection final : public net::Watched,
 
   int fd() const { return fd_.get(); }
   const ListenerFacts& listener() const { return *listener_; }
-  // The engine of a secure listener; before start().
-  void use_tls(std::unique_ptr<tls::Engine> engine);
+  // The engine of a secure listener; the context lives as long as it does, also
+  // when a reload has put another in force.
+  void use_tls(std::shared_ptr<const tls::ServerContext> context,
+               std::unique_ptr<tls::Engine> engine);
   void start();
   // A suspended handshake may go on.
   void continue_handshake();
@@ -82,6 +84,7 @@ class ClientConnection final : public net::Watched,
   ConnectionOwner& owner_;
   std::shared_ptr<const ListenerFacts> listener_;
   net::Fd fd_;
+  std::shared_ptr<const tls::ServerContext> context_;
   std::unique_ptr<net::ByteStream> stream_;
   tls::Engine* engine_ = nullptr;
   Phase phase_ = Phase::session;

@@ -190,7 +190,7 @@ void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
   if (listener->secure()) {
     auto engine =
         tls_.make_engine(raw, waiter_of(slot, connection->generation), listener->fallback);
-    if (engine) connection->use_tls(std::move(engine));
+    if (engine) connection->use_tls(tls_.context(), std::move(engine));
     else connection.reset();
   }
   if (!connection || !worker_.watch(raw, *connection)) {

@@ -35,6 +35,7 @@ class TlsFront final {
   std::unique_ptr<tls::Engine> make_engine(int fd, std::uint64_t waiter, std::string_view fallback);
   bool within_budget(const base::IpAddress& client) const;
   void failed(const base::IpAddress& client);
+  const std::shared_ptr<const tls::ServerContext>& context() const { return context_; }
   tls::EngineBuffers& buffers() { return buffers_; }
 
  private:
