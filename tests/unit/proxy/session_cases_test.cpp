@@ -226,3 +226,50 @@ TEST_CASE("draining: an idle session ends, a busy one after its answer") {
   busy.pass_time();
   busy.check_over();
 }
+
+TEST_CASE("an answer that is cut short never looks whole") {
+  struct Row {
+    const char* name;
+    std::string version, answer;
+    bool reset;  // nothing but a reset can say so
+  };
+  const Row rows[] = {
+      {"length", "1.1", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", false},
+      {"chunked", "1.1", chunked_answer("3\r\nabc\r\n"), false},
+      {"within a chunk", "1.1", chunked_answer("9\r\nabc"), false},
+      {"before the last line's end", "1.1", chunked_answer("3\r\nabc\r\n0\r\n"), false},
+      {"length for HTTP/1.0", "1.0", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", false},
+      {"chunked for HTTP/1.0", "1.0", chunked_answer("3\r\nabc\r\n"), true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.name));
+    const Scenario s{"", {{"", get("/", "", "GET", row.version)}}, {{{"\r\n\r\n", row.answer, Action::fin}}}};
+    const Played p(s);
+    CHECK(p.closed_in_time);
+    CHECK(p.rig.closed_by_reset == row.reset);
+    CHECK(wire_text(p.rig.client_wire.out).find("<end>") == std::string::npos);
+    CHECK(p.rig.client_wire.out.find("abc") != std::string::npos);
+    CHECK(p.rig.records.all.at(0).outcome.failure == UpstreamFailure::truncated);
+  }
+  // Reset within a body that only the connection's end ends.
+  const Scenario s{"", {{"", get("/")}}, {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nabc"}, {"", "", Action::reset}}}};
+  const Played p(s);
+  CHECK(wire_text(p.rig.client_wire.out).find("<end>") == std::string::npos);
+}
+
+TEST_CASE("an upstream's answer for nobody does not reach the next request") {
+  // Two answers for one request: the second dies with its connection.
+  const Scenario s{"",
+                   {{"", get("/1")}, {"one", get("/2")}, leave("two")},
+                   {{{"\r\n\r\n", answer("one") + answer("bad")}}, {{"\r\n\r\n", answer("two")}}},
+                   2};
+  for (std::size_t cut = 0; cut < s.upstreams[0][0].send.size(); ++cut) {
+    if (cut == answer("one").size()) continue;  // then it comes after the next request: nobody can tell
+    CAPTURE(cut);
+    RunOptions options;
+    options.upstream.cuts = {cut};
+    const Played p(s, options);
+    CHECK(p.rig.client_wire.out.find("bad") == std::string::npos);
+    CHECK(p.rig.client_wire.out.find("two") != std::string::npos);
+  }
+}
