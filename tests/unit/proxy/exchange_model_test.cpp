@@ -22,7 +22,11 @@ namespace {
 class World final : public UpstreamPool {
  public:
   explicit World(std::uint32_t seed)
-      : random_(seed), client_(*this), upstream_(*this), services_(turn_, slot_, records, uuids_), exchange_(services_) {
+      : random_(seed),
+        client_(*this),
+        upstream_(*this),
+        services_(turn_, slot_, records, uuids_),
+        exchange_(services_) {
     turn_.set_time(net::TimePoint(std::chrono::hours(1)), 1'700'000'000'000);
     config::Settings settings = rig_settings();
     settings.limits.request_body = below(4) ? 0 : 40;
@@ -178,7 +182,8 @@ class World final : public UpstreamPool {
   void upstream_ready() {
     upstream_.live = true;
     upstream_.head_sent = upstream_.end_sent = upstream_.full = upstream_.touched = false;
-    upstream_.paused = upstream_.response_head = upstream_.response_ended = upstream_.tunnel = false;
+    upstream_.paused = upstream_.response_head = upstream_.response_ended = upstream_.tunnel =
+        false;
     UpstreamFacts facts;
     facts.endpoint = "http://u";
     facts.reused = !fresh_ && below(4);
@@ -208,8 +213,15 @@ class World final : public UpstreamPool {
 
   void event() {
     switch (below(12)) {
-      case 0: case 1: case 2: return request_event();
-      case 3: case 4: case 5: case 6: return response_event();
+      case 0:
+      case 1:
+      case 2:
+        return request_event();
+      case 3:
+      case 4:
+      case 5:
+      case 6:
+        return response_event();
       case 7:
         if (opening_) answer_open();
         return;
@@ -229,7 +241,8 @@ class World final : public UpstreamPool {
       case 10:
         if (below(4) == 0) pass_time();
         return;
-      default: rare_event();
+      default:
+        rare_event();
     }
   }
 
@@ -277,18 +290,28 @@ class World final : public UpstreamPool {
 
   void rare_event() {
     static const UpstreamFailure failures[] = {UpstreamFailure::reset, UpstreamFailure::closed,
-                                               UpstreamFailure::bad_answer, UpstreamFailure::truncated};
+                                               UpstreamFailure::bad_answer,
+                                               UpstreamFailure::truncated};
     switch (below(8)) {
-      case 0: exchange_.on_client_lost(static_cast<ClientLoss>(1 + below(5))); return;
-      case 1: case 2: case 3:
-        // A tunnel's upstream that has ended its side can only be reset.
-        if (upstream_.live) exchange_.on_upstream_failed(upstream_.response_ended ? UpstreamFailure::reset : failures[below(4)]);
+      case 0:
+        exchange_.on_client_lost(static_cast<ClientLoss>(1 + below(5)));
         return;
-      case 4: exchange_.leave_snapshot(); return;
+      case 1:
+      case 2:
+      case 3:
+        // A tunnel's upstream that has ended its side can only be reset.
+        if (upstream_.live)
+          exchange_.on_upstream_failed(upstream_.response_ended ? UpstreamFailure::reset
+                                                                : failures[below(4)]);
+        return;
+      case 4:
+        exchange_.leave_snapshot();
+        return;
       case 5:
         if (!client_.request_ended && !client_.tunnel) exchange_.refuse(http::Refusal::bad_chunk);
         return;
-      default: return;
+      default:
+        return;
     }
   }
 
