@@ -1,12 +1,15 @@
 #include "app/check.hpp"
 
 #include <boost/json.hpp>
+#include <ctime>
 #include <iostream>
 
 #include "app/cli.hpp"
 #include "config/reader.hpp"
 #include "config/system_ports.hpp"
 #include "routing/check.hpp"
+#include "tls/certified_key.hpp"
+#include "tls/context.hpp"
 
 namespace marquee::app {
 
@@ -18,6 +21,9 @@ Loaded load_and_check(const std::string& path) {
   // reported by several of them.
   if (reading.ok()) {
     reading.problems = routing::check(reading.settings);
+    for (auto& problem : tls::check(reading.settings.tls)) reading.problems.push_back(problem);
+    for (auto& problem : tls::check(reading.settings, std::time(nullptr)))
+      reading.problems.push_back(problem);
     config::sort_problems(reading.problems);
   }
   Loaded out;

@@ -92,12 +92,19 @@ void Program::declare_metrics() {
                         out.push_back(sample(static_cast<double>(reloads_good_), {"ok"}));
                         out.push_back(sample(static_cast<double>(reloads_bad_), {"refused"}));
                       });
-  registry_.collected({"marquee_access_log_records_total", "Access records, written and lost."},
-                      MetricKind::counter, {"result"}, [this](std::vector<base::MetricSample>& out) {
-                        const auto log = access_log_ ? access_log_->stats() : base::LogWriter::Stats{};
-                        out.push_back(sample(static_cast<double>(log.written_records), {"written"}));
-                        out.push_back(sample(static_cast<double>(log.lost()), {"lost"}));
-                      });
+  auto log_counter = [this](const char* name, const char* help, auto read) {
+    registry_.collected({name, help}, MetricKind::counter, {},
+                        [this, read](std::vector<base::MetricSample>& out) {
+                          const base::LogWriter::Stats log =
+                              access_log_ ? access_log_->stats() : base::LogWriter::Stats{};
+                          out.push_back(sample(static_cast<double>(read(log))));
+                        });
+  };
+  log_counter("marquee_access_log_records_total", "Access records written.",
+              [](const base::LogWriter::Stats& log) { return log.written_records; });
+  log_counter("marquee_access_log_dropped_total",
+              "Access records lost: the disk was full, failed, or too slow.",
+              [](const base::LogWriter::Stats& log) { return log.lost(); });
   registry_.collected({"marquee_upstream_up", "1 when requests go to the endpoint."},
                       MetricKind::gauge, {"pool", "endpoint"}, [this](std::vector<base::MetricSample>& out) {
                         for (const auto& group : upstreams_.in_force())

@@ -186,9 +186,10 @@ LogLimit::Verdict LogLimit::ask(std::chrono::steady_clock::time_point now) {
 
 struct Logger::Impl {
   std::shared_ptr<DescriptorSink> sink;
-  // After the sink: its destructor writes what is queued.
-  std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::async_logger> logger;
+  // Last, so that it goes first: its destructor writes what is queued and ends
+  // the thread, which then can not be the one that destroys the logger.
+  std::shared_ptr<spdlog::details::thread_pool> pool;
 };
 
 Logger::Logger() = default;

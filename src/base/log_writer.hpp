@@ -39,6 +39,9 @@ class WorkerLog {
   // Ends the record for which room was reserved; it ends in '\n'.
   void commit(std::size_t bytes);
 
+  // Something waits to be handed over: call tick() within a second.
+  bool pending() const { return used_ > 0; }
+
   // Hands over what has waited for a second. `now` is any steady clock's time.
   void tick(std::chrono::steady_clock::time_point now);
   // Hands over what there is; the worker calls it when it stops.
@@ -89,7 +92,8 @@ class LogWriter {
   Stats stats() const;
 
   // After all workers have flushed: writes what is queued, at most until
-  // `deadline` from now, and ends the thread. True when nothing was left.
+  // `deadline` from now, and ends the thread. True when no record was lost
+  // by it; those that failed before count in stats().
   bool stop(std::chrono::milliseconds deadline);
 
  private:

@@ -24,6 +24,7 @@ static_assert(target_budget + 2 * long_budget + 2 * host_budget + short_fields *
               AccessFormatter::max_line);
 
 constexpr char hex[] = "0123456789abcdef";
+constexpr char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 template <std::size_t N>
 char* put(char* out, const char (&text)[N]) {
@@ -53,21 +54,6 @@ bool copy_plain_16(const char* from, char* out) {
   std::uint64_t words[2];
   std::memcpy(words, &bad, 16);
   return (words[0] | words[1]) == 0;
-}
-
-// The same for eight bytes in a general register (Hacker's Delight 6-1). It
-// may call a plain byte bad beside a bad one, never the other way round.
-bool copy_plain_8(const char* from, char* out) {
-  constexpr std::uint64_t ones = 0x0101010101010101u;
-  constexpr std::uint64_t high = ones * 0x80;
-  std::uint64_t v;
-  std::memcpy(&v, from, 8);
-  std::memcpy(out, &v, 8);
-  const std::uint64_t quote = v ^ (ones * '"');
-  const std::uint64_t backslash = v ^ (ones * '\\');
-  const std::uint64_t bad = v | (v - ones * 0x20) | (v + ones) | ((quote - ones) & ~quote) |
-                            ((backslash - ones) & ~backslash);
-  return (bad & high) == 0;
 }
 
 // --- JSON ------------------------------------------------------------------
@@ -148,10 +134,53 @@ std::size_t share(std::string_view s, std::size_t budget) {
   return std::min((s.size() + 1) * worst_growth, budget);
 }
 
+// One word of type Word at `from` to `out`; the result has a bit set if a byte
+// of it is not plain (Hacker's Delight 6-1). It may call a plain byte bad beside
+// a bad one, never the other way round.
+template <typename Word>
+Word copy_word(const char* from, char* out) {
+  constexpr Word ones = static_cast<Word>(0x0101010101010101u);
+  Word v;
+  std::memcpy(&v, from, sizeof v);
+  std::memcpy(out, &v, sizeof v);
+  const Word quote = v ^ (ones * '"');
+  const Word backslash = v ^ (ones * '\\');
+  return (v | (v - ones * 0x20) | (v + ones) | ((quote - ones) & ~quote) |
+          ((backslash - ones) & ~backslash)) &
+         (ones * 0x80);
+}
+
+// The usual text has nothing to escape: copies all of it, the last word
+// overlapping the one before, and asks once at the end whether that was right.
+bool copy_plain(const char* from, char* out, std::size_t n) {
+  if (n >= 16) {
+    bool good = copy_plain_16(from + n - 16, out + n - 16);
+    for (std::size_t i = 0; i + 16 < n; i += 16) good &= copy_plain_16(from + i, out + i);
+    return good;
+  }
+  if (n >= 8) {
+    return (copy_word<std::uint64_t>(from, out) |
+            copy_word<std::uint64_t>(from + n - 8, out + n - 8)) == 0;
+  }
+  if (n >= 4) {
+    return (copy_word<std::uint32_t>(from, out) |
+            copy_word<std::uint32_t>(from + n - 4, out + n - 4)) == 0;
+  }
+  bool good = true;
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = from[i];
+    good &= plain(static_cast<unsigned char>(from[i]));
+  }
+  return good;
+}
+
 // Copies `s`, plain stretches by words, the rest by `character`. Stops, and
 // sets `cut`, before more than `budget` bytes are written.
 template <std::size_t character(std::string_view, char*&)>
 char* escape(char* out, std::string_view s, std::size_t budget, bool& cut) {
+  if (s.size() + worst_growth <= budget && copy_plain(s.data(), out, s.size())) {
+    return out + s.size();
+  }
   const char* const last = out + share(s, budget) - worst_growth;  // one more character fits
   std::size_t i = 0;
   while (i < s.size()) {
@@ -160,7 +189,7 @@ char* escape(char* out, std::string_view s, std::size_t budget, bool& cut) {
     if (left >= 16 && room >= 16 && copy_plain_16(s.data() + i, out)) {
       i += 16;
       out += 16;
-    } else if (left >= 8 && room >= 8 && copy_plain_8(s.data() + i, out)) {
+    } else if (left >= 8 && room >= 8 && copy_word<std::uint64_t>(s.data() + i, out) == 0) {
       i += 8;
       out += 8;
     } else if (room < 0) {
@@ -236,7 +265,7 @@ void AccessFormatter::refresh(std::int64_t second) {
 
   std::memcpy(rfc3339_.data(), "0000-00-00T00:00:00.", rfc3339_.size());
   std::memcpy(clf_.data(), "[00/Jan/0000:00:00:00 +0000]", clf_.size());
-  std::memcpy(clf_.data() + 4, "JanFebMarAprMayJunJulAugSepOctNovDec" + (month - 1) * 3, 3);
+  std::memcpy(clf_.data() + 4, months + (month - 1) * 3, 3);
   for (char* at : {rfc3339_.data(), clf_.data() + 8}) {
     two_digits(at, year / 100);
     two_digits(at + 2, year % 100);

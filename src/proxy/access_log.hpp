@@ -19,6 +19,7 @@ class AccessLog {
     }
   }
 
+  bool pending() const { return log_.pending(); }
   void tick(std::chrono::steady_clock::time_point now) { log_.tick(now); }
   void flush() { log_.flush(); }
 

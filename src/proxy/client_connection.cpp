@@ -48,6 +48,8 @@ void ClientConnection::start() {
   if (!stream_) stream_ = std::make_unique<net::PlainStream>(fd_.get());
   const config::Timeouts& limits = services_.snapshots.current().shared->settings().timeouts;
   if (listener_->proxy_protocol != config::ProxyProtocol::off) {
+    // Who may not say it is not asked; a Unix socket's peer is ours.
+    if (!trusted && client_known) return close(true);
     phase_ = Phase::proxy_header;
     turn_.deadlines().arm(time_, *this, limits.handshake, turn_.now());
     return;

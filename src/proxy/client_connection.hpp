@@ -64,8 +64,9 @@ class ClientConnection final : public net::Watched,
   void run() override;
   void on_deadline(net::Deadline& which) override;
 
-  std::size_t index = 0;        // in the owner's list
+  std::size_t slot = 0;         // in the owner's list
   std::uint32_t generation = 0; // for waiters
+  std::optional<base::ClientPrefix> counted;  // against the limit per client
 
  private:
   enum class Phase : std::uint8_t { proxy_header, handshake, session, closed };

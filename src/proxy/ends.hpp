@@ -32,7 +32,7 @@ enum class UpstreamFailure : std::uint8_t {
   first_byte_timeout,
   idle_timeout,     // between two reads of the body
   total_timeout,
-  truncated,        // died within the answer's body
+  truncated,        // died within the answer
   count_,
 };
 std::string_view name(UpstreamFailure f);

@@ -69,6 +69,12 @@ void Exchange::leave_snapshot() {
 
 void Exchange::on_request_head() {
   request_complete_ = request_.body.kind == http::BodyKind::none;
+  if (request_.path.front() == '?') {  // "http://host?x" (RFC 9112 3.2.1)
+    char* path = arena_.take(request_.path.size() + 1);
+    *path = '/';
+    std::memcpy(path + 1, request_.path.data(), request_.path.size());
+    request_.path = {path, request_.path.size() + 1};
+  }
   ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
   if (!route() || !apply_policies()) return;
   choose_upstream();
@@ -103,9 +109,13 @@ bool Exchange::route() {
 bool Exchange::authority_allowed(const Snapshot::Found& found) const {
   if (!facts_->secure) return true;
   std::string_view sni = facts_->tls->sni;
-  if (sni.empty()) sni = facts_->fallback;
   if (sni == host_) return true;
-  const Snapshot::Found own = pin_->shared->find(sni);
+  Snapshot::Found own = pin_->shared->find(sni);
+  if (!own.plan && !facts_->fallback.empty()) {
+    sni = facts_->fallback;  // whose certificate was shown
+    if (sni == host_) return true;
+    own = pin_->shared->find(sni);
+  }
   if (!own.plan || !found.plan) return false;
   return routing::same_name_or_pair(own.match, sni, found.match, host_) ||
          (facts_->certificate_covers(host_) &&

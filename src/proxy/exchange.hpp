@@ -29,6 +29,10 @@
 
 namespace marquee::proxy {
 
+// Body bytes read and thrown away behind an answer of our own, so that the
+// connection can be kept.
+inline constexpr std::uint64_t discard_bound = 256u << 10;
+
 class Exchange final : public net::Expiring {
  public:
   explicit Exchange(Services& services);
@@ -68,6 +72,8 @@ class Exchange final : public net::Expiring {
 
   // --- Asked by ends and sinks --------------------------------------------
   bool active() const { return client_ != nullptr; }
+  // What is left of the request body is cheaper to read than a new connection.
+  bool rest_is_small() const;
   bool request_complete() const { return request_complete_; }
   bool answer_begun() const { return answer_ != Answer::waiting; }
   bool answer_complete() const { return answer_ == Answer::complete; }

@@ -26,8 +26,6 @@ void Exchange::refuse(RefusalCause cause, unsigned status) {
 }
 
 void Exchange::answer_error(unsigned status) {
-  // The rest of a request that we will not read would be taken for the next one.
-  if (!request_complete_) request_.keep_alive = false;
   if (answer_ != Answer::waiting) return break_client();
   // Of a head that was refused before it had any.
   if (ids_.request_id().empty())
@@ -52,9 +50,17 @@ void Exchange::answer_locally(LocalContent content) {
   drop_upstream();
   upstream_time_.disarm();
   total_time_.disarm();
-  if (!request_complete_) request_.keep_alive = false;
+  // The rest of a request must be read, or it would be taken for the next one;
+  // where it is small that is cheaper than a new connection.
+  if (!request_complete_ && !rest_is_small()) request_.keep_alive = false;
   upstream_ = &local_;
   local_.start(std::move(content));
+}
+
+bool Exchange::rest_is_small() const {
+  if (request_.expects_continue || outcome_.cause != RefusalCause::none) return false;
+  return request_.body.kind == http::BodyKind::chunked ||
+         request_.body.length - outcome_.bytes_in <= discard_bound;
 }
 
 // A dead pooled connection is nobody's fault; one fresh try, if doing the

@@ -7,13 +7,29 @@
 namespace marquee::proxy {
 namespace {
 
-constexpr std::uint64_t waiter_of(std::size_t index, std::uint32_t generation) {
-  return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(index);
+constexpr std::uint64_t waiter_of(std::size_t slot, std::uint32_t generation) {
+  return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(slot);
 }
 
 Scheme scheme_of(const ListenerFacts& l) { return l.secure() ? Scheme::https : Scheme::http; }
 
 }  // namespace
+
+bool ClientCounts::enter(const base::ClientPrefix& client, std::uint32_t limit) {
+  Shard& s = shard(client);
+  const std::lock_guard hold(s.lock);
+  std::uint32_t& count = s.counts[client];
+  if (count >= limit) return false;
+  ++count;
+  return true;
+}
+
+void ClientCounts::leave(const base::ClientPrefix& client) {
+  Shard& s = shard(client);
+  const std::lock_guard hold(s.lock);
+  const auto it = s.counts.find(client);
+  if (it != s.counts.end() && --it->second == 0) s.counts.erase(it);
+}
 
 Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cells,
              SharedCounts& shared, base::WorkerLog* log, TlsFront::Parts tls)
@@ -28,7 +44,7 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) {
         const auto i = static_cast<std::uint32_t>(waiter);
-        if (i < connections_.size() && connections_[i]->generation == waiter >> 32)
+        if (i < connections_.size() && connections_[i] && connections_[i]->generation == waiter >> 32)
           connections_[i]->continue_handshake();
       }) {
   worker_.on_turn_end([this] { on_turn_end(); });
@@ -37,8 +53,17 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
 Front::~Front() { close_all(); }
 
 void Front::on_turn_end() {
+  if (log_ && log_->pending()) {
+    log_->tick(worker_.turn().now());
+    // A worker that goes to sleep must wake for its log.
+    if (!log_time_.armed())
+      worker_.turn().deadlines().arm(log_time_, *this, net::Ms(1000), worker_.turn().now());
+  }
+  if (!retiring_.empty()) std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
+}
+
+void Front::on_deadline(net::Deadline&) {
   if (log_) log_->tick(worker_.turn().now());
-  std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
 }
 
 void Front::install(std::shared_ptr<const Snapshot> snapshot,
@@ -82,8 +107,24 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
     retiring_.push_back(std::move(h1));
   }
   tls_.install(std::move(context));
+  if (snapshots_.alive() > 0) drain_moved(*snapshots_.current().shared, *snapshot);
   snapshots_.install(std::move(snapshot), std::move(pools));
   exchanges_.for_each_active([](Exchange& e) { e.leave_snapshot(); });
+}
+
+// A name that went to another agency, or away: its connections end after their
+// present answers (design 2, the 421 rule).
+void Front::drain_moved(const Snapshot& old, const Snapshot& next) {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    if (!connections_[i]) continue;
+    ClientConnection& c = *connections_[i];
+    if (!c.tls || c.tls->sni.empty()) continue;
+    const Snapshot::Found was = old.find(c.tls->sni);
+    const Snapshot::Found is = next.find(c.tls->sni);
+    if (was.plan && (!is.plan || !is.plan->domain->enabled ||
+                     was.plan->domain->agency.text() != is.plan->domain->agency.text()))
+      c.drain();
+  }
 }
 
 void Front::set_addresses(const EndpointGroup& group, std::size_t endpoint,
@@ -131,35 +172,47 @@ void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
     metrics_.handshakes.increment(cells_, HandshakeResult::refused_budget, TlsVersion::none);
     return;
   }
+  std::optional<base::ClientPrefix> counted;
+  if (limits.connections_per_client != 0) {
+    counted = base::client_prefix(peer, 32, 64);
+    if (!shared_.clients.enter(*counted, limits.connections_per_client)) {
+      metrics_.refused_connections.increment(cells_);
+      return;
+    }
+  }
   const int raw = fd.get();
   auto connection = std::make_unique<ClientConnection>(services_, exchanges_, *this, listener,
                                                        std::move(fd), peer, port);
-  connection->index = connections_.size();
+  const std::size_t slot = free_slots_.empty() ? connections_.size() : free_slots_.back();
+  connection->slot = slot;
+  connection->counted = counted;
   connection->generation = static_cast<std::uint32_t>(random_.next());
   if (listener->secure()) {
     auto engine =
-        tls_.make_engine(raw, waiter_of(connection->index, connection->generation), listener->fallback);
-    if (!engine) return;
-    connection->use_tls(std::move(engine));
+        tls_.make_engine(raw, waiter_of(slot, connection->generation), listener->fallback);
+    if (engine) connection->use_tls(std::move(engine));
+    else connection.reset();
   }
-  if (!worker_.watch(raw, *connection)) return;
+  if (!connection || !worker_.watch(raw, *connection)) {
+    if (counted) shared_.clients.leave(*counted);
+    return;
+  }
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
   metrics_.connections.add(cells_, 1, scheme_of(*listener));
-  connections_.push_back(std::move(connection));
-  connections_.back()->start();
+  if (slot == connections_.size())
+    connections_.emplace_back();
+  else
+    free_slots_.pop_back();
+  connections_[slot] = std::move(connection);
+  connections_[slot]->start();
 }
 
 void Front::on_closed(ClientConnection& connection) {
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   metrics_.connections.add(cells_, -1, scheme_of(connection.listener()));
-  const std::size_t index = connection.index;
-  std::unique_ptr<ClientConnection> dead = std::move(connections_[index]);
-  if (index + 1 != connections_.size()) {
-    connections_[index] = std::move(connections_.back());
-    connections_[index]->index = index;
-  }
-  connections_.pop_back();
-  worker_.turn().retire(std::move(dead));
+  if (connection.counted) shared_.clients.leave(*connection.counted);
+  free_slots_.push_back(connection.slot);
+  worker_.turn().retire(std::move(connections_[connection.slot]));
 }
 
 void Front::on_handshake(ClientConnection& connection, bool good) {
@@ -183,11 +236,13 @@ void Front::drain() {
     worker_.turn().retire(std::move(listener));
   }
   listeners_.clear();
-  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->drain();
+  for (std::size_t i = 0; i < connections_.size(); ++i)
+    if (connections_[i]) connections_[i]->drain();
 }
 
 void Front::close_all() {
-  while (!connections_.empty()) connections_.back()->close_now();
+  for (std::size_t i = 0; i < connections_.size(); ++i)
+    if (connections_[i]) connections_[i]->close_now();
   worker_.turn().finish();
   if (log_) log_->flush();
 }

@@ -2,9 +2,13 @@
 // pools, and the services that its exchanges run on. Everything here belongs to
 // the worker's thread; the control thread reaches it by Worker::post().
 #pragma once
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/uuid.hpp"
@@ -19,12 +23,31 @@
 namespace marquee::proxy {
 
 // What all workers count together (design 3: process-wide caps).
-struct SharedCounts {
-  std::atomic<std::uint32_t> connections{0};
-  std::atomic<std::uint32_t> snapshots{0};
+// Connections per client network (/32, /64), for Limits::connections_per_client.
+// Taken on accept and close only, and only where the limit is set.
+class ClientCounts {
+ public:
+  // False: the client has `limit` connections already.
+  bool enter(const base::ClientPrefix& client, std::uint32_t limit);
+  void leave(const base::ClientPrefix& client);
+
+ private:
+  struct Shard {
+    std::mutex lock;
+    std::unordered_map<base::ClientPrefix, std::uint32_t> counts;
+  };
+  Shard& shard(const base::ClientPrefix& c) {
+    return shards_[std::hash<base::ClientPrefix>{}(c) % shards_.size()];
+  }
+  std::array<Shard, 16> shards_;
 };
 
-class Front final : public ConnectionOwner {
+struct SharedCounts {
+  ClientCounts clients;
+  std::atomic<std::uint32_t> connections{0};
+};
+
+class Front final : public ConnectionOwner, public net::Expiring {
  public:
   Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cells, SharedCounts& shared,
         base::WorkerLog* log, TlsFront::Parts tls);
@@ -47,7 +70,6 @@ class Front final : public ConnectionOwner {
   void drain();
   // Ends what is left.
   void close_all();
-  std::size_t connections() const { return connections_.size(); }
   std::size_t snapshots_alive() const { return snapshots_.alive(); }
   void set_https_port(unsigned port) { services_.https_port = port; }
 
@@ -55,10 +77,13 @@ class Front final : public ConnectionOwner {
   void on_closed(ClientConnection& connection) override;
   void on_handshake(ClientConnection& connection, bool good) override;
 
+  void on_deadline(net::Deadline& which) override;
+
  private:
   void accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
               const std::shared_ptr<const ListenerFacts>& listener);
   void on_turn_end();
+  void drain_moved(const Snapshot& old, const Snapshot& next);
 
   net::Worker& worker_;
   const ProxyMetrics& metrics_;
@@ -74,7 +99,11 @@ class Front final : public ConnectionOwner {
   TlsFront tls_;
   std::vector<std::shared_ptr<H1Pool>> retiring_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  // By slot: a place is kept while its connection lives, so that a waiter's
+  // {slot, generation} finds it; null: free.
   std::vector<std::unique_ptr<ClientConnection>> connections_;
+  std::vector<std::size_t> free_slots_;
+  net::Deadline log_time_;  // runs while records wait to be handed over
   bool draining_ = false;
 };
 

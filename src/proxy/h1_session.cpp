@@ -93,11 +93,12 @@ bool H1Session::step() {
       // Only to notice the client's end; what it pipelines stays in the kernel
       // once the block is full.
       return !half_closed_ && host_.stream().may_read() && !finished_ && fill();
+    case State::discard: return discard_body();
     case State::linger:
       if (begin_ < end_) {
-        lingered_ += end_ - begin_;
+        discarded_ += end_ - begin_;
         begin_ = end_ = head_size_ = 0;
-        if (lingered_ > linger_bytes) {
+        if (discarded_ > linger_bytes) {
           close(false);
           return false;
         }
@@ -246,10 +247,27 @@ bool H1Session::read_body() {
   return true;
 }
 
+bool H1Session::discard_body() {
+  const http::BodyDecoder::Step step = decoder_.next(buffered());
+  begin_ += step.skip;
+  switch (step.kind) {
+    case http::BodyDecoder::Step::refused: begin_linger(); return true;
+    case http::BodyDecoder::Step::end: next_request(); return true;
+    case http::BodyDecoder::Step::need_more: return host_.stream().may_read() && fill();
+    case http::BodyDecoder::Step::data: break;
+  }
+  begin_ += step.slice.size();
+  discarded_ += step.slice.size();
+  decoder_.took(step.slice.size());
+  if (discarded_ > discard_bound) begin_linger();
+  return true;
+}
+
 void H1Session::on_input_end(bool clean) {
   half_closed_ = true;
   switch (state_) {
-    case State::idle: return close(false);
+    case State::idle:
+    case State::discard:
     case State::linger: return close(false);
     case State::head:
       exchange_->on_client_lost(ClientLoss::incomplete_request);
@@ -359,14 +377,19 @@ void H1Session::finished() {
 
 void H1Session::end_request() {
   const bool complete = exchange_->request_complete();
+  const bool small = exchange_->rest_is_small();
   exchanges_.release(*exchange_);
   exchange_ = nullptr;
   finished_ = false;
   out_block_.reset();
   writer_.reset();
   if (tunnel_ || (half_closed_ && begin_ == end_)) return close(false);
-  if (close_after_ || !complete) return begin_linger();
-  next_request();
+  if (close_after_) return begin_linger();
+  if (complete) return next_request();
+  if (!small) return begin_linger();
+  state_ = State::discard;
+  discarded_ = 0;
+  turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.body, turn_.now());
 }
 
 void H1Session::next_request() {
@@ -388,6 +411,7 @@ void H1Session::next_request() {
 // that its unread bytes do not make the kernel reset our answer away.
 void H1Session::begin_linger() {
   state_ = State::linger;
+  discarded_ = 0;
   host_.stream().shutdown_send();
   turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.linger, turn_.now());
 }

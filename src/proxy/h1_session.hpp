@@ -68,6 +68,7 @@ class H1Session final : public ClientEnd, public net::Expiring {
     head,     // reading a head
     body,     // a request is under way and its body comes
     waiting,  // a request is complete, its answer is not
+    discard,  // answered; the rest of a small request is read and dropped
     linger,   // answered; reading on, so that the answer is not lost to a reset
     over,
   };
@@ -76,6 +77,7 @@ class H1Session final : public ClientEnd, public net::Expiring {
   bool step();
   bool read_head();
   bool read_body();
+  bool discard_body();
   bool fill();
   bool into_large_block();
   void begin_request();
@@ -117,7 +119,7 @@ class H1Session final : public ClientEnd, public net::Expiring {
   net::Block out_block_;        // the answer's head, until it is written
   net::Deadline time_;          // idle, head or linger
   std::uint64_t requests_ = 0;
-  std::uint64_t lingered_ = 0;
+  std::uint64_t discarded_ = 0;  // behind the last answer
   http::RequestHeadParser parser_;
   http::BodyDecoder decoder_;
   MessageWriter writer_;

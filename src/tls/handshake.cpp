@@ -108,7 +108,11 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
       static_cast<const ServerContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   const TicketKeys* tickets = context->tickets();
   if (!tickets) return 0;
-  return encrypt ? tickets->seal(name, iv, cipher, mac) : tickets->open(name, iv, cipher, mac);
+  if (encrypt) return tickets->seal(name, iv, cipher, mac);
+  const int opened = tickets->open(name, iv, cipher, mac);
+  // A TLS 1.3 ticket is good for one connection (RFC 8446 C.4): without a new one
+  // every other handshake would be a full one.
+  return opened == 1 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : opened;
 }
 
 }  // namespace

@@ -66,9 +66,9 @@ def test_long_method_refused(proxy, origin):
 @pytest.mark.parametrize("size,accepted", [(253, True), (254, False), (5000, False)])
 def test_host_length(proxy, origin, size, accepted):
     """RFC 1035 2.3.4: 253 bytes; longer is no hostname."""
-    label = "a" * 49 + "."
-    host = (label * (size // 50 + 1))[-(size - 5):].lstrip(".") + ".test"
-    host = "b" * (size - len(host)) + host
+    labels = "a" * 49 + "."
+    rest = (labels * (size // 50 + 1))[:size - 6].rstrip(".")
+    host = rest + "b" * (size - 5 - len(rest)) + ".test"
     assert len(host) == size
     if accepted:
         with proxy.plain() as client:

@@ -19,15 +19,24 @@ int hex_digit(char c) {
   return -1;
 }
 
-// Fields that would change how the message or its route is read must not come
-// after the body (RFC 9110 6.5.1).
-bool may_be_trailer(const Field& f) {
-  switch (field_class(f.id)) {
-    case FieldClass::framing:
-    case FieldClass::hop_by_hop: return false;
-    default: break;
-  }
-  return f.id != FieldId::content_type && f.id != FieldId::location && f.id != FieldId::max_forwards;
+// Framing and routing after the body is an attack; other fields that must not
+// come there (RFC 9110 6.5.1: authentication, content's form, caching, cookies)
+// are left out.
+bool is_framing(const Field& f) {
+  const FieldClass c = field_class(f.id);
+  return c == FieldClass::framing || c == FieldClass::hop_by_hop;
+}
+
+bool is_left_out(const Field& f) {
+  if (f.twin || field_class(f.id) != FieldClass::end_to_end) return true;
+  constexpr std::string_view names[] = {
+      "authorization", "cookie",        "set-cookie",       "www-authenticate", "content-encoding",
+      "content-type",  "content-range", "content-location", "cache-control",    "expires",
+      "age",           "vary",          "location",         "max-forwards",     "range",
+      "date",          "retry-after",   "x-api-key",        "authentication-info"};
+  for (std::string_view n : names)
+    if (iequals(f.name, n)) return true;
+  return false;
 }
 
 }  // namespace
@@ -49,17 +58,23 @@ void BodyDecoder::begin(const BodyFraming& framing, const BodyLimits& limits) {
   refusal_ = Refusal::none;
   remaining_ = 0;
   extension_bytes_ = 0;
-  line_refused_ = false;
+  line_fault_ = LineFault::none;
   partial_.clear();
   trailers_.reset();
   switch (framing.kind) {
-    case BodyKind::none: state_ = State::done; break;
+    case BodyKind::none:
+      state_ = State::done;
+      break;
     case BodyKind::length:
       remaining_ = framing.length;
       state_ = remaining_ ? State::length : State::done;
       break;
-    case BodyKind::chunked: state_ = State::size_line; break;
-    case BodyKind::until_close: state_ = State::until_close; break;
+    case BodyKind::chunked:
+      state_ = State::size_line;
+      break;
+    case BodyKind::until_close:
+      state_ = State::until_close;
+      break;
   }
 }
 
@@ -80,7 +95,7 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
   const std::size_t lf = rest.find('\n');
   const std::size_t piece = lf == std::string_view::npos ? rest.size() : lf + 1;
   if (partial_.size() + piece > limit + 2) {
-    line_refused_ = true;
+    line_fault_ = LineFault::too_long;
     return false;
   }
   at += piece;
@@ -95,7 +110,7 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
     line = partial_;
   }
   if (line.size() < 2 || line[line.size() - 2] != '\r') {
-    line_refused_ = true;
+    line_fault_ = LineFault::bare_line_feed;
     line = {};
     return false;
   }
@@ -108,10 +123,9 @@ bool BodyDecoder::next_line(std::string_view in, std::size_t& at, std::size_t li
 BodyDecoder::Step BodyDecoder::read_size(std::string_view in, std::size_t& at) {
   std::string_view line;
   if (!next_line(in, at, 16 + limits_.chunk_extension, line)) {
-    if (!line_refused_) return {Step::need_more, at, {}};
-    return refuse(partial_.size() + in.size() - at > limits_.chunk_extension
-                      ? Refusal::chunk_extension_too_long
-                      : Refusal::bad_chunk);
+    if (line_fault_ == LineFault::none) return {Step::need_more, at, {}};
+    return refuse(line_fault_ == LineFault::too_long ? Refusal::chunk_extension_too_long
+                                                     : Refusal::bad_chunk);
   }
   std::size_t digits = 0;
   if (!parse_chunk_size(line, remaining_, digits)) return refuse(Refusal::bad_chunk);
@@ -134,8 +148,8 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   if (!trailers_) trailers_ = std::make_unique<Trailers>();
   std::string& bytes = trailers_->bytes;
   if (bytes.capacity() < limits_.trailers) bytes.reserve(limits_.trailers);
-  if (bytes.size() + line.size() > limits_.trailers ||
-      trailers_->table.size() >= limits_.fields || trailers_->table.full()) {
+  if (bytes.size() + line.size() > limits_.trailers || trailers_->table.size() >= limits_.fields ||
+      trailers_->table.full()) {
     refusal_ = Refusal::trailers_too_large;
     return false;
   }
@@ -143,10 +157,9 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   bytes.append(line);
   Field field;
   refusal_ = parse_field_line(std::string_view(bytes).substr(begin), field);
-  if (refusal_ == Refusal::none && !may_be_trailer(field)) refusal_ = Refusal::forbidden_trailer;
+  if (refusal_ == Refusal::none && is_framing(field)) refusal_ = Refusal::forbidden_trailer;
   if (refusal_ != Refusal::none) return false;
-  // Context and forwarding names may not be said here either.
-  field.dropped = field_class(field.id) != FieldClass::end_to_end;
+  field.dropped = is_left_out(field);
   trailers_->table.push(field);
   return true;
 }
@@ -155,7 +168,8 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
   std::size_t at = 0;
   for (;;) {
     switch (state_) {
-      case State::done: return {Step::end, at, {}};
+      case State::done:
+        return {Step::end, at, {}};
       case State::length:
       case State::chunk: {
         const auto n = std::min<std::uint64_t>(remaining_, in.size() - at);
@@ -173,7 +187,7 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
       case State::chunk_end: {
         std::string_view line;
         if (!next_line(in, at, 0, line)) {
-          if (line_refused_) return refuse(Refusal::bad_chunk);
+          if (line_fault_ != LineFault::none) return refuse(Refusal::bad_chunk);
           return {Step::need_more, at, {}};
         }
         partial_.clear();
@@ -183,11 +197,9 @@ BodyDecoder::Step BodyDecoder::next(std::string_view in) {
       case State::trailer: {
         std::string_view line;
         if (!next_line(in, at, limits_.trailers, line)) {
-          if (line_refused_)
-            return refuse(partial_.size() + in.size() - at > limits_.trailers
-                              ? Refusal::trailers_too_large
-                              : Refusal::bare_line_feed);
-          return {Step::need_more, at, {}};
+          if (line_fault_ == LineFault::none) return {Step::need_more, at, {}};
+          return refuse(line_fault_ == LineFault::too_long ? Refusal::trailers_too_large
+                                                           : Refusal::bare_line_feed);
         }
         if (line.empty()) {
           partial_.clear();

@@ -47,7 +47,16 @@ class BodyDecoder {
   bool has_trailers() const { return trailers_ && trailers_->table.size() > 0; }
 
  private:
-  enum class State : std::uint8_t { length, size_line, chunk, chunk_end, trailer, until_close, done };
+  enum class State : std::uint8_t {
+    length,
+    size_line,
+    chunk,
+    chunk_end,
+    trailer,
+    until_close,
+    done
+  };
+  enum class LineFault : std::uint8_t { none, bare_line_feed, too_long };
   struct Trailers {
     std::string bytes;  // views of the table point here; reserved once, never moved
     FieldTable table;
@@ -63,7 +72,7 @@ class BodyDecoder {
   std::uint64_t extension_bytes_ = 0;
   BodyLimits limits_;
   std::string partial_;  // a line cut in two
-  bool line_refused_ = false;
+  LineFault line_fault_ = LineFault::none;
   std::unique_ptr<Trailers> trailers_;
 };
 

@@ -11,8 +11,9 @@ struct Facts {
   Field* expect = nullptr;
   Field* upgrade = nullptr;
   bool connection = false;
-  Refusal fault = Refusal::none;          // of the body's framing
-  Refusal request_fault = Refusal::none;  // apart, so that it cannot hide the other
+  // Apart: an answer may say Host twice, but that must not hide two lengths.
+  Refusal framing_fault = Refusal::none;
+  Refusal request_fault = Refusal::none;
 };
 
 void note_once(Field*& place, Field& f, Refusal twice, Refusal& fault) {
@@ -32,16 +33,25 @@ Facts gather(FieldTable& fields) {
     }
     switch (f.id) {
       case FieldId::content_length:
-        note_once(facts.length, f, Refusal::repeated_content_length, facts.fault);
+        note_once(facts.length, f, Refusal::repeated_content_length, facts.framing_fault);
         break;
       case FieldId::transfer_encoding:
-        note_once(facts.encoding, f, Refusal::bad_transfer_encoding, facts.fault);
+        note_once(facts.encoding, f, Refusal::bad_transfer_encoding, facts.framing_fault);
         break;
-      case FieldId::host: note_once(facts.host, f, Refusal::repeated_host, facts.request_fault); break;
-      case FieldId::expect: note_once(facts.expect, f, Refusal::bad_expect, facts.request_fault); break;
-      case FieldId::upgrade: facts.upgrade = &f; break;
-      case FieldId::connection: facts.connection = true; break;
-      default: break;
+      case FieldId::host:
+        note_once(facts.host, f, Refusal::repeated_host, facts.request_fault);
+        break;
+      case FieldId::expect:
+        note_once(facts.expect, f, Refusal::bad_expect, facts.request_fault);
+        break;
+      case FieldId::upgrade:
+        facts.upgrade = &f;
+        break;
+      case FieldId::connection:
+        facts.connection = true;
+        break;
+      default:
+        break;
     }
     f.dropped = what == FieldClass::hop_by_hop || what == FieldClass::framing;
   }
@@ -69,10 +79,14 @@ Refusal read_connection(FieldTable& fields, ConnectionOptions& options) {
       for (char c : member)
         if (c != '_' && token_fold[static_cast<unsigned char>(c)] == 0) return false;
       if (++members > 32) return false;
-      if (iequals(member, "close")) options.close = true;
-      else if (iequals(member, "keep-alive")) options.keep_alive = true;
-      else if (iequals(member, "upgrade")) options.upgrade = true;
-      else drop_named(fields, member);
+      if (iequals(member, "close"))
+        options.close = true;
+      else if (iequals(member, "keep-alive"))
+        options.keep_alive = true;
+      else if (iequals(member, "upgrade"))
+        options.upgrade = true;
+      else
+        drop_named(fields, member);
       return true;
     });
     if (!good) return Refusal::bad_connection;
@@ -104,6 +118,8 @@ Refusal read_body(const Facts& facts, std::uint8_t minor, BodyFraming& body) {
 
 Refusal read_authority(const Facts& facts, RequestHead& head) {
   if (facts.host) head.host = facts.host->value;
+  // RFC 9112 3.2: also with an absolute-form target.
+  if (!facts.host && head.minor == 1) return Refusal::missing_host;
   if (head.form == TargetForm::absolute) {
     if (facts.host && !iequals(head.authority, head.host)) return Refusal::host_mismatch;
     head.host = head.authority;
@@ -118,7 +134,7 @@ void read_upgrade(const Facts& facts, const ConnectionOptions& options, RequestH
   if (!facts.upgrade || !options.upgrade || head.minor == 0) return;
   if (head.method != Method::get || head.body.kind != BodyKind::none) return;
   std::string_view to = facts.upgrade->value;
-  if (to.size() >= 3 && iequals(to.substr(0, 3), "h2c")) return;
+  if (to.size() >= 2 && (iequals(to.substr(0, 2), "h2") || iequals(to.substr(0, 2), "h3"))) return;
   if (to.empty() || to.find(',') != std::string_view::npos || iequals(to.substr(0, 5), "http/") ||
       iequals(to.substr(0, 4), "tls/"))
     return;
@@ -141,7 +157,7 @@ bool parse_content_length(std::string_view value, std::uint64_t& into) {
 
 Refusal judge(RequestHead& head) {
   const Facts facts = gather(head.fields);
-  if (facts.fault != Refusal::none) return facts.fault;
+  if (facts.framing_fault != Refusal::none) return facts.framing_fault;
   if (facts.request_fault != Refusal::none) return facts.request_fault;
   if (head.method == Method::connect || head.method == Method::trace)
     return Refusal::unsupported_method;
@@ -162,22 +178,26 @@ Refusal judge(RequestHead& head) {
 }
 
 Refusal judge(ResponseHead& head, const ResponseContext& context) {
-  Facts facts = gather(head.fields);
-  if (facts.fault != Refusal::none) return facts.fault;
+  const Facts facts = gather(head.fields);
+  if (facts.framing_fault != Refusal::none) return facts.framing_fault;
   ConnectionOptions options;
   if (facts.connection) {
     const Refusal r = read_connection(head.fields, options);
     if (r != Refusal::none) return r;
   }
   head.keep_alive = !options.close && (head.minor == 1 || options.keep_alive);
-  if (head.status == 101 && !context.upgrade_asked) return Refusal::unrequested_upgrade;
+  if (head.status == 101) {
+    // Only to the protocol that was asked for (RFC 9110 7.8).
+    if (context.upgrade_to.empty() || !facts.upgrade ||
+        !iequals(facts.upgrade->value, context.upgrade_to))
+      return Refusal::unrequested_upgrade;
+  }
   if (const Refusal r = read_body(facts, head.minor, head.body); r != Refusal::none) return r;
   const bool bodiless = head.status < 200 || head.status == 204 || head.status == 304 ||
                         context.request_method == Method::head;
   if (bodiless) {
     // Content-Length describes the answer that GET would have had; it stays.
-    if (facts.length && head.status >= 200 && head.status != 204)
-      facts.length->dropped = false;
+    if (facts.length && head.status >= 200 && head.status != 204) facts.length->dropped = false;
     head.body = {};
     return Refusal::none;
   }

@@ -13,7 +13,7 @@ Refusal judge(RequestHead& head);
 
 struct ResponseContext {
   Method request_method = Method::get;
-  bool upgrade_asked = false;
+  std::string_view upgrade_to;  // empty: no tunnel was asked for
 };
 Refusal judge(ResponseHead& head, const ResponseContext& context);
 

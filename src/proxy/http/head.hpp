@@ -77,7 +77,7 @@ struct RequestHead {
   Method method = Method::other;
   TargetForm form = TargetForm::origin;
   std::string_view target;     // as received
-  std::string_view path;       // origin-form part of it ("/a?b"), or "*"
+  std::string_view path;       // origin-form part of it ("/a?b"), or "*"; "?b" when it had no path
   std::string_view authority;  // of an absolute-form target, else empty
   std::uint8_t minor = 1;      // HTTP/1.minor
   FieldTable fields;

@@ -54,9 +54,6 @@ bool split_absolute(std::string_view target, RequestHead& into) {
   const std::size_t end = rest.find_first_of("/?");
   into.authority = rest.substr(0, end);
   if (into.authority.empty() || into.authority.find('@') != std::string_view::npos) return false;
-  // "http://host?x" has an empty path; it is sent as "/?x" (RFC 9112 3.2.1),
-  // which would need new bytes: refused instead, no client writes it.
-  if (end != std::string_view::npos && rest[end] == '?') return false;
   into.path = end == std::string_view::npos ? std::string_view("/") : rest.substr(end);
   into.form = TargetForm::absolute;
   return true;

@@ -72,7 +72,7 @@ void H1Upstream::serve(Exchange& exchange) {
   ++served_;
   state_ = State::active;
   phase_ = Phase::head;
-  input_ended_ = paused_ = head_held_ = reusable_ = at_fault_ = write_failed_ = upgrade_asked_ = false;
+  input_ended_ = paused_ = head_held_ = reusable_ = at_fault_ = write_failed_ = false;
   parser_.reset(exchange.response_limits());
   exchange.response().clear();
   writer_.reset();
@@ -81,7 +81,6 @@ void H1Upstream::serve(Exchange& exchange) {
 // --- What the exchange asks ------------------------------------------------
 
 void H1Upstream::send_head(const OutgoingRequest& head) {
-  upgrade_asked_ = !head.upgrade_to.empty();
   const std::size_t bound = http::head_bound(head);
   head_block_ = turn_.buffers().acquire(block_for(bound));
   if (bound > head_block_.size()) {  // heads are limited to less; settings can raise that
@@ -231,7 +230,9 @@ bool H1Upstream::consume_head() {
     return false;
   }
   if (parsed == http::ParseState::more) return stream_->may_read() && read_more();
-  const http::Refusal r = http::judge(head, {exchange_->request().method, upgrade_asked_});
+  const http::Refusal r = http::judge(
+      head, {exchange_->request().method,
+             exchange_->request().upgrade ? exchange_->request().upgrade_to : std::string_view{}});
   if (r != http::Refusal::none) {
     fail(UpstreamFailure::bad_answer, r);
     return false;
@@ -293,7 +294,10 @@ void H1Upstream::on_input_end(bool clean) {
   reusable_ = false;
   input_ended_ = true;
   if (phase_ == Phase::head) {
-    fail(clean && begin_ == end_ ? UpstreamFailure::closed : UpstreamFailure::reset);
+    // With a part of the head there it is an answer that broke off.
+    fail(begin_ != end_ ? UpstreamFailure::truncated
+         : clean        ? UpstreamFailure::closed
+                        : UpstreamFailure::reset);
   } else if (clean && decoder_.end_of_input_is_end()) {
     head_held_ = false;
     exchange_->on_response_end(nullptr);
@@ -303,8 +307,10 @@ void H1Upstream::on_input_end(bool clean) {
 }
 
 void H1Upstream::fail(UpstreamFailure why, http::Refusal refusal) {
-  // A pooled connection that had died says nothing about its endpoint.
-  const bool stale = served_ > 1 && (why == UpstreamFailure::reset || why == UpstreamFailure::closed);
+  // A pooled connection that had died says nothing about its endpoint when the
+  // request goes to a fresh one, which will tell.
+  const bool stale = served_ > 1 && (why == UpstreamFailure::reset || why == UpstreamFailure::closed) &&
+                     http::is_idempotent(exchange_->request().method);
   verdict(stale ? Verdict::none : Verdict::bad);
   Exchange* exchange = exchange_;
   reusable_ = false;

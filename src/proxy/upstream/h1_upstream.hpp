@@ -117,7 +117,6 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
   bool at_fault_ = false;
   bool write_failed_ = false;
   bool input_ended_ = false;  // of a tunnel
-  bool upgrade_asked_ = false;
   std::uint32_t served_ = 0;
 
   net::Block head_block_;    // the request's head, until it is written

@@ -169,12 +169,13 @@ class Marquee:
 
     # addresses and clients
     def find_addresses(self):
-        self.addresses = {}
-        self.protocols = {}
+        addresses, protocols = {}, {}
         for item in self.admin.status()["listeners"]:
             host, _, port = item["address"].rpartition(":")
-            self.addresses.setdefault(item["configured"], (host, int(port)))
-            self.protocols.setdefault(item["protocol"], (host, int(port)))
+            addresses.setdefault(item["configured"], (host, int(port)))
+            protocols.setdefault(item["protocol"], (host, int(port)))
+        # At once: other threads open connections meanwhile.
+        self.addresses, self.protocols = addresses, protocols
 
     def address(self, listener=None, protocol="http"):
         return self.addresses[listener] if listener else self.protocols[protocol]

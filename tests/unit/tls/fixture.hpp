@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -46,7 +47,7 @@ inline void add_extension(X509* cert, X509* issuer, int nid, const std::string& 
 }
 
 inline X509Ptr make_certificate(EVP_PKEY* key, const LeafOptions& options) {
-  static long serial = 1;
+  static std::atomic<long> serial{1};
   X509Ptr cert(X509_new());
   X509_set_version(cert.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), ++serial);
