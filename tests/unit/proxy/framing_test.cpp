@@ -126,7 +126,8 @@ TEST_CASE("the one authority of a request") {
       {"GET http://A/ HTTP/1.1", "Host: a\r\n", Refusal::none, "A"},
       {"GET http://a/ HTTP/1.1", "Host: b\r\n", Refusal::host_mismatch},
       {"GET http://a/ HTTP/1.1", "Host: a:80\r\n", Refusal::host_mismatch},
-      {"GET http://a/ HTTP/1.1", "", Refusal::none, "a"},
+      {"GET http://a/ HTTP/1.1", "", Refusal::missing_host},
+      {"GET http://a/ HTTP/1.0", "", Refusal::none, "a"},
       {"OPTIONS * HTTP/1.1", "Host: a\r\n", Refusal::none, "a"},
       {"CONNECT a:1 HTTP/1.1", "Host: a\r\n", Refusal::unsupported_method},
       {"TRACE / HTTP/1.1", "Host: a\r\n", Refusal::unsupported_method},
@@ -249,14 +250,14 @@ TEST_CASE("framing of answers") {
   for (const Row& row : rows) {
     CAPTURE(row.line);
     CAPTURE(row.fields);
-    const Response r(row.fields, row.line, {row.method, false});
+    const Response r(row.fields, row.line, {row.method, {}});
     CHECK(name(r.refusal) == name(row.refusal));
     if (r.refusal != Refusal::none) continue;
     CHECK(r.head.body.kind == row.kind);
     CHECK(r.head.body.length == row.length);
     CHECK(travelling(r) == row.travels);
   }
-  CHECK(Response("Upgrade: websocket\r\n", "HTTP/1.1 101 Switching", {get, true}).refusal ==
+  CHECK(Response("Upgrade: websocket\r\n", "HTTP/1.1 101 Switching", {get, "WebSocket"}).refusal ==
         Refusal::none);
 }
 

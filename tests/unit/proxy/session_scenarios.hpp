@@ -170,6 +170,17 @@ inline std::vector<Scenario> scenarios() {
        {{{head_end, answer("hello")}}},
        2});
   {
+    Scenario s{
+        "early_answer_whose_small_rest_is_read",
+        {{"", get("/1", "Content-Length: 10\r\n", "POST") + "01234"},
+         {"no thanks", "56789" + get("/2")},
+         leave("two")},
+        {{{head_end, answer("no thanks", "", "403 Forbidden")}}, {{head_end, answer("two")}}},
+        2};
+    s.upstream_same = false;
+    add(s);
+  }
+  {
     Scenario s{"refused_chunk",
                {{"", get("/", "Transfer-Encoding: chunked\r\n", "POST") + "3\r\nabc\r\nzz\r\n"},
                 leave("400")},
