@@ -90,7 +90,10 @@ TEST_CASE("host table: faulty rows are left out, the first of two counts") {
 TEST_CASE("domain: what is built from a row") {
   auto settings = full_settings();
   settings.domains[1].path = {"/module-render/{installation_id}{path}", {}};
-  settings.domains[1].certificates.push_back({{}, "c.pem", "k.pem"});
+  config::CertificateFiles files;
+  files.cert_file = "c.pem";
+  files.key_file = "k.pem";
+  settings.domains[1].certificates.push_back(files);
   const HostTable table(settings);
   const Domain& shop = *table.lookup("shop.example.com").domain;
   char out[64];
