@@ -66,7 +66,8 @@ TEST_CASE("arming again moves it, zero and disarm() take it away, so does its en
 
 TEST_CASE("what fires may arm, disarm and destroy others, of lengths new and old") {
   Deadlines deadlines;
-  auto a = std::make_unique<Waiter>(), b = std::make_unique<Waiter>(), c = std::make_unique<Waiter>();
+  auto a = std::make_unique<Waiter>(), b = std::make_unique<Waiter>(),
+       c = std::make_unique<Waiter>();
   for (Waiter* w : {a.get(), b.get(), c.get()}) deadlines.arm(w->deadline, *w, Ms(10), zero);
   std::vector<std::unique_ptr<Waiter>> more;
   a->then = [&] {

@@ -134,7 +134,8 @@ TEST_CASE("posts of many threads all run, on the worker, each thread's in order"
     posters.emplace_back([&, t] {
       for (int i = 0; i < posts; ++i)
         worker.post([&, t, i] {
-          if (std::this_thread::get_id() == worker_thread) seen[static_cast<std::size_t>(t)].push_back(i);
+          if (std::this_thread::get_id() == worker_thread)
+            seen[static_cast<std::size_t>(t)].push_back(i);
           if (done.fetch_add(1) + 1 == threads * posts) worker.stop();
         });
     });
@@ -203,7 +204,8 @@ TEST_CASE("a plain stream: bytes, fullness, half-close, death") {
   CHECK(stream.on_writable().status == IoStatus::would_block);
   CHECK(stream.write({&part, 1}).bytes == 0);
   std::size_t got = 0;
-  while (got < sent) got += static_cast<std::size_t>(::read(p.theirs.get(), room.data(), room.size()));
+  while (got < sent)
+    got += static_cast<std::size_t>(::read(p.theirs.get(), room.data(), room.size()));
   worker.turn_once(true);
   CHECK(stream.on_writable().status == IoStatus::ok);
   // An end that comes with data is read without another event.

@@ -61,7 +61,8 @@ TEST_CASE("framing of request bodies") {
       {"Content-Length: 0\r\n", Refusal::none, BodyKind::length, 0},
       {"Content-Length: 12\r\n", Refusal::none, BodyKind::length, 12},
       {"content-LENGTH:0012\r\n", Refusal::none, BodyKind::length, 12},
-      {"Content-Length: 999999999999999999\r\n", Refusal::none, BodyKind::length, 999999999999999999},
+      {"Content-Length: 999999999999999999\r\n", Refusal::none, BodyKind::length,
+       999999999999999999},
       {"Content-Length: 9999999999999999999\r\n", Refusal::bad_content_length},
       {"Content-Length: 18446744073709551617\r\n", Refusal::bad_content_length},
       {"Content-Length:\r\n", Refusal::bad_content_length},
@@ -78,7 +79,8 @@ TEST_CASE("framing of request bodies") {
       {"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", Refusal::length_and_chunked},
       {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", Refusal::length_and_chunked},
       {"Transfer-Encoding: identity\r\nContent-Length: 1\r\n", Refusal::length_and_chunked},
-      {"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Refusal::bad_transfer_encoding},
+      {"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+       Refusal::bad_transfer_encoding},
       {"Transfer-Encoding: chunked, chunked\r\n", Refusal::unsupported_transfer_encoding},
       {"Transfer-Encoding: gzip, chunked\r\n", Refusal::unsupported_transfer_encoding},
       {"Transfer-Encoding: chunked, gzip\r\n", Refusal::bad_transfer_encoding},
@@ -141,16 +143,18 @@ TEST_CASE("the one authority of a request") {
 }
 
 TEST_CASE("hop-by-hop fields, and those named in Connection, end here") {
-  CHECK(travelling(Request("Connection: keep-alive\r\nKeep-Alive: 5\r\nTE: trailers\r\nTrailer: a\r\n"
-                           "Proxy: p\r\nProxy-Connection: x\r\nProxy-Authorization: y\r\n"
-                           "Upgrade: z\r\nHTTP2-Settings: s\r\nAccept: t\r\n")) == "Accept;");
-  CHECK(travelling(Request("Connection: X-A , x-b,,\r\nX-A: 1\r\nX-a: 2\r\nX-B: 3\r\nX-C: 4\r\n")) ==
-        "X-C;");
+  CHECK(
+      travelling(Request("Connection: keep-alive\r\nKeep-Alive: 5\r\nTE: trailers\r\nTrailer: a\r\n"
+                         "Proxy: p\r\nProxy-Connection: x\r\nProxy-Authorization: y\r\n"
+                         "Upgrade: z\r\nHTTP2-Settings: s\r\nAccept: t\r\n")) == "Accept;");
+  CHECK(travelling(Request(
+            "Connection: X-A , x-b,,\r\nX-A: 1\r\nX-a: 2\r\nX-B: 3\r\nX-C: 4\r\n")) == "X-C;");
   CHECK(travelling(Request("Connection: X-A\r\nX-A: 1\r\nConnection: X-B\r\nX-B: 3\r\n")).empty());
   CHECK(travelling(Response("Connection: X-A\r\nX-A: 1\r\nKeep-Alive: 5\r\nX-B: 3\r\n")) == "X-B;");
   // Twins of names that somebody trusts do not travel, others do.
   CHECK(travelling(Request("X_Forwarded_For: 1\r\nX_Tenant_Id: 2\r\nx-site_id: 3\r\nMy_Own: 4\r\n"
-                           "Connection_: 5\r\nUser_Agent: 6\r\n")) == "My_Own;Connection_;User_Agent;");
+                           "Connection_: 5\r\nUser_Agent: 6\r\n")) ==
+        "My_Own;Connection_;User_Agent;");
   CHECK(Request("Connection: a b\r\n").refusal == Refusal::bad_connection);
   CHECK(Request("Connection: \"close\"\r\n").refusal == Refusal::bad_connection);
   CHECK(Response("Connection: a/b\r\n").refusal == Refusal::bad_connection);
@@ -160,7 +164,8 @@ TEST_CASE("hop-by-hop fields, and those named in Connection, end here") {
 }
 
 TEST_CASE("a field named in Connection twice, twin or not, stays out") {
-  CHECK(travelling(Request("X-Custom: 1\r\nConnection: x-custom\r\nX_Custom: 2\r\n")) == "X_Custom;");
+  CHECK(travelling(Request("X-Custom: 1\r\nConnection: x-custom\r\nX_Custom: 2\r\n")) ==
+        "X_Custom;");
   // What frames the message cannot be taken out by naming it.
   const Request r("Connection: content-length, host\r\nContent-Length: 3\r\n", "POST / HTTP/1.1");
   CHECK(r.refusal == Refusal::none);
@@ -220,21 +225,27 @@ TEST_CASE("framing of answers") {
       {"HTTP/1.1 200 OK", "Content-Length: 5\r\n", get, Refusal::none, BodyKind::length, 5},
       {"HTTP/1.1 200 OK", "Transfer-Encoding: chunked\r\n", get, Refusal::none, BodyKind::chunked},
       {"HTTP/1.1 200 OK", "", get, Refusal::none, BodyKind::until_close},
-      {"HTTP/1.1 200 OK", "Content-Length: 5\r\n", head, Refusal::none, BodyKind::none, 0, "Content-Length;"},
+      {"HTTP/1.1 200 OK", "Content-Length: 5\r\n", head, Refusal::none, BodyKind::none, 0,
+       "Content-Length;"},
       {"HTTP/1.1 200 OK", "Transfer-Encoding: chunked\r\n", head, Refusal::none},
       {"HTTP/1.1 204 No", "Content-Length: 5\r\n", get, Refusal::none},
-      {"HTTP/1.1 304 No", "Content-Length: 5\r\n", get, Refusal::none, BodyKind::none, 0, "Content-Length;"},
+      {"HTTP/1.1 304 No", "Content-Length: 5\r\n", get, Refusal::none, BodyKind::none, 0,
+       "Content-Length;"},
       {"HTTP/1.1 304 No", "Transfer-Encoding: chunked\r\n", get, Refusal::none},
       {"HTTP/1.1 103 Hints", "Content-Length: 5\r\n", get, Refusal::none},
-      {"HTTP/1.1 200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", get, Refusal::length_and_chunked},
-      {"HTTP/1.1 200 OK", "Content-Length: 5\r\nContent-Length: 5\r\n", get, Refusal::repeated_content_length},
+      {"HTTP/1.1 200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", get,
+       Refusal::length_and_chunked},
+      {"HTTP/1.1 200 OK", "Content-Length: 5\r\nContent-Length: 5\r\n", get,
+       Refusal::repeated_content_length},
       {"HTTP/1.1 304 No", "Content-Length: x\r\n", get, Refusal::bad_content_length},
-      {"HTTP/1.1 200 OK", "Content-Length: 5\r\n", Method::post, Refusal::none, BodyKind::length, 5},
+      {"HTTP/1.1 200 OK", "Content-Length: 5\r\n", Method::post, Refusal::none, BodyKind::length,
+       5},
       {"HTTP/1.0 200 OK", "Transfer-Encoding: chunked\r\n", get, Refusal::bad_transfer_encoding},
       {"HTTP/1.1 200 OK", "Transfer-Encoding: gzip\r\n", get, Refusal::bad_transfer_encoding},
       {"HTTP/1.1 101 Switching", "", get, Refusal::unrequested_upgrade},
       // Two Host or Expect fields in an answer frame nothing.
-      {"HTTP/1.1 200 OK", "Expect: a\r\nExpect: b\r\nContent-Length: 1\r\n", get, Refusal::none, BodyKind::length, 1},
+      {"HTTP/1.1 200 OK", "Expect: a\r\nExpect: b\r\nContent-Length: 1\r\n", get, Refusal::none,
+       BodyKind::length, 1},
   };
   for (const Row& row : rows) {
     CAPTURE(row.line);
@@ -246,13 +257,16 @@ TEST_CASE("framing of answers") {
     CHECK(r.head.body.length == row.length);
     CHECK(travelling(r) == row.travels);
   }
-  CHECK(Response("Upgrade: websocket\r\n", "HTTP/1.1 101 Switching", {get, "websocket"}).refusal == Refusal::none);
+  CHECK(Response("Upgrade: websocket\r\n", "HTTP/1.1 101 Switching", {get, "WebSocket"}).refusal ==
+        Refusal::none);
 }
 
 TEST_CASE("an answer's faults are not hidden by one another") {
   // gather() keeps the last fault that it met; the one that frames must win.
   CHECK(Response("Content-Length: 1\r\nContent-Length: 2\r\nHost: a\r\nHost: b\r\n").refusal ==
         Refusal::repeated_content_length);
-  CHECK(Response("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\nExpect: a\r\nExpect: b\r\n")
-            .refusal == Refusal::bad_transfer_encoding);
+  CHECK(
+      Response(
+          "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\nExpect: a\r\nExpect: b\r\n")
+          .refusal == Refusal::bad_transfer_encoding);
 }

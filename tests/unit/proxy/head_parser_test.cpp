@@ -90,6 +90,7 @@ TEST_CASE("request heads that are taken") {
       {"CONNECT a:443 HTTP/1.1" + host, "CONNECT|||3|1\nHost=a"},
       {"GET http://h:80/p?q HTTP/1.1" + host, "GET|/p?q|h:80|1|1\nHost=a"},
       {"GET HTTPS://h HTTP/1.1" + host, "GET|/|h|1|1\nHost=a"},
+      {"GET http://h?q HTTP/1.1" + host, "GET|?q|h|1|1\nHost=a"},
       {"GET //a/b HTTP/1.1" + host, "GET|//a/b||0|1\nHost=a"},
       {"GET / HTTP/1.1\r\n\r\n", "GET|/||0|1"},  // a missing Host is judge()'s
       {"GET / HTTP/1.1\r\nA:b\r\nC: \t d e\t \r\nE:\r\n\r\n", "GET|/||0|1\nA=b\nC=d e\nE="},
@@ -169,9 +170,9 @@ TEST_CASE("request heads that are refused") {
   for (int c = 0; c < 0x21; ++c)
     if (c != '\t' && c != '\n' && c != '\r' && c != ' ')
       for (const char* padding : {"", "12345678"})
-        rows.push_back({"GET / HTTP/1.1\r\nA: b" + std::string(padding) + static_cast<char>(c) +
-                            "c\r\n\r\n",
-                        Refusal::bad_field_value});
+        rows.push_back(
+            {"GET / HTTP/1.1\r\nA: b" + std::string(padding) + static_cast<char>(c) + "c\r\n\r\n",
+             Refusal::bad_field_value});
   rows.push_back({"GET / HTTP/1.1\r\nA: \x7f\r\n\r\n", Refusal::bad_field_value});
   for (const Row& row : rows) {
     CAPTURE(row.bytes);
@@ -190,7 +191,9 @@ TEST_CASE("request heads that are not complete are no refusal") {
 
 TEST_CASE("limits of a request head, to the byte") {
   const HeadLimits limits{200, 3, 40};
-  auto target = [](std::size_t n) { return "GET /" + std::string(n - 1, 't') + " HTTP/1.1" + host; };
+  auto target = [](std::size_t n) {
+    return "GET /" + std::string(n - 1, 't') + " HTTP/1.1" + host;
+  };
   CHECK(request(target(40), limits).state == ParseState::done);
   CHECK(request(target(41), limits).refusal == Refusal::target_too_long);
   CHECK(status_of(Refusal::target_too_long) == 414);

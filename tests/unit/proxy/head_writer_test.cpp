@@ -44,13 +44,15 @@ TEST_CASE("a request's head") {
   r.additions = &additions;
   r.body = {BodyKind::length, 12};
   CHECK(composed(r) ==
-        "POST /a?b HTTP/1.1\r\nHost: a.test\r\nAccept: */*\r\nx-site-id: 7\r\nX-Real-IP: 192.0.2.1\r\n"
+        "POST /a?b HTTP/1.1\r\nHost: a.test\r\nAccept: */*\r\nx-site-id: 7\r\nX-Real-IP: "
+        "192.0.2.1\r\n"
         "Content-Length: 12\r\n\r\n");
   r.body = {BodyKind::chunked, 0};
   CHECK(composed(r).find("\r\nTransfer-Encoding: chunked\r\n\r\n") != std::string::npos);
   r.body = {};
   r.upgrade_to = "websocket";
-  CHECK(composed(r).find("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n") != std::string::npos);
+  CHECK(composed(r).find("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("a response's head") {

@@ -86,7 +86,8 @@ std::string text(std::size_t n) {
 void check_all_rooms(const std::string& head, http::BodyFraming framing, const std::string& body,
                      const std::string& expected, const http::FieldTable* trailers = nullptr) {
   for (std::uint32_t seed = 0; seed < 120; ++seed)
-    for (const std::size_t headroom : {std::size_t{0}, head.size() - 1, head.size(), head.size() + 100}) {
+    for (const std::size_t headroom :
+         {std::size_t{0}, head.size() - 1, head.size(), head.size() + 100}) {
       CAPTURE(seed);
       CAPTURE(headroom);
       Producer p(seed);
@@ -118,7 +119,8 @@ TEST_CASE("chunked bodies, whatever the stream takes") {
   trailers->push({"X-Sum", "9"});
   trailers->push({"X-Gone", "9", http::FieldId::other, false, true});
   for (const std::size_t n : {0u, 1u, 17u, 300u}) {
-    check_all_rooms(chunked_head, {BodyKind::chunked, 0}, text(n), chunked_head + "<chunked>" + text(n) + "<end>\r\n");
+    check_all_rooms(chunked_head, {BodyKind::chunked, 0}, text(n),
+                    chunked_head + "<chunked>" + text(n) + "<end>\r\n");
     check_all_rooms(chunked_head, {BodyKind::chunked, 0}, text(n),
                     chunked_head + "<chunked>" + text(n) + "<end>X-Sum: 9\r\n\r\n", trailers.get());
   }

@@ -48,7 +48,9 @@ class Origin {
     a.size = sizeof address_;
     return a;
   }
-  std::string text() const { return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
+  std::string text() const {
+    return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port));
+  }
 
   struct Connection {
     net::Fd fd;
@@ -169,7 +171,8 @@ class PoolRig {
       group->endpoints.push_back(std::move(shared));
     }
     auto made = std::make_shared<H1Pool>(worker, buffers_, group, settings, 42);
-    for (std::size_t i = 0; i < origins_.size(); ++i) made->set_addresses(i, {origins_[i]->address()});
+    for (std::size_t i = 0; i < origins_.size(); ++i)
+      made->set_addresses(i, {origins_[i]->address()});
     return made;
   }
   // As a reload does where the endpoints' group is another.

@@ -263,7 +263,8 @@ TEST_CASE("an upstream that stops taking a body, and goes on") {
   PoolClient& c = rig.client();
   const std::string body(16u << 20, 'u');
   origin.reading = false;
-  c.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+  c.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\n\r\n");
   REQUIRE(rig.until([&] { return c.resumed; }));
   std::size_t sent = 0;
   int pauses = 0;

@@ -51,10 +51,10 @@ using Script = std::vector<Action>;
 // Where a script stands on its wire.
 struct Peer {
   Script script;
-  std::size_t next = 0;      // action
-  std::size_t sent = 0;      // bytes of its `send`
-  std::size_t seen = 0;      // bytes of the wire's output that were awaited
-  std::size_t total = 0;     // bytes sent by all actions so far
+  std::size_t next = 0;   // action
+  std::size_t sent = 0;   // bytes of its `send`
+  std::size_t seen = 0;   // bytes of the wire's output that were awaited
+  std::size_t total = 0;  // bytes sent by all actions so far
 
   bool ready(const Wire& wire) {
     if (next >= script.size()) return false;
@@ -158,7 +158,8 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
           return hand_over(*c, exchange, true);
     if (connections.size() >= scripts_.size())
       return exchange.on_upstream_unavailable(UpstreamFailure::connect_refused);
-    auto c = std::make_unique<Connection>(Connection{Wire(fault_), {}, nullptr, nullptr, &exchange});
+    auto c =
+        std::make_unique<Connection>(Connection{Wire(fault_), {}, nullptr, nullptr, &exchange});
     c->peer.script = scripts_[connections.size()];
     c->wire.grant = c->wire.room = room;
     auto stream = std::make_unique<ScriptedStream>(c->wire);
@@ -238,7 +239,7 @@ struct Scenario {
 struct RunOptions {
   Splits client{};
   Splits upstream{};
-  std::size_t client_room = static_cast<std::size_t>(-1);    // bytes per writable event
+  std::size_t client_room = static_cast<std::size_t>(-1);  // bytes per writable event
   std::size_t upstream_room = static_cast<std::size_t>(-1);
   std::size_t silent_after = Fault::never;  // after so many events only time passes
   std::size_t fault_at = Fault::never;
@@ -279,7 +280,8 @@ class ProxyRig final : public ClientOwner {
 
   // Plays both scripts until neither has anything to do.
   void play() {
-    while (events < options_.silent_after && (client_event() || connect_event() || upstream_event())) {
+    while (events < options_.silent_after &&
+           (client_event() || connect_event() || upstream_event())) {
       REQUIRE(++events < 200'000);
       if (each_event) each_event();
     }
@@ -395,8 +397,8 @@ class ProxyRig final : public ClientOwner {
 
   bool client_event() {
     if (!client) return false;
-    return stream_event(client_peer, client_wire, client->stream(), options_.client, client_told_end_,
-                        [this](bool writable, bool error) {
+    return stream_event(client_peer, client_wire, client->stream(), options_.client,
+                        client_told_end_, [this](bool writable, bool error) {
                           client->session.on_ready(writable, error);
                           finish_turn();
                         });

@@ -37,15 +37,15 @@ struct Wire {
   Fault& fault;
   // From the peer. One read gives at most one run: so splits are seen.
   std::deque<std::string> in;
-  bool fin = false;   // after `in`: the peer's end
+  bool fin = false;       // after `in`: the peer's end
   bool end_seen = false;  // the peer's end was read
-  bool dead = false;  // reset: every call fails
+  bool dead = false;      // reset: every call fails
   // To the peer.
   std::string out;
-  std::size_t room = static_cast<std::size_t>(-1);  // until full
+  std::size_t room = static_cast<std::size_t>(-1);   // until full
   std::size_t grant = static_cast<std::size_t>(-1);  // room after each writable event
-  bool shut = false;                                // shutdown_send() was called
-  std::size_t after_shut = 0;                       // bytes written in spite of that
+  bool shut = false;                                 // shutdown_send() was called
+  std::size_t after_shut = 0;                        // bytes written in spite of that
 };
 
 class ScriptedStream final : public net::ByteStream {
@@ -56,12 +56,16 @@ class ScriptedStream final : public net::ByteStream {
     if (wire_.dead) return {net::IoStatus::failed, 0};
     if (wire_.fault.due()) {
       switch (wire_.fault.status) {
-        case net::IoStatus::failed: wire_.dead = true; return {net::IoStatus::failed, 0};
+        case net::IoStatus::failed:
+          wire_.dead = true;
+          return {net::IoStatus::failed, 0};
         case net::IoStatus::closed:
           wire_.in.clear();
           wire_.fin = true;
           break;
-        default: readable_ = false; return {net::IoStatus::would_block, 0};
+        default:
+          readable_ = false;
+          return {net::IoStatus::would_block, 0};
       }
     }
     if (!wire_.in.empty()) {

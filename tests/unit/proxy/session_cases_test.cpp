@@ -13,7 +13,8 @@ namespace {
 
 // Plays to the end, then checks that nothing is left.
 struct Played {
-  explicit Played(const Scenario& scenario, const RunOptions& options = {}) : rig(scenario, options) {
+  explicit Played(const Scenario& scenario, const RunOptions& options = {})
+      : rig(scenario, options) {
     rig.play();
     events = rig.events;
     closed_in_time = rig.closed;
@@ -22,7 +23,8 @@ struct Played {
   }
   std::size_t answers() const {
     std::size_t n = 0;
-    for (std::size_t at = 0; (at = rig.client_wire.out.find("HTTP/1.1 ", at)) != std::string::npos; ++at)
+    for (std::size_t at = 0; (at = rig.client_wire.out.find("HTTP/1.1 ", at)) != std::string::npos;
+         ++at)
       ++n;
     return n;
   }
@@ -50,8 +52,10 @@ TEST_CASE("a head that just fits its block does not keep its body out") {
   for (const std::size_t size : {16'370u, 16'380u, 16'383u, 16'384u, 16'385u, 16'390u, 20'000u}) {
     CAPTURE(size);
     const std::string body = pattern(5000);
-    const Scenario s{"", {{"", head_of(size, "Content-Length: 5000\r\n", "POST")}, {"", body}, leave("thanks")},
-                     {{{body, answer("thanks")}}}};
+    const Scenario s{
+        "",
+        {{"", head_of(size, "Content-Length: 5000\r\n", "POST")}, {"", body}, leave("thanks")},
+        {{{body, answer("thanks")}}}};
     const Played p(s);
     CHECK(p.closed_in_time);
     CHECK(p.answers() == 1);
@@ -91,10 +95,11 @@ TEST_CASE("a head that never comes has its record, and nothing of the request be
 }
 
 TEST_CASE("pipelined requests are answered though the client has ended its side") {
-  const Scenario s{"",
-                   {{"", get("/1") + get("/2") + get("/3"), Action::fin}},
-                   {{{"\r\n\r\n", answer("one")}, {"\r\n\r\n", answer("two")}, {"\r\n\r\n", answer("three")}}},
-                   3};
+  const Scenario s{
+      "",
+      {{"", get("/1") + get("/2") + get("/3"), Action::fin}},
+      {{{"\r\n\r\n", answer("one")}, {"\r\n\r\n", answer("two")}, {"\r\n\r\n", answer("three")}}},
+      3};
   const Played p(s);
   CHECK(p.answers() == 3);
   CHECK(p.rig.records.all.size() == 3);
@@ -130,12 +135,12 @@ TEST_CASE("large bodies go both ways in bounded memory, whoever is slow") {
     for (const bool chunked : {true, false}) {
       CAPTURE(slow_client);
       CAPTURE(chunked);
-      const std::string framed =
-          chunked ? "100000\r\n" + body + "\r\n0\r\n\r\n" : body;
+      const std::string framed = chunked ? "100000\r\n" + body + "\r\n0\r\n\r\n" : body;
       const std::string field =
           chunked ? "Transfer-Encoding: chunked\r\n" : "Content-Length: " + size + "\r\n";
       const Scenario s{"",
-                       {{"", get("/", field, "PUT") + framed}, leave(chunked ? "0\r\n\r\n" : body.substr(body.size() - 40))},
+                       {{"", get("/", field, "PUT") + framed},
+                        leave(chunked ? "0\r\n\r\n" : body.substr(body.size() - 40))},
                        {{{chunked ? "0\r\n\r\n" : body.substr(body.size() - 40),
                           "HTTP/1.1 200 OK\r\n" + field + "\r\n" + framed}}}};
       RunOptions options;
@@ -159,7 +164,8 @@ TEST_CASE("large bodies go both ways in bounded memory, whoever is slow") {
 TEST_CASE("a retried request has its body and trailers again") {
   const Scenario s{"",
                    {{"", get("/1")},
-                    {"one", get("/2", "Transfer-Encoding: chunked\r\n", "PUT") + "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"},
+                    {"one", get("/2", "Transfer-Encoding: chunked\r\n", "PUT") +
+                                "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"},
                     leave("two")},
                    {{{"\r\n\r\n", answer("one")}, {"X-Sum: 1\r\n\r\n", "", Action::fin}},
                     {{"X-Sum: 1\r\n\r\n", answer("two")}}},
@@ -167,14 +173,16 @@ TEST_CASE("a retried request has its body and trailers again") {
   const Played p(s);
   CHECK(p.closed_in_time);
   CHECK(p.rig.records.all.at(1).outcome.retries == 1);
-  CHECK(wire_text(p.rig.pool->connections.at(1)->wire.out).find("abc<end>X-Sum: 1\r\n") != std::string::npos);
+  CHECK(wire_text(p.rig.pool->connections.at(1)->wire.out).find("abc<end>X-Sum: 1\r\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("a POST that may have arrived is not sent twice") {
-  const Scenario s{"",
-                   {{"", get("/1")}, {"one", get("/2", "Content-Length: 3\r\n", "POST") + "abc"}, leave("502")},
-                   {{{"\r\n\r\n", answer("one")}, {"abc", "", Action::fin}}, {{"abc", answer("two")}}},
-                   2};
+  const Scenario s{
+      "",
+      {{"", get("/1")}, {"one", get("/2", "Content-Length: 3\r\n", "POST") + "abc"}, leave("502")},
+      {{{"\r\n\r\n", answer("one")}, {"abc", "", Action::fin}}, {{"abc", answer("two")}}},
+      2};
   const Played p(s);
   CHECK(p.rig.pool->connections.size() == 1);
   CHECK(p.rig.records.all.at(1).outcome.failure == UpstreamFailure::closed);
@@ -183,7 +191,8 @@ TEST_CASE("a POST that may have arrived is not sent twice") {
 TEST_CASE("body larger than the limit: 413, in both framings") {
   for (const bool chunked : {true, false}) {
     Scenario s{"",
-               {{"", chunked ? get("/", "Transfer-Encoding: chunked\r\n", "POST") + "5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"
+               {{"", chunked ? get("/", "Transfer-Encoding: chunked\r\n", "POST") +
+                                   "5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"
                              : get("/", "Content-Length: 10\r\n", "POST") + "helloworld"},
                 leave("413")},
                {{}}};
@@ -215,7 +224,8 @@ TEST_CASE("draining: an idle session ends, a busy one after its answer") {
   idle.check_over();
   CHECK(idle.records.all.empty());
 
-  const Scenario busy_scenario{"", {{"", get("/1")}, leave("one")}, {{{"\r\n\r\n", answer("one")}}}};
+  const Scenario busy_scenario{
+      "", {{"", get("/1")}, leave("one")}, {{{"\r\n\r\n", answer("one")}}}};
   ProxyRig busy(busy_scenario, {.silent_after = 1});
   busy.play();
   busy.client->session.drain();
@@ -225,4 +235,55 @@ TEST_CASE("draining: an idle session ends, a busy one after its answer") {
   CHECK(busy.client_wire.shut);
   busy.pass_time();
   busy.check_over();
+}
+
+TEST_CASE("an answer that is cut short never looks whole") {
+  struct Row {
+    const char* name;
+    std::string version, answer;
+    bool reset;  // nothing but a reset can say so
+  };
+  const Row rows[] = {
+      {"length", "1.1", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", false},
+      {"chunked", "1.1", chunked_answer("3\r\nabc\r\n"), false},
+      {"within a chunk", "1.1", chunked_answer("9\r\nabc"), false},
+      {"before the last line's end", "1.1", chunked_answer("3\r\nabc\r\n0\r\n"), false},
+      {"length for HTTP/1.0", "1.0", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", false},
+      {"chunked for HTTP/1.0", "1.0", chunked_answer("3\r\nabc\r\n"), true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.name));
+    const Scenario s{
+        "", {{"", get("/", "", "GET", row.version)}}, {{{"\r\n\r\n", row.answer, Action::fin}}}};
+    const Played p(s);
+    CHECK(p.closed_in_time);
+    CHECK(p.rig.closed_by_reset == row.reset);
+    CHECK(wire_text(p.rig.client_wire.out).find("<end>") == std::string::npos);
+    CHECK(p.rig.client_wire.out.find("abc") != std::string::npos);
+    CHECK(p.rig.records.all.at(0).outcome.failure == UpstreamFailure::truncated);
+  }
+  // Reset within a body that only the connection's end ends.
+  const Scenario s{"",
+                   {{"", get("/")}},
+                   {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nabc"}, {"", "", Action::reset}}}};
+  const Played p(s);
+  CHECK(wire_text(p.rig.client_wire.out).find("<end>") == std::string::npos);
+}
+
+TEST_CASE("an upstream's answer for nobody does not reach the next request") {
+  // Two answers for one request: the second dies with its connection.
+  const Scenario s{"",
+                   {{"", get("/1")}, {"one", get("/2")}, leave("two")},
+                   {{{"\r\n\r\n", answer("one") + answer("bad")}}, {{"\r\n\r\n", answer("two")}}},
+                   2};
+  for (std::size_t cut = 0; cut < s.upstreams[0][0].send.size(); ++cut) {
+    if (cut == answer("one").size())
+      continue;  // then it comes after the next request: nobody can tell
+    CAPTURE(cut);
+    RunOptions options;
+    options.upstream.cuts = {cut};
+    const Played p(s, options);
+    CHECK(p.rig.client_wire.out.find("bad") == std::string::npos);
+    CHECK(p.rig.client_wire.out.find("two") != std::string::npos);
+  }
 }

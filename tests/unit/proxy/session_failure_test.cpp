@@ -63,7 +63,8 @@ TEST_CASE("any read or write fails") {
     CAPTURE(scenario.name);
     const std::size_t calls = undisturbed(scenario).calls;
     REQUIRE(calls > 1);
-    for (std::size_t at = 0; at < calls; ++at) run_with_fault(scenario, {}, at, net::IoStatus::failed);
+    for (std::size_t at = 0; at < calls; ++at)
+      run_with_fault(scenario, {}, at, net::IoStatus::failed);
   }
 }
 
@@ -71,7 +72,8 @@ TEST_CASE("any read finds the peer's end") {
   for (const Scenario& scenario : scenarios()) {
     CAPTURE(scenario.name);
     const std::size_t calls = undisturbed(scenario).calls;
-    for (std::size_t at = 0; at < calls; ++at) run_with_fault(scenario, {}, at, net::IoStatus::closed);
+    for (std::size_t at = 0; at < calls; ++at)
+      run_with_fault(scenario, {}, at, net::IoStatus::closed);
   }
 }
 

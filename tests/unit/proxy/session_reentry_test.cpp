@@ -29,7 +29,11 @@ struct Row {
 
 const Row deeds[] = {
     {"given up", [](ProxyRig& rig) { rig.close_client_within_turn(); }, false},
-    {"woken", [](ProxyRig& rig) { if (rig.client) rig.client->wake(); }, true},
+    {"woken",
+     [](ProxyRig& rig) {
+       if (rig.client) rig.client->wake();
+     },
+     true},
     {"upstreams run later",
      [](ProxyRig& rig) {
        for (auto& c : rig.pool->connections)

@@ -13,8 +13,8 @@ inline std::string get(const std::string& path, const std::string& fields = {},
 }
 inline std::string answer(const std::string& body, const std::string& fields = {},
                           const std::string& status = "200 OK") {
-  return "HTTP/1.1 " + status + "\r\n" + fields +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "HTTP/1.1 " + status + "\r\n" + fields + "Content-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
 }
 inline std::string chunked_answer(const std::string& chunks, const std::string& fields = {}) {
   return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + fields + "\r\n" + chunks;
@@ -112,19 +112,19 @@ inline std::vector<Scenario> scenarios() {
        {{"", get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n")},
         {"101 Switching", "ping"},
         {"pong", "bye", Action::fin}},
-       {{{head_end, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
-                    "websocket\r\n\r\nhello"},
+       {{{head_end,
+          "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+          "websocket\r\n\r\nhello"},
          {"ping", "pong"},
          {"bye", "farewell", Action::fin}}}});
   add({"tunnel_that_the_upstream_ends",
        {{"", get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n")},
         {our_end, "bye", Action::fin}},
-       {{{head_end, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
-                    "websocket\r\n\r\nfarewell",
+       {{{head_end,
+          "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+          "websocket\r\n\r\nfarewell",
           Action::fin}}}});
-  add({"client_half_closes",
-       {{"", get("/"), Action::fin}},
-       {{{head_end, answer("still here")}}}});
+  add({"client_half_closes", {{"", get("/"), Action::fin}}, {{{head_end, answer("still here")}}}});
   add({"pipelined_then_half_closed",
        {{"", get("/1") + get("/2", "Content-Length: 3\r\n", "POST") + "abc", Action::fin}},
        {{{head_end, answer("one")}, {"abc", answer("two")}}},
@@ -140,8 +140,9 @@ inline std::vector<Scenario> scenarios() {
   all.back().upstream_same = false;
   add({"half_closed_before_the_tunnel",
        {{"", get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n"), Action::fin}},
-       {{{head_end, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
-                    "websocket\r\n\r\nhello"},
+       {{{head_end,
+          "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+          "websocket\r\n\r\nhello"},
          {our_end, "farewell", Action::fin}}}});
   add({"connection_close",
        {{"", get("/", "Connection: close\r\n")}, leave("hello")},
@@ -154,7 +155,9 @@ inline std::vector<Scenario> scenarios() {
   add({"upstream_that_is_cut_short",
        {{"", get("/")}, leave("abc")},
        {{{head_end, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Action::fin}}}});
-  add({"upstream_without_an_answer", {{"", get("/")}, leave("502")}, {{{head_end, "", Action::fin}}}});
+  add({"upstream_without_an_answer",
+       {{"", get("/")}, leave("502")},
+       {{{head_end, "", Action::fin}}}});
   add({"upstream_that_speaks_nonsense",
        {{"", get("/")}, leave("502")},
        {{{head_end, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"}}}});
@@ -166,6 +169,17 @@ inline std::vector<Scenario> scenarios() {
        {{"", get("/")}, {"hello", "GET / HTTP/1.1\r\n Host: a.test\r\n\r\n"}, leave("400")},
        {{{head_end, answer("hello")}}},
        2});
+  {
+    Scenario s{
+        "early_answer_whose_small_rest_is_read",
+        {{"", get("/1", "Content-Length: 10\r\n", "POST") + "01234"},
+         {"no thanks", "56789" + get("/2")},
+         leave("two")},
+        {{{head_end, answer("no thanks", "", "403 Forbidden")}}, {{head_end, answer("two")}}},
+        2};
+    s.upstream_same = false;
+    add(s);
+  }
   {
     Scenario s{"refused_chunk",
                {{"", get("/", "Transfer-Encoding: chunked\r\n", "POST") + "3\r\nabc\r\nzz\r\n"},

@@ -89,8 +89,9 @@ TEST_CASE("peers that take a few bytes at a time") {
       CAPTURE(room);
       check_same(scenario, whole, {.client_room = room});
       check_same(scenario, whole, {.upstream_room = room});
-      check_same(scenario, whole, {.client = {{}, 3}, .upstream = {{}, 3}, .client_room = room,
-                                   .upstream_room = room});
+      check_same(
+          scenario, whole,
+          {.client = {{}, 3}, .upstream = {{}, 3}, .client_room = room, .upstream_room = room});
     }
   }
 }
