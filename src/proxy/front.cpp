@@ -243,7 +243,8 @@ void Front::drain() {
 void Front::close_all() {
   for (std::size_t i = 0; i < connections_.size(); ++i)
     if (connections_[i]) connections_[i]->close_now();
-  worker_.turn().finish();
+  while (worker_.turn().finish()) {  // what ends may put off more
+  }
   if (log_) log_->flush();
 }
 

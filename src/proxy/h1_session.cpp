@@ -45,8 +45,11 @@ void H1Session::on_ready(bool writable, bool reset) {
     exchange_->on_client_lost(ClientLoss::reset);
     return run();
   }
-  if (writable && writer_.full(host_.stream()) && writer_.on_writable(host_.stream()) && exchange_)
-    exchange_->on_client_writable();
+  if (writable && writer_.full(host_.stream()) && writer_.on_writable(host_.stream())) {
+    if (end_waits_) host_.stream().shutdown_send();
+    end_waits_ = false;
+    if (exchange_) exchange_->on_client_writable();
+  }
   after_write();
   pump();
 }
@@ -140,7 +143,19 @@ bool H1Session::read_head() {
   if (begin_ == end_) {
     if (half_closed_ || !host_.stream().may_read() || !fill()) return false;
   }
-  if (!exchange_) begin_request();
+  if (!exchange_) {
+    // One empty line behind a body begins no request (RFC 9112 2.2).
+    if (!skipped_line_ && buffered().front() == '\r') {
+      if (buffered().size() == 1) return !half_closed_ && host_.stream().may_read() && fill();
+      if (buffered()[1] == '\n') {
+        skipped_line_ = true;
+        begin_ += 2;
+        return true;
+      }
+    }
+    skipped_line_ = false;
+    begin_request();
+  }
   http::RequestHead& head = exchange_->request();
   const http::ParseState parsed = parser_.parse(buffered(), head);
   if (parsed == http::ParseState::refused) {
@@ -333,7 +348,11 @@ std::size_t H1Session::send_body(const BodySlice& slice) {
 }
 
 void H1Session::send_end(const http::FieldTable* trailers) {
-  if (tunnel_) return host_.stream().shutdown_send();
+  if (tunnel_) {
+    end_waits_ = !writer_.drained(host_.stream());
+    if (!end_waits_) host_.stream().shutdown_send();
+    return;
+  }
   writer_.end(host_.stream(), trailers);
   after_write();
 }

@@ -107,6 +107,8 @@ class H1Session final : public ClientEnd, public net::Expiring {
   bool draining_ = false;
   bool large_ = false;          // this client sends bodies: read with a large block
   bool tunnel_ = false;
+  bool end_waits_ = false;      // a tunnel's end, behind bytes that wait for room
+  bool skipped_line_ = false;   // the one empty line before a request
   bool head_timed_ = false;     // time_ runs for the present head
   bool reset_on_abort_ = false; // the answer's end is the connection's end
 

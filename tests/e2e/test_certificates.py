@@ -227,3 +227,16 @@ def test_failed_handshakes_of_one_network_are_bounded():
             proxy.tls("bakery.test", source="127.0.0.10")
         with proxy.tls("bakery.test", source="127.0.1.9") as client:
             assert client.get("/").status == 200
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_returning_client_resumes_every_time(proxy, version):
+    """Not every other time: a TLS 1.3 ticket is for one use, so each resumed
+    handshake has to bring the next one (RFC 8446 C.4)."""
+    context = pki.client_context(proxy.ca_file, minimum=version, maximum=version)
+    session = None
+    for _ in range(5):
+        with proxy.tls("bakery.test", context=context, session=session) as client:
+            assert client.get("/", "bakery.test").status == 200
+            assert client.sock.session_reused == (session is not None)
+            session = client.sock.session

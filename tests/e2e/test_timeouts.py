@@ -164,6 +164,16 @@ def test_slow_reader(hasty, scheme):
                 client.response()
 
 
+def test_line_end_behind_a_body_begins_no_request(hasty):
+    """RFC 9112 2.2: some clients send CRLF behind a POST body. It must not start
+    the clock of a head, whose 408 would be taken for the next answer."""
+    proxy, _ = hasty
+    with proxy.plain() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: bakery.test\r\nContent-Length: 3\r\n\r\nabc\r\n")
+        assert client.response().status == 200
+        client.assert_closed(LIMIT + SLACK)
+
+
 def test_waiting_for_the_upstream_is_not_idle(hasty):
     """A client that has said all is not to blame for a slow origin."""
     proxy, origin = hasty

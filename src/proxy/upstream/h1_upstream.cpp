@@ -63,13 +63,13 @@ void H1Upstream::connect_failed(UpstreamFailure why) {
 
 void H1Upstream::become_idle(net::Ms limit) {
   state_ = State::idle;
+  idled_ = true;
   turn_.deadlines().arm(time_, *this, limit, turn_.now());
 }
 
 void H1Upstream::serve(Exchange& exchange) {
   time_.disarm();
   exchange_ = &exchange;
-  ++served_;
   state_ = State::active;
   phase_ = Phase::head;
   input_ended_ = paused_ = head_held_ = reusable_ = at_fault_ = write_failed_ = false;
@@ -309,7 +309,7 @@ void H1Upstream::on_input_end(bool clean) {
 void H1Upstream::fail(UpstreamFailure why, http::Refusal refusal) {
   // A pooled connection that had died says nothing about its endpoint when the
   // request goes to a fresh one, which will tell.
-  const bool stale = served_ > 1 && (why == UpstreamFailure::reset || why == UpstreamFailure::closed) &&
+  const bool stale = idled_ && (why == UpstreamFailure::reset || why == UpstreamFailure::closed) &&
                      http::is_idempotent(exchange_->request().method);
   verdict(stale ? Verdict::none : Verdict::bad);
   Exchange* exchange = exchange_;

@@ -78,6 +78,7 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
     std::size_t index = 0;        // in the pool's list of connections
     Exchange* waiting = nullptr;  // whom the connect is for
     std::uint64_t tried = 0;      // endpoints that this request has been to, by bit
+    bool fresh = false;           // the request must not have a pooled connection
     HealthTicket ticket;
     bool ticket_open = false;     // waits for its verdict
   } place;
@@ -117,7 +118,7 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
   bool at_fault_ = false;
   bool write_failed_ = false;
   bool input_ended_ = false;  // of a tunnel
-  std::uint32_t served_ = 0;
+  bool idled_ = false;  // was in the pool: may have died there unseen
 
   net::Block head_block_;    // the request's head, until it is written
   net::Block block_;         // [headroom | begin_ .. end_ | free]

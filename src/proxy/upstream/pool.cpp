@@ -83,14 +83,14 @@ void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
       last = UpstreamFailure::pool_full;
       continue;
     }
-    if (connect(exchange, i, tried, ticket)) return;
+    if (connect(exchange, i, tried, ticket, fresh)) return;
     last = UpstreamFailure::connect_refused;
   }
 }
 
 // Begins a connection; false when that failed at once.
 bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried,
-                     HealthTicket ticket) {
+                     HealthTicket ticket, bool fresh) {
   Target& target = targets_[endpoint];
   SharedEndpoint& shared = *group_->endpoints[endpoint];
   auto failed = [&] {
@@ -120,6 +120,7 @@ bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tri
   connection->place.index = connections_.size();
   connection->place.waiting = &exchange;
   connection->place.tried = tried;
+  connection->place.fresh = fresh;
   connection->place.ticket = ticket;
   connection->place.ticket_open = true;
   ++target.connections;
@@ -154,10 +155,11 @@ void H1Pool::on_connected(H1Upstream& connection) {
 void H1Pool::on_connect_failed(H1Upstream& connection, UpstreamFailure why) {
   Exchange* exchange = connection.place.waiting;
   const std::uint64_t tried = connection.place.tried;
+  const bool fresh = connection.place.fresh;
   on_verdict(connection, Verdict::bad);
   connection.place.waiting = nullptr;
   on_closed(connection);
-  if (exchange) try_endpoint(*exchange, true, tried, why);
+  if (exchange) try_endpoint(*exchange, fresh, tried, why);
 }
 
 void H1Pool::on_idle(H1Upstream& connection) {

@@ -55,7 +55,8 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner {
 
   HealthTime now() const;
   void try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried, UpstreamFailure last);
-  bool connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried, HealthTicket ticket);
+  bool connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried, HealthTicket ticket,
+               bool fresh);
   void hand_over(H1Upstream& connection, Exchange& exchange, bool reused);
   void leave(H1Upstream& connection);
   std::unique_ptr<H1Upstream> take_out(H1Upstream& connection);
