@@ -146,9 +146,9 @@ bool Front::add_listener(net::Fd fd, std::shared_ptr<const ListenerFacts> facts)
   return listeners_.back()->start();
 }
 
-void Front::remove_listener(const std::string& configured) {
+void Front::remove_listener(std::uint32_t id) {
   for (auto& listener : listeners_) {
-    if (!listener || listener->facts().configured != configured) continue;
+    if (!listener || listener->facts().id != id) continue;
     listener->accept_rest();
     worker_.turn().retire(std::move(listener));
   }
@@ -157,7 +157,7 @@ void Front::remove_listener(const std::string& configured) {
 
 void Front::update_listener(std::shared_ptr<const ListenerFacts> facts) {
   for (auto& listener : listeners_)
-    if (listener->facts().configured == facts->configured) listener->set_facts(facts);
+    if (listener->facts().id == facts->id) listener->set_facts(facts);
 }
 
 void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,

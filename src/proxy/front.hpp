@@ -63,7 +63,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
 
   bool add_listener(net::Fd fd, std::shared_ptr<const ListenerFacts> facts);
   // Accepts what waits in its queue, then closes it.
-  void remove_listener(const std::string& configured);
+  void remove_listener(std::uint32_t id);
+  // New facts for the listener of the same id.
   void update_listener(std::shared_ptr<const ListenerFacts> facts);
 
   // No new connections; idle ones end, the others after their answers.
