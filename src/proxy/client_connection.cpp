@@ -92,7 +92,7 @@ void ClientConnection::continue_handshake() {
     case tls::Handshake::want_io:
     case tls::Handshake::suspended: return;
     case tls::Handshake::failed:
-      owner_.on_handshake(*this, false);
+      owner_.on_handshake(*this, HandshakeEnd::failed);
       return close(false);
     case tls::Handshake::done: break;
   }
@@ -100,7 +100,7 @@ void ClientConnection::continue_handshake() {
   tls = &engine_->info();
   handshake_us =
       std::chrono::duration_cast<std::chrono::microseconds>(turn_.now() - accepted_).count();
-  owner_.on_handshake(*this, true);
+  owner_.on_handshake(*this, HandshakeEnd::done);
   begin_session();
 }
 
@@ -144,7 +144,7 @@ void ClientConnection::close(bool reset) {
 }
 
 void ClientConnection::on_deadline(net::Deadline&) {
-  if (phase_ == Phase::handshake) owner_.on_handshake(*this, false);
+  if (phase_ == Phase::handshake) owner_.on_handshake(*this, HandshakeEnd::timed_out);
   close(false);
 }
 

@@ -16,12 +16,14 @@ namespace marquee::proxy {
 class ClientConnection;
 struct ListenerFacts;
 
+enum class HandshakeEnd : std::uint8_t { done, failed, timed_out };
+
 // The worker's front: owns the connections.
 class ConnectionOwner {
  public:
   virtual void on_closed(ClientConnection& connection) = 0;
   // For metrics and the budget of failed handshakes.
-  virtual void on_handshake(ClientConnection& connection, bool good) = 0;
+  virtual void on_handshake(ClientConnection& connection, HandshakeEnd how) = 0;
 
  protected:
   ~ConnectionOwner() = default;

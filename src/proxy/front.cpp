@@ -215,17 +215,18 @@ void Front::on_closed(ClientConnection& connection) {
   worker_.turn().retire(std::move(connections_[connection.slot]));
 }
 
-void Front::on_handshake(ClientConnection& connection, bool good) {
+void Front::on_handshake(ClientConnection& connection, HandshakeEnd how) {
   const tls::SessionInfo* info = connection.tls;
   const TlsVersion version = !info                       ? TlsVersion::none
                              : info->version == "TLSv1.3" ? TlsVersion::v13
                                                           : TlsVersion::v12;
-  if (!good) tls_.failed(connection.client);
-  metrics_.handshakes.increment(cells_,
-                                !good            ? HandshakeResult::failed
-                                : info->resumed ? HandshakeResult::resumed
-                                                 : HandshakeResult::full,
-                                version);
+  HandshakeResult result = HandshakeResult::failed;
+  if (how == HandshakeEnd::timed_out) result = HandshakeResult::timed_out;
+  if (how == HandshakeEnd::done)
+    result = info->resumed ? HandshakeResult::resumed : HandshakeResult::full;
+  else
+    tls_.failed(connection.client);
+  metrics_.handshakes.increment(cells_, result, version);
 }
 
 void Front::drain() {

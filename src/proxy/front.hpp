@@ -76,7 +76,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
 
   // ConnectionOwner
   void on_closed(ClientConnection& connection) override;
-  void on_handshake(ClientConnection& connection, bool good) override;
+  void on_handshake(ClientConnection& connection, HandshakeEnd how) override;
 
   void on_deadline(net::Deadline& which) override;
 

@@ -97,10 +97,14 @@ def test_requests_keep_it_alive(hasty):
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"], ids=["nothing", "record_header", "half_hello"])
 def test_handshake(hasty, sent):
     proxy, _ = hasty
+    before = proxy.metrics()
     with within_limit(), proxy.plain(listener="127.0.0.1:0") as client:
         client.send(sent)
         data, _ = client.bytes_until_end(LIMIT + SLACK)
     assert len(data) < 100
+    grown = {dict(labels)["result"]: growth for (name, *labels), growth in proxy.metrics().changed(before).items()
+             if name == "marquee_tls_handshakes_total" for labels in labels}
+    assert grown == {"timed_out": 1}
 
 
 def test_handshake_drip(hasty):
