@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "proxy/exchange_pool.hpp"
@@ -47,6 +48,9 @@ void ClientConnection::use_tls(std::unique_ptr<tls::Engine> engine) {
 void ClientConnection::start() {
   if (!stream_) stream_ = std::make_unique<net::PlainStream>(fd_.get());
   const config::Timeouts& limits = services_.snapshots.current().shared->settings().timeouts;
+  // One budget from accept on: who has spent it on the handshake gets no other.
+  if (engine_ || listener_->proxy_protocol != config::ProxyProtocol::off)
+    turn_.deadlines().arm(first_head_, *this, std::max(limits.handshake, limits.head), turn_.now());
   if (listener_->proxy_protocol != config::ProxyProtocol::off) {
     // Who may not say it is not asked; a Unix socket's peer is ours.
     if (!trusted && client_known) return close(true);
@@ -107,7 +111,7 @@ void ClientConnection::continue_handshake() {
 void ClientConnection::begin_session() {
   phase_ = Phase::session;
   session_.emplace(services_, exchanges_, *this);
-  session_->start();
+  session_->start(&first_head_);
 }
 
 void ClientConnection::on_ready(Ready ready) {
@@ -136,6 +140,7 @@ void ClientConnection::close(bool reset) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   time_.disarm();
+  first_head_.disarm();
   if (reset) {
     const linger now{1, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);

@@ -87,7 +87,8 @@ class ClientConnection final : public net::Watched,
   std::unique_ptr<net::ByteStream> stream_;
   tls::Engine* engine_ = nullptr;
   Phase phase_ = Phase::session;
-  net::Deadline time_;
+  net::Deadline time_;        // PROXY header and handshake
+  net::Deadline first_head_;  // these and the first head together
   net::TimePoint accepted_{};
   std::optional<H1Session> session_;
 };
