@@ -168,7 +168,9 @@ std::string Program::open_listeners(const config::Settings& settings) {
     if (!bound.error.empty()) return bound.error;
     all.emplace_back(i, std::move(bound));
   }
-  add_listeners(settings, std::move(all));
+  config::ListenerChange change;
+  for (const auto& [i, bound] : all) change.added.push_back(i);
+  change_listeners(change, settings, std::move(all));
   const unsigned port = https_port();
   on_all_workers([port](Node& node) { node.front->set_https_port(port); });
   return {};

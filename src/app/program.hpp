@@ -76,9 +76,11 @@ class Program final : public admin::StatusSource {
   void on_all_workers(std::function<void(Node&)> work, std::function<void()> then = {});
 
   admin::ReloadResult apply(config::Settings next);
-  void keep_listeners(const config::Change& change, const config::Settings& settings);
-  void add_listeners(const config::Settings& settings, Added added);
-  void remove_listeners(const std::vector<std::string>& addresses);
+  void change_listeners(const config::ListenerChange& change, const config::Settings& settings,
+                        Added added);
+  void keep_listener(OpenListener& open, const config::Listener& settings);
+  OpenListener add_listener(const config::Listener& settings, BoundListener bound);
+  void remove_listener(const OpenListener& open);
   void put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot, UpstreamGroups::Groups groups,
                     std::shared_ptr<const tls::ServerContext> context);
   unsigned https_port() const;
@@ -106,7 +108,8 @@ class Program final : public admin::StatusSource {
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::weak_ptr<const proxy::Snapshot>> old_snapshots_;
   std::shared_ptr<const tls::ServerContext> context_;
-  std::vector<OpenListener> listeners_;
+  std::vector<OpenListener> listeners_;  // in the order of the settings in force
+  std::uint32_t next_listener_ = 0;
   std::vector<Node> nodes_;
   std::unique_ptr<admin::Server> admin_;
   admin::ServerState state_ = admin::ServerState::starting;

@@ -7,10 +7,10 @@ namespace marquee::app {
 namespace {
 
 std::shared_ptr<const proxy::ListenerFacts> facts_of(const config::Listener& listener,
-                                                     const std::string& address,
+                                                     std::uint32_t id, const std::string& address,
                                                      std::uint16_t port) {
   auto facts = std::make_shared<proxy::ListenerFacts>();
-  facts->configured = listener.address;
+  facts->id = id;
   facts->address = address;
   facts->protocol = listener.protocol;
   facts->proxy_protocol = listener.proxy_protocol;
@@ -79,8 +79,6 @@ admin::ReloadResult Program::apply(config::Settings next) {
     if (!bound.error.empty()) return refuse(bound.error);
     added.emplace_back(i, std::move(bound));
   }
-  std::vector<std::string> removed;
-  for (std::size_t i : change.listeners.removed) removed.push_back(old.listeners[i].address);
   auto snapshot = std::make_shared<const proxy::Snapshot>(std::move(settings), intermediates_);
   const config::Settings& in_force = snapshot->settings();
 
@@ -90,9 +88,7 @@ admin::ReloadResult Program::apply(config::Settings next) {
   context_ = context;
   logger_.set_level(base::log_level(in_force.log.level).value_or(base::LogLevel::info));
   put_in_force(snapshot, std::move(groups.groups), context);
-  keep_listeners(change, in_force);
-  add_listeners(in_force, std::move(added));
-  remove_listeners(removed);
+  change_listeners(change.listeners, in_force, std::move(added));
   const unsigned port = https_port();
   on_all_workers([port](Node& node) { node.front->set_https_port(port); });
   result.ok = true;
@@ -100,39 +96,40 @@ admin::ReloadResult Program::apply(config::Settings next) {
   return result;
 }
 
+// listeners_ has the order of the old settings, and gets that of the new ones.
+void Program::change_listeners(const config::ListenerChange& change,
+                               const config::Settings& settings, Added added) {
+  std::vector<OpenListener> next(settings.listeners.size());
+  for (const auto& [was, is] : change.kept) {
+    next[is] = std::move(listeners_[was]);
+    keep_listener(next[is], settings.listeners[is]);
+  }
+  for (auto& [i, bound] : added) next[i] = add_listener(settings.listeners[i], std::move(bound));
+  for (std::size_t i : change.removed) remove_listener(listeners_[i]);
+  listeners_ = std::move(next);
+}
+
 // The sockets stay; what the listener says of itself may be new.
-void Program::keep_listeners(const config::Change& change, const config::Settings& settings) {
-  for (const auto& [was, is] : change.listeners.kept) {
-    const config::Listener& listener = settings.listeners[is];
-    for (OpenListener& open : listeners_) {
-      if (open.settings.address != listener.address) continue;
-      open.settings = listener;
-      open.facts = facts_of(listener, open.facts->address, open.port);
-      on_all_workers([facts = open.facts](Node& node) { node.front->update_listener(facts); });
-    }
-  }
+void Program::keep_listener(OpenListener& open, const config::Listener& settings) {
+  open.settings = settings;
+  open.facts = facts_of(settings, open.facts->id, open.facts->address, open.port);
+  on_all_workers([facts = open.facts](Node& node) { node.front->update_listener(facts); });
 }
 
-void Program::add_listeners(const config::Settings& settings, Added added) {
-  for (auto& [index, bound] : added) {
-    const config::Listener& listener = settings.listeners[index];
-    auto facts = facts_of(listener, bound.address, bound.port);
-    auto sockets = std::make_shared<std::vector<net::Fd>>(std::move(bound.sockets));
-    on_all_workers([facts, sockets](Node& node) {
-      node.front->add_listener(std::move((*sockets)[node.worker->index()]), facts);
-    });
-    logger_.info("listening", {{"address", facts->address},
-                               {"protocol", facts->secure() ? "https" : "http"}});
-    listeners_.push_back({listener, std::move(facts), bound.port});
-  }
+Program::OpenListener Program::add_listener(const config::Listener& settings, BoundListener bound) {
+  auto facts = facts_of(settings, next_listener_++, bound.address, bound.port);
+  auto sockets = std::make_shared<std::vector<net::Fd>>(std::move(bound.sockets));
+  on_all_workers([facts, sockets](Node& node) {
+    node.front->add_listener(std::move((*sockets)[node.worker->index()]), facts);
+  });
+  logger_.info("listening", {{"address", facts->address},
+                             {"protocol", facts->secure() ? "https" : "http"}});
+  return {settings, std::move(facts), bound.port};
 }
 
-void Program::remove_listeners(const std::vector<std::string>& addresses) {
-  for (const std::string& address : addresses) {
-    on_all_workers([address](Node& node) { node.front->remove_listener(address); });
-    logger_.info("no longer listening", {{"address", address}});
-    std::erase_if(listeners_, [&](const OpenListener& l) { return l.settings.address == address; });
-  }
+void Program::remove_listener(const OpenListener& open) {
+  on_all_workers([id = open.facts->id](Node& node) { node.front->remove_listener(id); });
+  logger_.info("no longer listening", {{"address", open.facts->address}});
 }
 
 }  // namespace marquee::app

@@ -140,6 +140,8 @@ void UpstreamGroups::put_in_force(Groups groups, const config::Settings& setting
       [this](const std::string& name, const net::ResolveResult& result) {
         logger_.warn("upstream name does not resolve",
                        {{"name", name}, {"reason", result.sentence}});
+        // Requests need not wait for a name that has no address.
+        if (!known_.contains(name)) publish_name(name, {});
       });
 }
 

@@ -234,7 +234,7 @@ void Decoder::read(const Node& node, const Key& key, const FieldMap& type,
   std::vector<std::pair<std::string, std::string>> seen;  // lower case, as written
   for (const auto& entry : node.entries) {
     const std::string at = join(where, entry.key);
-    if (const auto wrong = field_name_fault(entry.key); !wrong.empty()) {
+    if (const auto wrong = field_name_fault(entry.key, type.target); !wrong.empty()) {
       fault(entry.mark, where + " names " + in_quotes(entry.key) + ", " + wrong);
       continue;
     }

@@ -199,7 +199,9 @@ Section describe(Timeouts& t) {
       {"handshake", Duration{&t.handshake, Ms(100), minutes(5)},
        "From accept to the end of the TLS handshake."},
       {"head", Duration{&t.head, Ms(100), minutes(5)},
-       "From the first byte of a request head to its end. Then: 408."},
+       "From the first byte of a request head to its end. Then: 408. A connection's first head "
+       "has its time from accept; behind a TLS handshake or PROXY header it must be complete "
+       "within head or handshake of accept, whichever is longer."},
       {"idle", Duration{&t.idle, Ms(100), hours(1)}, "A keep-alive connection without a request."},
       {"body", Duration{&t.body, Ms(100), minutes(10)},
        "Window over which body_floor is measured."},

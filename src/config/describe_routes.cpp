@@ -33,15 +33,16 @@ std::string server_name_fault(std::string_view name) {
   return "which is not a hostname; write for example app.example.com";
 }
 
-Section describe(FieldEdits& e) {
+Section describe(FieldEdits& e, FieldTarget target) {
   const auto remove = [&e](std::string name, Mark) { e.remove.push_back(std::move(name)); };
+  const auto removable = [](std::string_view name) { return field_name_fault(name); };
   return {{
-      {"set", FieldMap{&e.set, false}, "Fields that replace every field of that name.", "", "",
+      {"set", FieldMap{&e.set, false, target}, "Fields that replace every field of that name.", "", "",
        "{ X-Frame-Options: DENY }"},
-      {"add", FieldMap{&e.add, true},
+      {"add", FieldMap{&e.add, true, target},
        "Fields added beside those of that name; a list adds several.", "", "",
        "{ Link: </style.css>; rel=preload }"},
-      {"remove", Texts{remove, field_name_fault}, "Names of fields to take away.", "", "",
+      {"remove", Texts{remove, removable}, "Names of fields to take away.", "", "",
        "[Server, X-Powered-By]"},
   }};
 }
@@ -125,9 +126,10 @@ Section describe(Domain& d) {
           {"path", Text{"", set_path},
            "Template of the path sent to the upstream; without it that of the host class.", "", "",
            "/module-render/{installation_id}{path}"},
-          {"request_fields", describe(d.request_fields),
-           "Changes to the fields sent to the upstream."},
-          {"response_fields", describe(d.response_fields),
+          {"request_fields", describe(d.request_fields, FieldTarget::upstream),
+           "Changes to the fields sent to the upstream. x-tenant-* names that Marquee does not set "
+           "itself may be set and added."},
+          {"response_fields", describe(d.response_fields, FieldTarget::any),
            "Changes to the fields sent to the client."},
       },
       &d.mark};

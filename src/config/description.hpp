@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/field_rules.hpp"
 #include "config/settings.hpp"
 
 namespace marquee::config {
@@ -74,6 +75,7 @@ struct Texts {  // a list of texts; one text stands for a list of one
 struct FieldMap {  // field name: value, or with `many` also a list of values
   Fields* fields;
   bool many;
+  FieldTarget target;
 };
 struct Section {
   std::vector<Key> keys;

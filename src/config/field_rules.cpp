@@ -25,15 +25,23 @@ constexpr std::array<std::string_view, 9> kContext{
     "x-site-id",       "x-module-id", "x-site-module-installation-id",
     "x-custom-domain", "x-domain-id", "x-white-label",
     "x-request-start", "x-real-ip",   "forwarded"};
+constexpr std::string_view kTenant = "x-tenant-";
+constexpr std::array<std::string_view, 6> kOwnTenant{
+    "x-tenant-agency-id", "x-tenant-client-id", "x-tenant-site-id",
+    "x-tenant-user-id",   "x-tenant-role",      "x-tenant-context"};
 
 template <std::size_t N>
 bool in(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool tenant_name_is_free(std::string_view lower, FieldTarget target) {
+  return target == FieldTarget::upstream && lower.size() > kTenant.size() && !in(kOwnTenant, lower);
+}
+
 }  // namespace
 
-std::string field_name_fault(std::string_view name) {
+std::string field_name_fault(std::string_view name, FieldTarget target) {
   if (!is_token(name))
     return "which is not a field name; write letters, digits and dashes, such as X-Frame-Options";
   if (name.size() > 128) return "which is longer than 128 bytes; write a shorter name";
@@ -43,7 +51,8 @@ std::string field_name_fault(std::string_view name) {
     return "which belongs to one connection and is Marquee's own to write; remove it here";
   if (in(kFraming, lower))
     return "which frames the message and is Marquee's own to write; remove it here";
-  if (in(kContext, lower) || lower.rfind("x-tenant-", 0) == 0 ||
+  if (in(kContext, lower) ||
+      (lower.rfind(kTenant, 0) == 0 && !tenant_name_is_free(lower, target)) ||
       lower.rfind("x-forwarded-", 0) == 0) {
     return "which tells upstreams who asks and is Marquee's own to write; remove it here, or "
            "choose another name";

@@ -170,7 +170,7 @@ struct Limits {
 
 struct Timeouts {
   Ms handshake{10'000};    // accept to the end of the TLS handshake
-  Ms head{10'000};         // first byte of a request head to its end
+  Ms head{10'000};         // first byte of a request head to its end; the first: from accept
   Ms idle{60'000};         // keep-alive connection without a request
   Ms body{10'000};         // window of the body floor
   std::uint32_t body_floor = 500;  // bytes per second over `body`, both ways

@@ -9,6 +9,17 @@ void Deadline::disarm() {
   prev_ = next_ = nullptr;
 }
 
+void Deadline::take_over(Deadline& other, Expiring& owner) {
+  disarm();
+  if (!other.next_) return;
+  when_ = other.when_;
+  owner_ = &owner;
+  prev_ = other.prev_;
+  next_ = other.next_;
+  prev_->next_ = next_->prev_ = this;
+  other.prev_ = other.next_ = nullptr;
+}
+
 Deadlines::List& Deadlines::list_of(Ms length) {
   for (auto& list : lists_)
     if (list->length == length) return *list;

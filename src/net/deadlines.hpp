@@ -13,6 +13,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 using Ms = std::chrono::milliseconds;
 
 class Deadlines;
+class Expiring;
 
 // One running or idle timeout; a member of whoever waits. Unlinks itself.
 class Deadline {
@@ -23,6 +24,9 @@ class Deadline {
   Deadline& operator=(const Deadline&) = delete;
 
   void disarm();
+  // What `other` waits for is from now on told to `owner` by this one: the time
+  // of one step goes on in the next. `other` is disarmed.
+  void take_over(Deadline& other, Expiring& owner);
   bool armed() const { return next_ != nullptr; }
 
  private:
@@ -30,7 +34,7 @@ class Deadline {
   Deadline* prev_ = nullptr;
   Deadline* next_ = nullptr;
   TimePoint when_{};
-  class Expiring* owner_ = nullptr;
+  Expiring* owner_ = nullptr;
 };
 
 class Expiring {

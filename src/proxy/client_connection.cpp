@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "proxy/exchange_pool.hpp"
@@ -49,6 +50,9 @@ void ClientConnection::use_tls(std::shared_ptr<const tls::ServerContext> context
 void ClientConnection::start() {
   if (!stream_) stream_ = std::make_unique<net::PlainStream>(fd_.get());
   const config::Timeouts& limits = services_.snapshots.current().shared->settings().timeouts;
+  // One budget from accept on: who has spent it on the handshake gets no other.
+  if (engine_ || listener_->proxy_protocol != config::ProxyProtocol::off)
+    turn_.deadlines().arm(first_head_, *this, std::max(limits.handshake, limits.head), turn_.now());
   if (listener_->proxy_protocol != config::ProxyProtocol::off) {
     // Who may not say it is not asked; a Unix socket's peer is ours.
     if (!trusted && client_known) return close(true);
@@ -94,7 +98,7 @@ void ClientConnection::continue_handshake() {
     case tls::Handshake::want_io:
     case tls::Handshake::suspended: return;
     case tls::Handshake::failed:
-      owner_.on_handshake(*this, false);
+      owner_.on_handshake(*this, HandshakeEnd::failed);
       return close(false);
     case tls::Handshake::done: break;
   }
@@ -102,14 +106,14 @@ void ClientConnection::continue_handshake() {
   tls = &engine_->info();
   handshake_us =
       std::chrono::duration_cast<std::chrono::microseconds>(turn_.now() - accepted_).count();
-  owner_.on_handshake(*this, true);
+  owner_.on_handshake(*this, HandshakeEnd::done);
   begin_session();
 }
 
 void ClientConnection::begin_session() {
   phase_ = Phase::session;
   session_.emplace(services_, exchanges_, *this);
-  session_->start();
+  session_->start(&first_head_);
 }
 
 void ClientConnection::on_ready(Ready ready) {
@@ -138,6 +142,7 @@ void ClientConnection::close(bool reset) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   time_.disarm();
+  first_head_.disarm();
   if (reset) {
     const linger now{1, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -146,7 +151,7 @@ void ClientConnection::close(bool reset) {
 }
 
 void ClientConnection::on_deadline(net::Deadline&) {
-  if (phase_ == Phase::handshake) owner_.on_handshake(*this, false);
+  if (phase_ == Phase::handshake) owner_.on_handshake(*this, HandshakeEnd::timed_out);
   close(false);
 }
 

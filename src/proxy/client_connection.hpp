@@ -16,12 +16,14 @@ namespace marquee::proxy {
 class ClientConnection;
 struct ListenerFacts;
 
+enum class HandshakeEnd : std::uint8_t { done, failed, timed_out };
+
 // The worker's front: owns the connections.
 class ConnectionOwner {
  public:
   virtual void on_closed(ClientConnection& connection) = 0;
   // For metrics and the budget of failed handshakes.
-  virtual void on_handshake(ClientConnection& connection, bool good) = 0;
+  virtual void on_handshake(ClientConnection& connection, HandshakeEnd how) = 0;
 
  protected:
   ~ConnectionOwner() = default;
@@ -88,7 +90,8 @@ class ClientConnection final : public net::Watched,
   std::unique_ptr<net::ByteStream> stream_;
   tls::Engine* engine_ = nullptr;
   Phase phase_ = Phase::session;
-  net::Deadline time_;
+  net::Deadline time_;        // PROXY header and handshake
+  net::Deadline first_head_;  // these and the first head together
   net::TimePoint accepted_{};
   std::optional<H1Session> session_;
 };

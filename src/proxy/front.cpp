@@ -146,9 +146,9 @@ bool Front::add_listener(net::Fd fd, std::shared_ptr<const ListenerFacts> facts)
   return listeners_.back()->start();
 }
 
-void Front::remove_listener(const std::string& configured) {
+void Front::remove_listener(std::uint32_t id) {
   for (auto& listener : listeners_) {
-    if (!listener || listener->facts().configured != configured) continue;
+    if (!listener || listener->facts().id != id) continue;
     listener->accept_rest();
     worker_.turn().retire(std::move(listener));
   }
@@ -157,7 +157,7 @@ void Front::remove_listener(const std::string& configured) {
 
 void Front::update_listener(std::shared_ptr<const ListenerFacts> facts) {
   for (auto& listener : listeners_)
-    if (listener->facts().configured == facts->configured) listener->set_facts(facts);
+    if (listener->facts().id == facts->id) listener->set_facts(facts);
 }
 
 void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
@@ -215,17 +215,18 @@ void Front::on_closed(ClientConnection& connection) {
   worker_.turn().retire(std::move(connections_[connection.slot]));
 }
 
-void Front::on_handshake(ClientConnection& connection, bool good) {
+void Front::on_handshake(ClientConnection& connection, HandshakeEnd how) {
   const tls::SessionInfo* info = connection.tls;
   const TlsVersion version = !info                       ? TlsVersion::none
                              : info->version == "TLSv1.3" ? TlsVersion::v13
                                                           : TlsVersion::v12;
-  if (!good) tls_.failed(connection.client);
-  metrics_.handshakes.increment(cells_,
-                                !good            ? HandshakeResult::failed
-                                : info->resumed ? HandshakeResult::resumed
-                                                 : HandshakeResult::full,
-                                version);
+  HandshakeResult result = HandshakeResult::failed;
+  if (how == HandshakeEnd::timed_out) result = HandshakeResult::timed_out;
+  if (how == HandshakeEnd::done)
+    result = info->resumed ? HandshakeResult::resumed : HandshakeResult::full;
+  else
+    tls_.failed(connection.client);
+  metrics_.handshakes.increment(cells_, result, version);
 }
 
 void Front::drain() {

@@ -63,7 +63,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
 
   bool add_listener(net::Fd fd, std::shared_ptr<const ListenerFacts> facts);
   // Accepts what waits in its queue, then closes it.
-  void remove_listener(const std::string& configured);
+  void remove_listener(std::uint32_t id);
+  // New facts for the listener of the same id.
   void update_listener(std::shared_ptr<const ListenerFacts> facts);
 
   // No new connections; idle ones end, the others after their answers.
@@ -75,7 +76,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
 
   // ConnectionOwner
   void on_closed(ClientConnection& connection) override;
-  void on_handshake(ClientConnection& connection, bool good) override;
+  void on_handshake(ClientConnection& connection, HandshakeEnd how) override;
 
   void on_deadline(net::Deadline& which) override;
 

@@ -33,9 +33,12 @@ H1Session::~H1Session() {
   if (exchange_) exchanges_.release(*exchange_);
 }
 
-void H1Session::start() {
+void H1Session::start(net::Deadline* first_head) {
   // The first head must come within the time of a head, not of an idle connection.
-  turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.head, turn_.now());
+  if (first_head && first_head->armed())
+    time_.take_over(*first_head, *this);
+  else
+    turn_.deadlines().arm(time_, *this, now_in_force(services_).timeouts.head, turn_.now());
   pump();
 }
 

@@ -39,7 +39,9 @@ class H1Session final : public ClientEnd, public net::Expiring {
   H1Session(Services& services, ExchangePool& exchanges, SessionHost& host);
   ~H1Session();
 
-  void start();
+  // `first_head` may run already: the time that the first head has left after a
+  // handshake. Without it that head has the time of any other.
+  void start(net::Deadline* first_head = nullptr);
   // The stream was told of readiness; `reset`: the peer is gone for good.
   void on_ready(bool writable, bool reset);
   // Ends after the present answer; at once when idle.

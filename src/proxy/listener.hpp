@@ -14,7 +14,7 @@
 namespace marquee::proxy {
 
 struct ListenerFacts {
-  std::string configured;      // as in the settings: its identity over a reload
+  std::uint32_t id = 0;        // its identity over reloads: addresses with port 0 may repeat
   std::string address;         // as bound
   config::ListenerProtocol protocol = config::ListenerProtocol::http;
   config::ProxyProtocol proxy_protocol = config::ProxyProtocol::off;

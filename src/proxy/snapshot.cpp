@@ -89,12 +89,13 @@ std::string_view DomainPlan::target(std::string_view path, std::string_view host
   return out.status == routing::Expansion::ok ? out.target : std::string_view{};
 }
 
-// Below the sites base every label is a stranger to its neighbours: a leaf and
-// a scope of its own.
+// Below the sites base every label is a stranger to its neighbours: sessions have
+// a scope of their own. The leaf is one for all, since labels are whatever a
+// stranger sends: one each would be made and kept for nothing.
 DomainPlan::Certificate DomainPlan::certificate_for(std::string_view host) const {
   if (route != RouteClass::site) return certificate;
   Certificate out;
-  out.spec = std::make_shared<tls::CertificateSpec>(tls::internal_spec(std::string(host), false));
+  out.spec = certificate.spec;
   out.scope = tls::scope_of(domain->agency.text(), routing::tls_scope(*domain, host));
   return out;
 }

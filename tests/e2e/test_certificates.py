@@ -240,3 +240,25 @@ def test_a_returning_client_resumes_every_time(proxy, version):
             assert client.get("/", "bakery.test").status == 200
             assert client.sock.session_reused == (session is not None)
             session = client.sock.session
+
+
+def test_client_sites_share_a_leaf_but_no_session():
+    """Labels are whatever a stranger sends: no leaf is minted for each. Yet a
+    ticket of one site is none of another."""
+    with EchoOrigin() as origin, Marquee(origin, host_classes={
+            "app": {"hosts": ["app.test"], "upstream": "main"},
+            "sites": {"base": "sites.test", "upstream": "main"}}) as proxy:
+        context = pki.client_context(proxy.ca_file, maximum=ssl.TLSVersion.TLSv1_2)
+        serials = set()
+        for label in ("one", "two", "three"):
+            with proxy.tls(f"{label}.sites.test", context=context) as client:
+                assert client.get("/", f"{label}.sites.test").status == 200
+                assert client.certificate_names == ["*.sites.test"]
+                serials.add(client.sock.getpeercert()["serialNumber"])
+                session = client.sock.session
+        assert len(serials) == 1
+        assert proxy.metrics().sum("marquee_certificates_loaded") == 1
+        with proxy.tls("one.sites.test", context=context, session=session) as client:
+            assert not client.sock.session_reused
+        with proxy.tls("three.sites.test", context=context, session=session) as client:
+            assert client.sock.session_reused, "the control"

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from harness import (FULL, ConnectionEnded, Deadline, Domain, EchoOrigin, Listener, Marquee, Truncated, Upstream, eventually, pki)
+from harness import (FULL, ConnectionEnded, Deadline, Domain, EchoOrigin, Listener, Marquee, RawClient, Truncated, Upstream, eventually, pki)
 from harness.client import request
 from harness.marquee import BINARY
 from harness.tunnel import exactly, mirror, opened
@@ -110,6 +110,40 @@ def test_removed_listener_is_accepted_empty(running):
     for client in waiting:
         assert client.response().status == 200
         client.close()
+
+
+def bound(proxy):
+    """[(configured, port, protocol)] in the order that status has them."""
+    return [(li["configured"], int(li["address"].rpartition(":")[2]), li["protocol"])
+            for li in proxy.admin.status()["listeners"]]
+
+
+def test_listeners_that_share_an_address_are_apart(running):
+    """Port 0 is no identity: each keeps its own protocol, and one may leave."""
+    proxy, _ = running
+    proxy.listeners = [HTTPS, HTTP, Listener("127.0.0.4:0", "http"), Listener("127.0.0.4:0", "https")]
+    proxy.reload()
+    before = bound(proxy)
+    proxy.domains.append(Domain("new.test"))
+    proxy.reload()
+    assert bound(proxy) == before
+    plain, secure = (("127.0.0.4", port) for _, port, _ in before[2:])
+
+    def both_serve():
+        with RawClient(plain) as client:
+            assert client.get("/", "new.test").json()["target"] == "/"
+        with RawClient(secure, tls=pki.client_context(proxy.ca_file), sni="new.test") as client:
+            sent = {n.lower(): v for n, v in client.get("/", "new.test").json()["fields"]}
+        assert sent["x-forwarded-port"] == str(secure[1]) and sent["x-forwarded-proto"] == "https"
+    both_serve()
+    # The second goes; the first one's sockets stay.
+    proxy.listeners = [Listener("127.0.0.4:0", "http"), HTTP, HTTPS]
+    proxy.reload()
+    assert bound(proxy) == [before[2], before[1], before[0]]
+    with RawClient(plain) as client:
+        assert client.get("/").status == 200
+    with pytest.raises(OSError):
+        RawClient(secure)
 
 
 def test_upstream_moves(running):

@@ -39,6 +39,17 @@ def test_forwarding_fields(proxy, origin, scheme):
     assert "via" not in fields
 
 
+def test_operator_says_more_about_the_tenant():
+    """And a client's word for it does not come through."""
+    more = {"X-Tenant-Plan": "gold", "X-Tenant-Region": "eu-west"}
+    with EchoOrigin() as origin, Marquee(origin, domains=[Domain("bakery.test", request_fields={"set": more})]) as proxy:
+        with proxy.plain() as client:
+            fields = sent(client.get("/", fields=[("X-Tenant-Plan", "FORGED"), ("x_tenant_region", "FORGED"),
+                                                  ("X-Tenant-Role", "FORGED")]))
+    assert (fields["x-tenant-plan"], fields["x-tenant-region"]) == ("gold", "eu-west")
+    assert "FORGED" not in fields.values()
+
+
 def test_request_id(proxy, origin):
     with proxy.plain() as client:
         ids = [sent(client.get("/"))["x-request-id"] for _ in range(3)]

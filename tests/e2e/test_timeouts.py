@@ -5,8 +5,9 @@ import select
 import time
 
 import pytest
-from harness import ConnectionEnded, EchoOrigin, Marquee, Truncated, Upstream
+from harness import ConnectionEnded, EchoOrigin, Marquee, Truncated, Upstream, pki
 from harness.attack import assert_never_completed, head
+from harness.wire import ByteReader
 
 LIMIT = 0.6
 SLACK = 5.0  # the reliability table: closed within limit + 5 s
@@ -97,10 +98,14 @@ def test_requests_keep_it_alive(hasty):
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"], ids=["nothing", "record_header", "half_hello"])
 def test_handshake(hasty, sent):
     proxy, _ = hasty
+    before = proxy.metrics()
     with within_limit(), proxy.plain(listener="127.0.0.1:0") as client:
         client.send(sent)
         data, _ = client.bytes_until_end(LIMIT + SLACK)
     assert len(data) < 100
+    grown = {dict(labels)["result"]: growth for (name, *labels), growth in proxy.metrics().changed(before).items()
+             if name == "marquee_tls_handshakes_total" for labels in labels}
+    assert grown == {"timed_out": 1}
 
 
 def test_handshake_drip(hasty):
@@ -108,6 +113,22 @@ def test_handshake_drip(hasty):
     with within_limit(), proxy.plain(listener="127.0.0.1:0") as client:
         drip(client, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 500)
         client.bytes_until_end(SLACK)
+
+
+def test_handshake_and_first_head_are_one_budget():
+    """Time spent on the handshake is not given again for the head."""
+    limit = 2.0
+    with EchoOrigin() as origin, Marquee(origin, timeouts={"handshake": limit, "head": limit}) as proxy, \
+            proxy.plain(listener="127.0.0.1:0") as client:
+        start = time.monotonic()
+        time.sleep(limit * 0.8)
+        client.sock = pki.client_context(proxy.ca_file).wrap_socket(client.sock, server_hostname="bakery.test")
+        client.reader = ByteReader(client.sock)
+        client.send(b"GET / HTTP/1.1\r\nHost: bak")
+        data, _ = client.bytes_until_end(limit + SLACK)
+        took = time.monotonic() - start
+    assert data.startswith(b"HTTP/1.1 408 ")
+    assert limit * 0.9 < took < limit * 1.6, f"took {took:.2f} s from accept"
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])

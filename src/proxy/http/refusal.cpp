@@ -39,7 +39,6 @@ constexpr Row rows[] = {
     {"chunk_extension_too_long", 400},
     {"trailers_too_large", 431},
     {"forbidden_trailer", 400},
-    {"body_too_large", 413},
     {"too_many_interim", 400},
     {"unrequested_upgrade", 400},
 };

@@ -1,5 +1,5 @@
 // Why a message was refused, as a closed set: the counter, the log line and the
-// status all come from here. The list is documented in docs/refusals.md.
+// status all come from here. The list is documented in docs/failures.md.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -37,7 +37,6 @@ enum class Refusal : std::uint8_t {
   chunk_extension_too_long,
   trailers_too_large,
   forbidden_trailer,
-  body_too_large,
   too_many_interim,
   unrequested_upgrade,
   count_,

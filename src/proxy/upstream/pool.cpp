@@ -13,6 +13,12 @@
 #include "proxy/upstream/balance.hpp"
 
 namespace marquee::proxy {
+namespace {
+
+// Requests of one pool that wait for its first address; more are refused.
+constexpr std::size_t most_waiting = 1024;
+
+}  // namespace
 
 bool operator==(const SocketAddress& a, const SocketAddress& b) {
   return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
@@ -38,9 +44,50 @@ HealthTime H1Pool::now() const {
 
 void H1Pool::set_addresses(std::size_t endpoint, std::vector<SocketAddress> addresses) {
   targets_[endpoint].addresses = std::move(addresses);
+  targets_[endpoint].asked = true;
+  if (!waiting_.empty() && !waits_for_names()) go_on_waiting();
+}
+
+// At the start, and after a reload that brought a new name.
+bool H1Pool::waits_for_names() const {
+  bool unasked = false;
+  for (const Target& target : targets_) {
+    if (!target.addresses.empty()) return false;
+    unasked |= !target.asked;
+  }
+  return unasked;
+}
+
+void H1Pool::go_on_waiting() {
+  waiting_time_.disarm();
+  // Whom one of them calls may cancel another.
+  while (!waiting_.empty()) {
+    const Waiting next = waiting_.front();
+    waiting_.pop_front();
+    try_endpoint(*next.exchange, next.fresh, 0, UpstreamFailure::no_endpoint);
+  }
+}
+
+void H1Pool::on_deadline(net::Deadline&) {
+  const net::TimePoint now = worker_.turn().now();
+  while (!waiting_.empty() && waiting_.front().until <= now) {
+    Exchange& exchange = *waiting_.front().exchange;
+    waiting_.pop_front();
+    exchange.on_upstream_unavailable(UpstreamFailure::no_endpoint);
+  }
+  if (!waiting_.empty())
+    worker_.turn().deadlines().arm(waiting_time_, *this, settings_.connect,
+                                   waiting_.front().until - settings_.connect);
 }
 
 void H1Pool::open(Exchange& exchange, bool fresh) {
+  if (waits_for_names() && waiting_.size() < most_waiting) {
+    const net::TimePoint now = worker_.turn().now();
+    waiting_.push_back({&exchange, fresh, now + settings_.connect});
+    if (!waiting_time_.armed())
+      worker_.turn().deadlines().arm(waiting_time_, *this, settings_.connect, now);
+    return;
+  }
   try_endpoint(exchange, fresh, 0, UpstreamFailure::no_endpoint);
 }
 
@@ -53,7 +100,7 @@ void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
   std::array<Candidate, most> candidates;
   for (std::size_t i = 0; i < count; ++i)
     candidates[i] = {targets_[i].in_use, group_->endpoints[i]->health.eligible(now()),
-                     (tried >> i & 1) != 0};
+                     (tried >> i & 1) != 0 || targets_[i].addresses.empty()};
   for (;;) {
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
@@ -97,7 +144,6 @@ bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tri
     shared.health.failed(ticket, now(), rule_, group_->share);
     return false;
   };
-  if (target.addresses.empty()) return failed();
   const SocketAddress& address = target.addresses[target.next_address++ % target.addresses.size()];
   net::Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return failed();
@@ -141,6 +187,7 @@ void H1Pool::hand_over(H1Upstream& connection, Exchange& exchange, bool reused) 
 }
 
 void H1Pool::cancel(Exchange& exchange) {
+  std::erase_if(waiting_, [&](const Waiting& w) { return w.exchange == &exchange; });
   // The connection goes on and will be idle: somebody else may want it soon.
   for (auto& connection : connections_)
     if (connection->place.waiting == &exchange) connection->place.waiting = nullptr;
@@ -206,6 +253,7 @@ void H1Pool::adopt(H1Pool& old) {
     for (std::size_t j = 0; j < old.targets_.size(); ++j) {
       if (!(group_->endpoints[i]->endpoint == old.group_->endpoints[j]->endpoint)) continue;
       targets_[i].addresses = old.targets_[j].addresses;
+      targets_[i].asked = old.targets_[j].asked;
       const std::vector<H1Upstream*> idle = old.targets_[j].idle;
       for (H1Upstream* connection : idle) {
         std::unique_ptr<H1Upstream> moved = old.take_out(*connection);

@@ -13,7 +13,7 @@
 
 namespace marquee::proxy {
 
-class H1Pool final : public UpstreamPool, public UpstreamOwner {
+class H1Pool final : public UpstreamPool, public UpstreamOwner, public net::Expiring {
  public:
   H1Pool(net::Worker& worker, tls::EngineBuffers& buffers, std::shared_ptr<EndpointGroup> group,
          const config::Upstream& settings, std::uint64_t seed);
@@ -27,7 +27,8 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner {
   // Takes over the idle connections of endpoints that both pools have.
   void adopt(H1Pool& old);
 
-  // Addresses of one endpoint, as resolved; replaces those known before.
+  // Addresses of one endpoint, as resolved; replaces those known before. None:
+  // the name was asked for and has no address yet.
   void set_addresses(std::size_t endpoint, std::vector<SocketAddress> addresses);
 
   // Idle connections are closed, the others when their answers end.
@@ -36,6 +37,8 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner {
   const EndpointGroup& group() const { return *group_; }
   std::size_t connections() const { return connections_.size(); }
   std::uint32_t in_use(std::size_t endpoint) const { return targets_[endpoint].in_use; }
+
+  void on_deadline(net::Deadline&) override;
 
   // UpstreamOwner
   void on_connected(H1Upstream& connection) override;
@@ -47,13 +50,23 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner {
  private:
   struct Target {
     std::vector<SocketAddress> addresses;
+    bool asked = false;             // the first answer about its name was there
     std::size_t next_address = 0;
     std::vector<H1Upstream*> idle;  // the most recently used last
     std::uint32_t connections = 0;
     std::uint32_t in_use = 0;       // connections that serve or are being made
   };
 
+  // A request that came before the first address did; for the connect time.
+  struct Waiting {
+    Exchange* exchange;
+    bool fresh;
+    net::TimePoint until;
+  };
+
   HealthTime now() const;
+  bool waits_for_names() const;
+  void go_on_waiting();
   void try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried, UpstreamFailure last);
   bool connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried, HealthTicket ticket,
                bool fresh);
@@ -68,6 +81,8 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner {
   EjectionRule rule_;
   std::vector<Target> targets_;
   std::vector<std::unique_ptr<H1Upstream>> connections_;
+  std::deque<Waiting> waiting_;  // in the order of `until`
+  net::Deadline waiting_time_;   // of the first of them
   std::size_t cursor_ = 0;
   std::uint64_t random_;
   bool retired_ = false;

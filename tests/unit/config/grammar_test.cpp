@@ -167,6 +167,16 @@ TEST_CASE("fields that an operator may not touch, however they are written") {
   for (const char* name : {"X-Frame-Options", "Server", "cookie", "X-Tenants", "~!#$%&'*+-.^_`|"}) {
     CHECK_MESSAGE(field_name_fault(name).empty(), name);
   }
+  // More about the tenant may be said to upstreams, but not in Marquee's own words.
+  for (const char* name : {"X-Tenant-Id", "x-tenant-plan", "X-TENANT-REGION"}) {
+    CHECK_MESSAGE(field_name_fault(name, FieldTarget::upstream).empty(), name);
+    CHECK_MESSAGE(!field_name_fault(name).empty(), name);
+  }
+  for (const char* name :
+       {"X-Tenant-Agency-Id", "x-tenant-client-id", "x-tenant-site-id", "x_tenant_user_id",
+        "x-tenant-role", "X-Tenant-Context", "x-tenant-", "X-Site-Id", "X-Forwarded-For"}) {
+    CHECK_MESSAGE(!field_name_fault(name, FieldTarget::upstream).empty(), name);
+  }
   CHECK(field_value_fault("max-age=1; x=\"y\"\t\xe4").empty());
   CHECK(field_value_fault("").empty());
   CHECK_FALSE(field_value_fault("a\nb").empty());

@@ -141,3 +141,24 @@ TEST_CASE("against a plain model") {
     CHECK(deadlines.next() == *std::min_element(due.begin(), due.end()));
   }
 }
+
+TEST_CASE("a deadline goes on in another's name") {
+  Deadlines deadlines;
+  Waiter first, second, third;
+  deadlines.arm(first.deadline, first, Ms(10), zero);
+  deadlines.arm(third.deadline, third, Ms(10), zero + Ms(5));
+  deadlines.arm(second.deadline, second, Ms(3), zero);
+  second.deadline.take_over(first.deadline, second);
+  CHECK_FALSE(first.deadline.armed());
+  CHECK(second.deadline.armed());
+  deadlines.expire(zero + Ms(9));
+  CHECK(second.fired == 0);
+  deadlines.expire(zero + Ms(10));
+  CHECK(second.fired == 1);
+  CHECK(first.fired == 0);
+  CHECK(third.fired == 0);
+  // There is nothing to take over: it does not run.
+  deadlines.arm(second.deadline, second, Ms(10), zero);
+  second.deadline.take_over(first.deadline, second);
+  CHECK_FALSE(second.deadline.armed());
+}

@@ -145,8 +145,11 @@ class PoolClient final : public ClientEnd {
 
 class PoolRig {
  public:
-  explicit PoolRig(std::vector<Origin*> origins, config::Upstream settings = {})
-      : origins_(std::move(origins)),
+  bool resolved;  // false: endpoints are as names that were not asked for yet
+  explicit PoolRig(std::vector<Origin*> origins, config::Upstream settings = {},
+                   bool are_resolved = true)
+      : resolved(are_resolved),
+        origins_(std::move(origins)),
         services(worker.turn(), slot_, records, random_),
         exchanges(services) {
     config::Settings all = rig_settings();
@@ -171,7 +174,7 @@ class PoolRig {
       group->endpoints.push_back(std::move(shared));
     }
     auto made = std::make_shared<H1Pool>(worker, buffers_, group, settings, 42);
-    for (std::size_t i = 0; i < origins_.size(); ++i)
+    for (std::size_t i = 0; i < origins_.size() && resolved; ++i)
       made->set_addresses(i, {origins_[i]->address()});
     return made;
   }

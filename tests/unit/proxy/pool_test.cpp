@@ -140,6 +140,53 @@ TEST_CASE("a refused connection: the next endpoint is tried, then 502") {
   CHECK(rig.pool->in_use(0) == 0);
 }
 
+TEST_CASE("a name without an address: 503, and its health is as before") {
+  Origin named, good;
+  config::Upstream settings;
+  settings.ejection.consecutive_failures = 1;
+  PoolRig rig({&named, &good}, settings, false);
+  rig.pool->set_addresses(0, {});
+  rig.pool->set_addresses(1, {});
+  PoolClient& c = rig.ask();
+  CHECK(c.is_finished);  // at once
+  CHECK(c.status == 503);
+  CHECK(rig.records.all.back().outcome.failure == UpstreamFailure::no_endpoint);
+  c.done();
+  // With another endpoint at hand it is passed over.
+  rig.pool->set_addresses(1, {good.address()});
+  for (int i = 0; i < 4; ++i) exchange_once(rig, good, 0, i > 0);
+  CHECK(rig.pool->group().endpoints[0]->health.state() == HealthState::healthy);
+  CHECK(named.connections.empty());
+}
+
+TEST_CASE("before the first answer about a name a request waits, but no longer than to connect") {
+  Origin origin;
+  config::Upstream settings;
+  settings.connect = config::Ms(60);
+  PoolRig rig({&origin}, settings, false);
+  PoolClient &waits = rig.ask(), &leaves = rig.ask();
+  CHECK_FALSE(waits.is_finished);
+  leaves.exchange->on_client_lost(ClientLoss::reset);
+  leaves.done();
+  rig.pool->set_addresses(0, {origin.address()});
+  REQUIRE(rig.until_asked(origin, 0));
+  origin.answer(0, ok);
+  REQUIRE(rig.until([&] { return waits.is_finished; }));
+  CHECK(waits.status == 200);
+  CHECK(origin.connections.size() == 1);
+  waits.done();
+
+  PoolRig never({&origin}, settings, false);
+  PoolClient& c = never.ask();
+  REQUIRE(never.until([&] { return c.is_finished; }));
+  CHECK(c.status == 503);
+  CHECK(never.records.all.back().outcome.failure == UpstreamFailure::no_endpoint);
+  c.done();
+  // A name that does not resolve is known by then: nobody waits for it again.
+  never.pool->set_addresses(0, {});
+  CHECK(never.ask().is_finished);
+}
+
 TEST_CASE("a client that leaves while its connection is made: it becomes idle") {
   Origin origin;
   PoolRig rig({&origin});
