@@ -126,12 +126,19 @@ bool H1Session::fill() {
   if (end_ == block_.size()) return false;
   const net::IoResult r = host_.stream().read({block_.data() + end_, block_.size() - end_});
   switch (r.status) {
-    case net::IoStatus::ok: end_ += r.bytes; return true;
+    case net::IoStatus::ok: end_ += r.bytes; break;
     case net::IoStatus::would_block: return false;
     case net::IoStatus::closed: on_input_end(true); return false;
     case net::IoStatus::failed: on_input_end(false); return false;
   }
-  return false;
+  // A body's records are gathered, so that they leave for the upstream in one
+  // write. An end that is met here is met again by the next read.
+  while (large_ && end_ < block_.size() && host_.stream().may_read()) {
+    const net::IoResult more = host_.stream().read({block_.data() + end_, block_.size() - end_});
+    if (more.status != net::IoStatus::ok) break;
+    end_ += more.bytes;
+  }
+  return true;
 }
 
 void H1Session::begin_request() {
