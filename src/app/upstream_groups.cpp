@@ -4,8 +4,11 @@
 #include <sys/un.h>
 
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "base/log.hpp"
+#include "tls/digest.hpp"
 
 namespace marquee::app {
 namespace {
@@ -40,20 +43,24 @@ proxy::SocketAddress unix_address(const std::string& path) {
 // Equal enough for connections and health to go on.
 bool same_group(const proxy::EndpointGroup& a, const proxy::EndpointGroup& b) {
   if (a.name != b.name || a.endpoints.size() != b.endpoints.size()) return false;
-  if (a.tls_settings.ca_file != b.tls_settings.ca_file ||
-      a.tls_settings.server_name != b.tls_settings.server_name ||
-      a.tls_settings.verify != b.tls_settings.verify)
-    return false;
   for (std::size_t i = 0; i < a.endpoints.size(); ++i)
-    if (!(a.endpoints[i]->endpoint == b.endpoints[i]->endpoint)) return false;
+    if (!(a.endpoints[i]->key == b.endpoints[i]->key)) return false;
   return true;
+}
+
+// Of what the file holds now: a renewed one of the same name is another.
+std::string digest_of_file(const std::string& path) {
+  if (path.empty()) return {};
+  std::ifstream file(path, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  return std::string(tls::bytes_of(tls::digest_of({content})));
 }
 
 std::shared_ptr<proxy::EndpointGroup> make_group(const config::Upstream& settings,
                                                  std::string& error) {
   auto group = std::make_shared<proxy::EndpointGroup>();
   group->name = settings.name;
-  group->tls_settings = settings.tls;
+  const std::string ca_digest = digest_of_file(settings.tls.ca_file);
   for (const auto& text : settings.endpoints) {
     proxy::EndpointResult parsed = proxy::parse_endpoint(*text);
     if (!parsed.endpoint) {
@@ -62,6 +69,7 @@ std::shared_ptr<proxy::EndpointGroup> make_group(const config::Upstream& setting
     }
     auto endpoint = std::make_unique<proxy::SharedEndpoint>();
     endpoint->endpoint = std::move(*parsed.endpoint);
+    endpoint->key = proxy::pool_key(endpoint->endpoint, settings.tls, ca_digest);
     endpoint->text = endpoint->endpoint.text();
     endpoint->server_name =
         settings.tls.server_name.empty() ? endpoint->endpoint.host : settings.tls.server_name;
@@ -99,7 +107,7 @@ UpstreamGroups::Prepared UpstreamGroups::prepare(const config::Settings& setting
           proxy::ejection_rule(upstream.ejection, group->endpoints.size());
       for (auto& mine : group->endpoints)
         for (const auto& theirs : old->endpoints)
-          if (mine->endpoint == theirs->endpoint)
+          if (mine->key == theirs->key)
             mine->health.adopt(theirs->health, rule, group->share);
     }
     out.groups.push_back(std::move(group));

@@ -50,7 +50,7 @@ void Exchange::reset() {
   request_additions_.clear();
   response_additions_.clear();
   arena_.clear();
-  host_ = target_ = {};
+  host_ = target_ = client_text_ = {};
   kept_body_.reset();
   kept_size_ = 0;
 }
@@ -75,6 +75,7 @@ void Exchange::on_request_head() {
     std::memcpy(path + 1, request_.path.data(), request_.path.size());
     request_.path = {path, request_.path.size() + 1};
   }
+  client_text_ = client_of(request_, *facts_, pin_->shared->trusted(), arena_);
   ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
   if (!route() || !apply_policies()) return;
   choose_upstream();

@@ -81,6 +81,8 @@ class Exchange final : public net::Expiring {
   ConnectionFacts& facts() const { return *facts_; }
   const DomainPlan* plan() const { return plan_; }
   std::string_view host() const { return host_; }
+  // Behind a trusted proxy whom that one names; empty before there was a head.
+  std::string_view client_text() const { return client_text_; }
   http::BodyLimits body_limits() const {
     return {limits_.chunk_extension, limits_.trailers, limits_.fields};
   }
@@ -167,6 +169,7 @@ class Exchange final : public net::Expiring {
   char host_buffer_[base::kMaxHostname + 1];
   std::string_view host_;          // normalised
   std::string_view target_;        // as the upstream sees it
+  std::string_view client_text_;
   net::Block kept_body_;
   std::size_t kept_size_ = 0;
   Outcome outcome_;

@@ -100,6 +100,17 @@ void RequestIds::make(const http::RequestHead& request, const ConnectionFacts& f
   }
 }
 
+std::string_view client_of(const http::RequestHead& request, const ConnectionFacts& facts,
+                           const base::CidrList& trusted, Arena& arena) {
+  if (!facts.trusted) return facts.client_text;
+  const Lines lines(request.fields, http::FieldId::x_forwarded_for);
+  if (lines.all().empty()) return facts.client_text;
+  const ForwardedFor named = read_forwarded_for(lines.all(), trusted);
+  if (!named.valid || named.client == facts.client) return facts.client_text;
+  char text[base::IpAddress::kTextSize];
+  return arena.copy(named.client.format(text));
+}
+
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
                         const ConnectionFacts& facts, const config::Settings& settings,
                         const base::CidrList& trusted, std::string_view host, const RequestIds& ids, std::int64_t wall_ms,

@@ -42,6 +42,11 @@ class RequestIds {
   char trace_[55];
 };
 
+// Whom rules and records mean by "client", as text: behind a trusted proxy whom
+// its X-Forwarded-For names, else the peer. A view of the arena or of the facts.
+std::string_view client_of(const http::RequestHead& request, const ConnectionFacts& facts,
+                           const base::CidrList& trusted, Arena& arena);
+
 // Drops forged and replaced fields of `request`, and adds forwarding and tenant
 // fields. Views point into the arena, the facts, the ids and the plan.
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,

@@ -44,8 +44,9 @@ void RequestRecords::record(Exchange& exchange) {
   r.time_us = exchange.services().turn.wall_ms() * 1000;
   r.request_id = exchange.ids().request_id();
   r.trace_id = exchange.ids().trace_id();
-  r.client_address = facts.client_text;
-  r.client_port = facts.client_port;
+  r.client_address = exchange.client_text().empty() ? facts.client_text : exchange.client_text();
+  // Of somebody behind a proxy no port is known.
+  r.client_port = r.client_address == facts.client_text ? facts.client_port : std::uint16_t{0};
   r.host = exchange.host().empty() ? request.host : exchange.host();
   if (facts.tls) {
     r.sni = facts.tls->sni;

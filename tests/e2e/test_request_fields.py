@@ -121,6 +121,21 @@ def test_client_is_the_last_untrusted_hop(trusting):
     assert fields["x-real-ip"] == "1.2.3.4"
 
 
+def test_the_record_has_the_same_client(trusting):
+    """And so it has where no upstream is asked; strangers' words count for nothing."""
+    proxy, _ = trusting
+    cases = [("127.0.0.7", "6.6.6.6, 1.2.3.4, 127.0.0.8", "bakery.test", "1.2.3.4"),
+             ("127.0.0.7", "2001:db8::1", "unknown.test", "2001:db8::1"),
+             ("127.0.0.7", "no address", "bakery.test", "127.0.0.7"),
+             ("127.0.0.9", "1.2.3.4", "bakery.test", "127.0.0.9")]
+    for n, (source, given, host, expected) in enumerate(cases):
+        with proxy.plain(source=source) as client:
+            client.get(f"/client-{n}", host, fields=[("X-Forwarded-For", given)])
+        [record] = proxy.access.wait(lambda r, n=n: r.value("target") == f"/client-{n}")
+        assert record.value("client") == expected
+        assert ("client_port" in record) == (expected == source)
+
+
 @pytest.mark.parametrize("name", ["X-Tenant-Site-Id", "X-Site-Id", "x_forwarded_for", "Proxy", "X-White-Label"])
 def test_trusted_proxies_set_no_tenant(trusting, name):
     proxy, _ = trusting

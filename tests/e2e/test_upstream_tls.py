@@ -79,3 +79,28 @@ def test_truncation_by_fin_without_close_notify(authorities):
         except (Truncated, ConnectionEnded):
             return
         assert answer.status == 502, f"a cut answer came complete: {answer}"
+
+
+def test_connections_do_not_outlive_their_tls_settings(authorities):
+    """Over a reload: whom the old settings let in is asked for its papers again,
+    also when only the content of the CA file is another."""
+    right, wrong = authorities
+    with EchoOrigin(tls=right.server_context("127.0.0.1")) as origin, tempfile.TemporaryDirectory() as folder:
+        ca_file = f"{folder}/ca.pem"
+        shutil.copy(right.cert, ca_file)
+
+        def pool(**tls):
+            return [Upstream("main", [origin.endpoint], tls=tls)]
+        with Marquee(upstreams=pool(ca_file=ca_file)) as proxy, proxy.plain() as client:
+            first = client.get("/").json()["connection"]
+            proxy.reload()
+            assert client.get("/").json()["connection"] == first, "the control"
+            proxy.upstreams = pool(ca_file=str(wrong.cert))
+            proxy.reload()
+            assert client.get("/").status == 502
+            proxy.upstreams = pool(ca_file=ca_file)
+            proxy.reload()
+            assert client.get("/").status == 200
+            shutil.copy(wrong.cert, ca_file)
+            proxy.reload()
+            assert client.get("/").status == 502

@@ -24,6 +24,7 @@ struct SocketAddress {
 
 struct SharedEndpoint {
   Endpoint endpoint;
+  PoolKey key;              // over a reload connections and health go to an equal one
   std::string text;         // "https://runtime.internal:8443", for logs and metrics
   std::string server_name;  // SNI and the name to verify
   EndpointHealth health;
@@ -33,7 +34,6 @@ struct SharedEndpoint {
 // are the pools' (H1Pool::retune).
 struct EndpointGroup {
   std::string name;
-  config::UpstreamTls tls_settings;
   EjectedShare share;
   std::vector<std::unique_ptr<SharedEndpoint>> endpoints;
   std::shared_ptr<const tls::ClientContext> tls;  // null when no endpoint is https

@@ -251,9 +251,13 @@ void H1Pool::retune(const config::Upstream& settings) {
 void H1Pool::adopt(H1Pool& old) {
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     for (std::size_t j = 0; j < old.targets_.size(); ++j) {
-      if (!(group_->endpoints[i]->endpoint == old.group_->endpoints[j]->endpoint)) continue;
+      const SharedEndpoint& mine = *group_->endpoints[i];
+      const SharedEndpoint& theirs = *old.group_->endpoints[j];
+      if (!(mine.endpoint == theirs.endpoint)) continue;
       targets_[i].addresses = old.targets_[j].addresses;
       targets_[i].asked = old.targets_[j].asked;
+      // Whom the old settings let in, the new ones may not.
+      if (!(mine.key == theirs.key)) continue;
       const std::vector<H1Upstream*> idle = old.targets_[j].idle;
       for (H1Upstream* connection : idle) {
         std::unique_ptr<H1Upstream> moved = old.take_out(*connection);

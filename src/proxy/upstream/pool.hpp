@@ -24,7 +24,8 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner, public net::Expi
 
   // New bounds and times for the same endpoints.
   void retune(const config::Upstream& settings);
-  // Takes over the idle connections of endpoints that both pools have.
+  // Takes over the idle connections of endpoints that both pools have, with
+  // equal TLS settings.
   void adopt(H1Pool& old);
 
   // Addresses of one endpoint, as resolved; replaces those known before. None:

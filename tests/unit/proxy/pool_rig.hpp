@@ -170,6 +170,7 @@ class PoolRig {
     for (Origin* origin : origins_) {
       auto shared = std::make_unique<SharedEndpoint>();
       shared->endpoint = *parse_endpoint(origin->text()).endpoint;
+      shared->key = pool_key(shared->endpoint, {}, {});
       shared->text = origin->text();
       group->endpoints.push_back(std::move(shared));
     }
