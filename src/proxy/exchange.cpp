@@ -29,6 +29,7 @@ void Exchange::reset() {
   if (client_) services_.sink.record(*this);
   if (opening_) pool_->cancel(*this);
   drop_upstream();
+  drop_filters();
   upstream_time_.disarm();
   total_time_.disarm();
   body_time_.disarm();

@@ -7,10 +7,12 @@
 //
 //   exchange.cpp           head -> route -> policies -> upstream chosen -> sent
 //   exchange_response.cpp  answer's head edited, body streamed back
+//   exchange_filters.cpp   the filters between the two, for answers that have any
 //   exchange_end.cpp       failures, retries, time limits, the one record
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/hostname.hpp"
@@ -18,12 +20,14 @@
 #include "proxy/arena.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/filter/filter_chain.hpp"
 #include "proxy/http/body_decoder.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/head_parser.hpp"
 #include "proxy/local_answer.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/request_fields.hpp"
+#include "proxy/response_head_editor.hpp"
 #include "proxy/services.hpp"
 #include "proxy/snapshot_slot.hpp"
 
@@ -33,9 +37,10 @@ namespace marquee::proxy {
 // connection can be kept.
 inline constexpr std::uint64_t discard_bound = 256u << 10;
 
-class Exchange final : public net::Expiring {
+class Exchange final : public net::Expiring, private ChainOwner, private BodySink {
  public:
   explicit Exchange(Services& services);
+  ~Exchange() override = default;
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -99,6 +104,12 @@ class Exchange final : public net::Expiring {
 
  private:
   enum class Answer : std::uint8_t { waiting, streaming, complete };
+  // What the filters of this answer do.
+  enum class Filtering : std::uint8_t {
+    off,         // there are none: bytes go straight to the client
+    head_waits,  // one has not decided yet; the upstream is paused
+    on,          // the body goes through the chain
+  };
 
   // exchange.cpp
   bool route();
@@ -111,7 +122,26 @@ class Exchange final : public net::Expiring {
 
   // exchange_response.cpp
   void edit_response();
+  void send_response_head();
+  std::size_t to_client(const BodySlice& slice);
+  void end_response(http::FieldTable* trailers);
   void start_tunnel();
+
+  // exchange_filters.cpp
+  bool filters_hold_head();
+  std::size_t filter_body(const BodySlice& slice);
+  void end_filtered(http::FieldTable* trailers);
+  void keep_trailers(const http::FieldTable* trailers);
+  void filter_failed();
+  bool filters_are_late() const;
+  void drop_filters() {
+    if (chain_) end_filtering();
+  }
+  void end_filtering();
+  void on_chain_resume() override;
+  void on_chain_head(HeadVerdict verdict) override;
+  std::size_t on_body(const BodySlice& slice) override;
+  void on_failed(const base::Failure& failure) override;
 
   // exchange_end.cpp
   void answer_locally(LocalContent content);
@@ -119,6 +149,7 @@ class Exchange final : public net::Expiring {
   bool may_retry(UpstreamFailure why) const;
   void fail_upstream(UpstreamFailure why);
   void drop_upstream(bool at_fault = false);
+  void give_back_upstream();
   void break_client();
   void finish();
   void arm_upstream(net::Ms length) { turn_.deadlines().arm(upstream_time_, *this, length, turn_.now()); }
@@ -150,6 +181,11 @@ class Exchange final : public net::Expiring {
   bool response_paused_ = false;   // the client takes no more
   bool body_kept_ = true;          // all sent body bytes are in kept_body_
   Answer answer_ = Answer::waiting;
+  Filtering filtering_ = Filtering::off;
+  bool chain_stopped_ = false;     // the chain took less than was offered
+  bool body_given_ = false;        // the chain has the body's end
+  bool source_ended_ = false;      // the upstream's answer is complete
+  bool body_delivered_ = false;    // the client has the body's end
   std::uint32_t interim_ = 0;
   std::uint64_t body_to_upstream_ = 0;
   std::uint64_t discarded_ = 0;
@@ -166,6 +202,12 @@ class Exchange final : public net::Expiring {
   Additions response_additions_;
   RequestIds ids_;
   Arena arena_;
+  std::optional<FilterChain> chain_;
+  ResponseHeadEditor head_editor_{response_, response_additions_, arena_};
+  std::uint64_t promised_ = 0;     // body bytes that the sent head still owes
+  std::size_t owed_ = 0;           // offered to the client and not taken yet
+  http::FieldTable* answer_trailers_ = nullptr;
+  std::unique_ptr<http::FieldTable> kept_trailers_;  // their upstream is gone
   char host_buffer_[base::kMaxHostname + 1];
   std::string_view host_;          // normalised
   std::string_view target_;        // as the upstream sees it

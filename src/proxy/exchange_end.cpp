@@ -26,7 +26,7 @@ void Exchange::refuse(RefusalCause cause, unsigned status) {
 }
 
 void Exchange::answer_error(unsigned status) {
-  if (answer_ != Answer::waiting) return break_client();
+  if (answer_ != Answer::waiting && filtering_ != Filtering::head_waits) return break_client();
   // Of a head that was refused before it had any.
   if (ids_.request_id().empty())
     ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
@@ -48,6 +48,7 @@ void Exchange::answer_locally(LocalContent content) {
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
+  drop_filters();
   upstream_time_.disarm();
   total_time_.disarm();
   // The rest of a request must be read, or it would be taken for the next one;
@@ -90,7 +91,9 @@ void Exchange::fail_upstream(UpstreamFailure why) {
   }
   outcome_.failure = why;
   outcome_.upstream_end = turn_.now();
-  if (answer_ != Answer::waiting) {
+  if (filtering_ == Filtering::on)
+    return chain_->on_failed({base::FailureSource::upstream, false, "the upstream broke off its answer"});
+  if (answer_ != Answer::waiting && filtering_ != Filtering::head_waits) {
     // A tunnel's end is an end; a body's is a truncation.
     if (outcome_.tunnel && why == UpstreamFailure::closed) return on_response_end(nullptr);
     return break_client();
@@ -126,22 +129,28 @@ void Exchange::break_client() {
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
+  drop_filters();
   services_.sink.record(*this);
   client_ = nullptr;
   client->abort();
 }
 
+// Its answer was read to the end. With the request unread by the upstream its
+// connection is of no more use.
+void Exchange::give_back_upstream() {
+  if (!upstream_) return;
+  UpstreamEnd* end = upstream_;
+  upstream_ = nullptr;
+  if (request_complete_ && !outcome_.tunnel)
+    end->release();
+  else
+    end->abort(false);
+}
+
 void Exchange::finish() {
   ClientEnd* client = client_;
-  if (upstream_) {
-    UpstreamEnd* end = upstream_;
-    upstream_ = nullptr;
-    // With the request unread by the upstream its connection is of no more use.
-    if (request_complete_ && !outcome_.tunnel)
-      end->release();
-    else
-      end->abort(false);
-  }
+  give_back_upstream();
+  drop_filters();
   upstream_time_.disarm();
   body_time_.disarm();
   services_.sink.record(*this);
@@ -156,6 +165,7 @@ void Exchange::on_deadline(net::Deadline& which) {
   if (outcome_.tunnel) return on_client_lost(ClientLoss::idle);
   // While the client takes nothing the upstream cannot be blamed.
   if (response_paused_) return arm_upstream(read_idle_);
+  if (filters_are_late()) return filter_failed();
   fail_upstream(answer_ == Answer::waiting ? UpstreamFailure::first_byte_timeout
                                            : UpstreamFailure::idle_timeout);
 }

@@ -21,12 +21,17 @@ void Exchange::on_response_interim() {
 }
 
 void Exchange::on_response_head() {
-  outcome_.first_byte = turn_.now();
   outcome_.status = response_.status;
   kept_body_.reset();
   kept_size_ = 0;
   answer_ = Answer::streaming;
   edit_response();
+  if (services_.filters && filters_hold_head()) return;
+  send_response_head();
+}
+
+void Exchange::send_response_head() {
+  outcome_.first_byte = turn_.now();
   OutgoingResponse out;
   out.status = response_.status;
   out.reason = response_.reason;
@@ -78,6 +83,10 @@ void Exchange::start_tunnel() {
 }
 
 std::size_t Exchange::on_response_body(const BodySlice& slice) {
+  return filtering_ == Filtering::off ? to_client(slice) : filter_body(slice);
+}
+
+std::size_t Exchange::to_client(const BodySlice& slice) {
   const std::size_t taken = slice.size ? client_->send_body(slice) : 0;
   outcome_.bytes_out += taken;
   if (slice.size == 0) client_->flush();
@@ -95,9 +104,14 @@ std::size_t Exchange::on_response_body(const BodySlice& slice) {
 
 void Exchange::on_response_end(http::FieldTable* trailers) {
   outcome_.upstream_end = turn_.now();
+  total_time_.disarm();
+  if (filtering_ != Filtering::off) return end_filtered(trailers);
+  end_response(trailers);
+}
+
+void Exchange::end_response(http::FieldTable* trailers) {
   answer_ = Answer::complete;
   upstream_time_.disarm();
-  total_time_.disarm();
   client_->send_end(trailers);
   // A tunnel lives until both sides have ended.
   if (outcome_.tunnel && !request_complete_) return arm_upstream(timeouts_.tunnel_idle);
@@ -107,6 +121,7 @@ void Exchange::on_response_end(http::FieldTable* trailers) {
 void Exchange::on_client_writable() {
   if (!response_paused_) return;
   response_paused_ = false;
+  if (filtering_ == Filtering::on) return chain_->resume();
   if (upstream_) upstream_->resume_response();
 }
 

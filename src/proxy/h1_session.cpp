@@ -261,7 +261,7 @@ bool H1Session::read_body() {
   slice.data = block_.data() + begin_;
   slice.size = step.slice.size();
   slice.flush = begin_ + slice.size == end_ && !host_.stream().may_read();
-  slice.end = !tunnel_ && slice.size == decoder_.remaining();
+  slice.end = !tunnel_ && decoder_.ends_after(slice.size);
   const std::size_t taken = exchange_->on_request_body(slice);
   begin_ += taken;
   if (taken > 0) decoder_.took(taken);

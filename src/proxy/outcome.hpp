@@ -20,6 +20,7 @@ enum class RefusalCause : std::uint8_t {
   slow_head,
   slow_body,
   body_too_large,
+  response_filter,  // one of our own filters failed, or did not go on
   count_,
 };
 std::string_view name(RefusalCause c);
@@ -36,7 +37,7 @@ struct Outcome {
   UpstreamFailure failure = UpstreamFailure::none;
   ClientLoss loss = ClientLoss::none;
   std::uint64_t bytes_in = 0;   // request body, decoded
-  std::uint64_t bytes_out = 0;  // response body, before coding
+  std::uint64_t bytes_out = 0;  // response body as the client gets it, before coding
   std::uint32_t retries = 0;
   bool tunnel = false;
   UpstreamFacts upstream;

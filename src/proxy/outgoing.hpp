@@ -42,6 +42,9 @@ class Additions {
   void add(const FieldBlock& block) {
     if (blocks_ < block_.size()) block_[blocks_++] = &block;
   }
+  // All of that name. A block that holds it is taken apart: false if there is no
+  // room for what is left of it.
+  bool remove(std::string_view name);
   std::span<const AddedField> fields() const { return {added_.data(), count_}; }
   std::span<const FieldBlock* const> blocks() const { return {block_.data(), blocks_}; }
 

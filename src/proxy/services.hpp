@@ -14,6 +14,7 @@ class Random;
 namespace marquee::proxy {
 
 class Exchange;
+class FilterChain;
 class SnapshotSlot;
 
 // One named pool, as this worker sees it (proxy/upstream/pool.hpp).
@@ -35,6 +36,15 @@ class AccessSink {
   virtual void record(Exchange& exchange) = 0;
 };
 
+// Chooses the filters of an answer with a body. Asked when its head has come from
+// an upstream, before anything of it is sent.
+class FilterSource {
+ public:
+  virtual ~FilterSource() = default;
+  // Adds none for an answer that is to pass as it is.
+  virtual void add_filters(FilterChain& chain, const Exchange& exchange) = 0;
+};
+
 struct Services {
   Services(net::Turn& t, SnapshotSlot& s, AccessSink& a, base::Random& r)
       : turn(t), snapshots(s), sink(a), random(r) {}
@@ -43,6 +53,7 @@ struct Services {
   SnapshotSlot& snapshots;
   AccessSink& sink;
   base::Random& random;
+  FilterSource* filters = nullptr;  // null: no answer is filtered
   bool draining = false;    // answers say "Connection: close"
   unsigned https_port = 0;  // public port of the first TLS listener; 0: none
   // "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).

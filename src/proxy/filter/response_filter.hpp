@@ -34,7 +34,8 @@ class ResponseHeadEdit {
  public:
   virtual ~ResponseHeadEdit() = default;
   virtual unsigned status() const = 0;
-  // The first field of that name; empty if there is none.
+  // The first field of that name; empty if there is none. A view for this call of
+  // on_head only.
   virtual std::string_view field(std::string_view name) const = 0;
   virtual void set(std::string_view name, std::string_view value) = 0;  // replaces all
   virtual void remove(std::string_view name) = 0;                       // all of that name

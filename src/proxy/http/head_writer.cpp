@@ -1,5 +1,6 @@
 #include "proxy/http/head_writer.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -8,6 +9,30 @@ namespace marquee::proxy {
 void FieldBlock::add(std::string_view name, std::string_view value) {
   fields_.emplace_back(name, value);
   h1_.append(name).append(": ").append(value).append("\r\n");
+}
+
+bool Additions::remove(std::string_view name) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count_; ++i)
+    if (!http::iequals(added_[i].name, name)) added_[kept++] = added_[i];
+  count_ = kept;
+  kept = 0;
+  bool fits = true;
+  for (std::size_t i = 0; i < blocks_; ++i) {
+    const auto& fields = block_[i]->fields();
+    const auto named = [name](const auto& f) { return http::iequals(f.first, name); };
+    if (std::none_of(fields.begin(), fields.end(), named)) {
+      block_[kept++] = block_[i];
+      continue;
+    }
+    for (const auto& f : fields) {
+      if (named(f)) continue;
+      fits = fits && count_ < capacity;
+      add(f.first, f.second);
+    }
+  }
+  blocks_ = kept;
+  return fits;
 }
 
 namespace http {
