@@ -17,7 +17,7 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
   case $1 in
     build) echo $build ;;
     run) echo $build ca-certificates curl ;;
-    test) echo $build doctest-dev python3 python3-pytest curl openssl ;;
+    test) echo $build doctest-dev python3 python3-pytest curl openssl wrk ;;
     bench) echo $build libbenchmark-dev python3 curl openssl nginx-light haproxy wrk \
       nghttp2-client valgrind linux-perf ;;
     fuzz) echo $build clang "libclang-rt-$clang-dev" ;;

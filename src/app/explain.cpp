@@ -36,7 +36,7 @@ std::optional<Url> split(std::string_view url) {
   return out;
 }
 
-std::string quoted(std::string_view text) { return "`" + std::string(text) + "`"; }
+std::string ticked(std::string_view text) { return "`" + std::string(text) + "`"; }
 
 // One explanation in the making; each function is one step of a request's way
 // and returns whether there is a next one.
@@ -49,7 +49,7 @@ class Walk {
     const auto parts = split(text);
     if (!parts)
       return stop("url",
-                  quoted(text) + " is not a URL; write https://HOST/PATH or http://HOST/PATH");
+                  ticked(text) + " is not a URL; write https://HOST/PATH or http://HOST/PATH");
     url_ = *parts;
     target_ = std::string(url_.target);
     if (target_.empty() || target_.front() != '/') target_.insert(0, "/");
@@ -150,7 +150,7 @@ class Walk {
     const auto pool = std::find_if(settings_.upstreams.begin(), settings_.upstreams.end(),
                                    [&](const config::Upstream& u) { return u.name == d.upstream; });
     if (pool == settings_.upstreams.end())
-      return stop("upstream", "pool " + quoted(d.upstream) + " does not exist");
+      return stop("upstream", "pool " + ticked(d.upstream) + " does not exist");
     std::string endpoints;
     for (const auto& e : pool->endpoints) endpoints += (endpoints.empty() ? "" : ", ") + e.value;
     step("upstream",

@@ -14,7 +14,8 @@
 namespace marquee::routing {
 namespace {
 
-std::string quoted(std::string_view text) { return "`" + std::string(text) + "`"; }
+// Not `quoted`: std::quoted is found by its arguments where <iomanip> came along.
+std::string ticked(std::string_view text) { return "`" + std::string(text) + "`"; }
 
 class Checker {
  public:
@@ -47,9 +48,9 @@ class Checker {
   std::optional<base::Hostname> check_name(const config::Marked<std::string>& text, bool wildcard) {
     auto parsed = wildcard ? base::parse_wildcard(*text) : base::parse_hostname(*text);
     if (!parsed.name) {
-      report(text.mark, quoted(*text) + " " + std::string(parsed.why()));
+      report(text.mark, ticked(*text) + " " + std::string(parsed.why()));
     } else if (parsed.port >= 0) {
-      report(text.mark, quoted(*text) + " has a port; write " + quoted(parsed.name->text()) +
+      report(text.mark, ticked(*text) + " has a port; write " + ticked(parsed.name->text()) +
                             ", listeners decide about ports");
       return std::nullopt;
     }
@@ -65,11 +66,11 @@ class Checker {
     for (const std::string_view known : pools_) {
       if (known == *pool) return;
     }
-    std::string sentence = "there is no upstream " + quoted(*pool);
+    std::string sentence = "there is no upstream " + ticked(*pool);
     std::string close = base::suggestion(*pool, pools_);
     if (close.empty()) {
       close = pools_.empty() ? "; define it under `upstreams`" : "; known are ";
-      for (std::size_t i = 0; i < pools_.size(); ++i) close += (i ? ", " : "") + quoted(pools_[i]);
+      for (std::size_t i = 0; i < pools_.size(); ++i) close += (i ? ", " : "") + ticked(pools_[i]);
     }
     report(pool.mark, sentence + close);
   }
@@ -79,7 +80,7 @@ class Checker {
     auto compiled = PathTemplate::compile(*text);
     if (!compiled.path_template) {
       report(text.mark,
-             "path template " + quoted(*text) + " of " + std::string(what) + " " + compiled.error);
+             "path template " + ticked(*text) + " of " + std::string(what) + " " + compiled.error);
     }
     return std::move(compiled.path_template);
   }
@@ -90,21 +91,21 @@ class Checker {
       auto& taken = wildcard ? wildcards_ : names_;
       const auto [known, fresh] = taken.try_emplace(name->string(), &row);
       if (!fresh) {
-        report(row.host.mark, quoted(*row.host) + " is already named at " +
+        report(row.host.mark, ticked(*row.host) + " is already named at " +
                                   place(known->second->host.mark) + "; remove one of the two");
       }
     }
     if (row.force_www != config::WwwRule::either && (wildcard || !row.pair)) {
-      report(row.mark, "`force_www` of " + quoted(*row.host) + " needs both names of a pair; " +
+      report(row.mark, "`force_www` of " + ticked(*row.host) + " needs both names of a pair; " +
                            (wildcard ? "remove it, a wildcard has no pair"
                                      : "remove it, or write `pair: true`"));
     }
-    check_pool(row.upstream, row.mark, "domain " + quoted(*row.host));
+    check_pool(row.upstream, row.mark, "domain " + ticked(*row.host));
     check_ids(row);
   }
 
   void check_ids(const config::Domain& row) {
-    const std::string domain = "domain " + quoted(*row.host);
+    const std::string domain = "domain " + ticked(*row.host);
     const std::pair<std::string_view, const std::string*> ids[] = {
         {"installation", &row.installation},
         {"module", &row.module},
@@ -114,7 +115,7 @@ class Checker {
         {"domain_id", &row.domain_id}};
     for (const auto& [key, value] : ids) {
       if (value->empty() || base::AgencyId::parse(*value)) continue;
-      report(row.mark, quoted(key) + " of " + domain + " " + std::string(base::kIdRule));
+      report(row.mark, ticked(key) + " of " + domain + " " + std::string(base::kIdRule));
     }
     if (row.agency.empty()) {
       report(row.mark, domain +
@@ -145,7 +146,7 @@ class Checker {
       if (!path->uses(variable) || !ids.get(variable).empty()) continue;
       report(row.path ? row.path->mark : row.mark,
              "the path template of " + domain + " uses {" + std::string(name(variable)) +
-                 "}, but the domain has no " + quoted(key) + "; write one, or another `path`");
+                 "}, but the domain has no " + ticked(key) + "; write one, or another `path`");
     }
   }
 
@@ -160,7 +161,7 @@ class Checker {
     if (other == names_.end()) return;
     // Two pairs of each other: once is enough, at the later of the two.
     if (other->second->pair && other->second > &row) return;
-    report(row.host.mark, quoted(*row.host) + " is a pair with " + quoted(twin->text()) +
+    report(row.host.mark, ticked(*row.host) + " is a pair with " + ticked(twin->text()) +
                               ", which is named at " + place(other->second->host.mark) +
                               "; remove one of the two, or write `pair: false` in both");
   }
@@ -171,12 +172,12 @@ class Checker {
       const auto name = check_name(text, false);
       if (!name) continue;
       if (const auto [known, fresh] = app_hosts_.try_emplace(name->string(), text.mark); !fresh) {
-        report(text.mark, "app host " + quoted(*text) + " is already named at " +
+        report(text.mark, "app host " + ticked(*text) + " is already named at " +
                               place(known->second) + "; remove one of the two");
       }
       if (const config::Domain* owner = owner_of(*name)) {
-        report(text.mark, "app host " + quoted(*text) + " is never reached, as the domain " +
-                              quoted(*owner->host) + " takes it; remove it here, or the domain");
+        report(text.mark, "app host " + ticked(*text) + " is never reached, as the domain " +
+                              ticked(*owner->host) + " takes it; remove it here, or the domain");
       }
     }
     if (!hosts.app_hosts.empty()) check_pool(hosts.app_upstream, hosts.mark, "`hosts.app_hosts`");
@@ -189,9 +190,9 @@ class Checker {
     const auto name = check_name(hosts.sites_base, false);
     check_pool(hosts.sites_upstream, hosts.mark, "`hosts.sites_base`");
     if (name && wildcards_.contains(name->string())) {
-      report(hosts.sites_base.mark, "sites below " + quoted(*hosts.sites_base) +
+      report(hosts.sites_base.mark, "sites below " + ticked(*hosts.sites_base) +
                                         " are never reached, as the domain " +
-                                        quoted("*." + name->string()) + " at " +
+                                        ticked("*." + name->string()) + " at " +
                                         place(wildcards_.find(name->string())->second->host.mark) +
                                         " takes them; remove one of the two");
     }
@@ -225,7 +226,7 @@ class Checker {
       if (!name || owner_of(*name) || (base_name && name->parent() == base_name->text())) continue;
       if (app_hosts_.contains(name->string())) continue;
       const std::string close = base::suggestion(name->text(), known);
-      report(listener.fallback.mark, "fallback " + quoted(*listener.fallback) +
+      report(listener.fallback.mark, "fallback " + ticked(*listener.fallback) +
                                          " is the name of no domain" +
                                          (close.empty() ? "; write one of `domains`" : close));
     }
