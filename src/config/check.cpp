@@ -8,6 +8,9 @@
 namespace marquee::config {
 namespace {
 
+// A request remembers where it has been in 64 bits (proxy/upstream/pool.cpp).
+constexpr std::size_t kMaxEndpoints = 64;
+
 // A URL as it may be shown: passwords stay out of logs.
 std::string without_user(const std::string& url) {
   const auto begin = url.find("://");
@@ -96,6 +99,11 @@ class Checker {
     bool https = false;
     bool faulty = false;
     std::map<std::string, std::size_t> seen;
+    if (u.endpoints.size() > kMaxEndpoints)
+      fault(u.endpoints[kMaxEndpoints].mark,
+            where + " has " + std::to_string(u.endpoints.size()) +
+                " endpoints, at most 64 are kept apart; write a DNS name with several addresses, "
+                "or several pools");
     for (std::size_t i = 0; i < u.endpoints.size(); ++i) {
       const auto& text = u.endpoints[i];
       const std::string name = where + ".endpoints[" + std::to_string(i) + "]";

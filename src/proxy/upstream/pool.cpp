@@ -33,6 +33,7 @@ H1Pool::H1Pool(net::Worker& worker, tls::EngineBuffers& buffers,
       settings_(settings),
       rule_(ejection_rule(settings.ejection, group_->endpoints.size())),
       targets_(group_->endpoints.size()),
+      candidates_(group_->endpoints.size()),
       cursor_(worker.index()),
       random_(seed | 1) {}
 
@@ -95,24 +96,21 @@ void H1Pool::open(Exchange& exchange, bool fresh) {
 // a connection or begins to make one.
 void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
                           UpstreamFailure last) {
-  constexpr std::size_t most = 64;
-  const std::size_t count = std::min(targets_.size(), most);
-  std::array<Candidate, most> candidates;
-  for (std::size_t i = 0; i < count; ++i)
-    candidates[i] = {targets_[i].in_use, group_->endpoints[i]->health.eligible(now()),
+  for (std::size_t i = 0; i < targets_.size(); ++i)
+    candidates_[i] = {targets_[i].in_use, group_->endpoints[i]->health.eligible(now()),
                      (tried >> i & 1) != 0 || targets_[i].addresses.empty()};
   for (;;) {
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
     const Choice choice =
-        choose({candidates.data(), count}, settings_.balance, random_, cursor_);
+        choose(candidates_, settings_.balance, random_, cursor_);
     if (choice.index == Choice::kNone) return exchange.on_upstream_unavailable(last);
     const std::size_t i = choice.index;
     EndpointHealth& health = group_->endpoints[i]->health;
     const HealthTicket ticket =
         choice.panic ? health.force(now(), rule_) : health.admit(now(), rule_);
-    candidates[i].tried = true;
+    candidates_[i].tried = true;
     if (ticket.kind == HealthTicket::Kind::refused) continue;
     tried |= std::uint64_t{1} << i;
     Target& target = targets_[i];

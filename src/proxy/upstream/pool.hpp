@@ -7,6 +7,7 @@
 
 #include "net/worker.hpp"
 #include "proxy/services.hpp"
+#include "proxy/upstream/balance.hpp"
 #include "proxy/upstream/endpoint_group.hpp"
 #include "proxy/upstream/h1_upstream.hpp"
 #include "tls/engine.hpp"
@@ -81,6 +82,7 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner, public net::Expi
   config::Upstream settings_;
   EjectionRule rule_;
   std::vector<Target> targets_;
+  std::vector<Candidate> candidates_;  // of the choice under way
   std::vector<std::unique_ptr<H1Upstream>> connections_;
   std::deque<Waiting> waiting_;  // in the order of `until`
   net::Deadline waiting_time_;   // of the first of them
