@@ -1,5 +1,6 @@
 """What every refusal must look like, in one place."""
 import contextlib
+import time
 
 from .client import request
 from .origin import reply
@@ -21,13 +22,20 @@ def assert_fresh_request_is_its_own(proxy, origin, host="bakery.test"):
     assert answer.status == 200 and answer.json()["target"] == target, answer
 
 
+def is_older(request_, begun):
+    """A head of an earlier attack that the origin's thread noted only now. What
+    was smuggled past Marquee has no such field, and is never older."""
+    started = request_.field("x-request-start")
+    return started is not None and int(started) < begun
+
+
 def refused(proxy, origin, raw, statuses, *, host="bakery.test", split=0, reached=0, client=None,
             half_close=False):
     """Sends raw bytes on a new plain connection. Exactly one answer comes, its
     status is among `statuses`, the connection ends, no more than `reached`
     requests came to the origin, and a fresh request is served. An answer may be
     missing only when None is among `statuses` (the connection just ends)."""
-    before = origin.mark()
+    before, begun = origin.mark(), int(time.time() * 1000)
     with client or proxy.plain() as connection:
         connection.send(raw, split)
         if half_close:
@@ -44,7 +52,7 @@ def refused(proxy, origin, raw, statuses, *, host="bakery.test", split=0, reache
             assert not rest, f"a second answer, or bytes after the refusal: {rest[:300]!r}"
     assert_fresh_request_is_its_own(proxy, origin, host)
     seen = origin.requests[before:]
-    strangers = [r for r in seen if not r.target.startswith("/canary-")]
+    strangers = [r for r in seen if not r.target.startswith("/canary-") and not is_older(r, begun)]
     assert len(strangers) <= reached, f"reached the origin: {strangers}"
     return answer
 
