@@ -270,6 +270,15 @@ TEST_CASE("a filter that breaks its word or fails") {
     }
 }
 
+TEST_CASE("bytes that a full client did not take and nobody offers again") {
+  const Scenario s{"", {{"", get("/")}}, {{{head_end, chunked_answer("200\r\n" + std::string(512, 'x') + "\r\n0\r\n\r\n")}}}};
+  FilterRig f(s, {.client_room = 300}, one<BadFilter>(Misdeed{Misdeed::forgets, 0}));
+  f.rig.play();
+  CHECK(f.client().find("<end>") == std::string::npos);
+  CHECK(f.outcome().cause == RefusalCause::response_filter);
+  f.finish();
+}
+
 TEST_CASE("what may not stand in a head is a 502, and nothing of it is sent") {
   for (const auto kind : {Misdeed::bad_value, Misdeed::framing_field}) {
     const Scenario s{"", {{"", get("/")}, leave("502")}, {{{head_end, answer("abcdef")}}}};

@@ -25,6 +25,9 @@ std::vector<Scenario> waiting() {
   all.push_back({"chunked with trailers",
                  {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
                  {{{head_end, chunked_answer("3\r\nabc\r\n0\r\nX-End: yes\r\n\r\n")}}}});
+  all.push_back({"trailers of a connection that is gone at once",
+                 {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
+                 {{{head_end, chunked_answer("3\r\nabc\r\n0\r\nX-End: yes\r\n\r\n"), Action::fin}}}});
   all.push_back({"until close", {{"", get("/")}, leave("0\r\n\r\n")}, {{{head_end, "HTTP/1.1 200 OK\r\n\r\nx", Action::fin}}}});
   all.push_back({"two on one connection",
                  {{"", get("/1") + get("/2")}, leave("two")},
@@ -217,6 +220,14 @@ TEST_CASE("a filter that never goes on has read_idle, and then the answer is bro
   }
 }
 
+TEST_CASE("a head does not wait for a filter that swallows the flush") {
+  const Scenario s{"", {{"", get("/")}}, {{{head_end, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"}}}};
+  FilterRig f(s, {}, one<BadFilter>(Misdeed{Misdeed::swallows_flush, 0}));
+  f.rig.play();
+  CHECK(f.client().find("Content-Length: 9\r\n") != std::string::npos);
+  f.finish();
+}
+
 TEST_CASE("an upstream that stands still is still the one to blame") {
   const Scenario s{"", {{"", get("/")}}, {{{head_end, answer(body).substr(0, 80)}}}};
   FilterRig f(s, {}, one<IdentityFilter>());
@@ -249,7 +260,9 @@ TEST_CASE("a head edited before and after a wait") {
     head.set("x-b", "3");
     head.remove("etag");
   };
-  FilterRig f(s, {.upstream = {{}, 50}}, gated(gate));
+  // The body comes apart, and is read to where the head was.
+  const std::string& sent = s.upstreams[0][0].send;
+  FilterRig f(s, {.upstream = {{sent.find(head_end) + 4}}}, gated(gate));
   f.rig.play();
   gate.head = HeadVerdict::engage;
   gate.wake();

@@ -86,7 +86,7 @@ class UnknownLengthFilter final : public ResponseFilter {
 
 // Breaks a rule at a chosen byte of the body.
 struct Misdeed {
-  enum Kind { fails, promises_less, promises_more, bad_value, framing_field } kind = fails;
+  enum Kind { fails, promises_less, promises_more, bad_value, framing_field, swallows_flush, forgets } kind = fails;
   std::size_t at = 0;
 };
 class BadFilter final : public ResponseFilter {
@@ -99,7 +99,7 @@ class BadFilter final : public ResponseFilter {
       case Misdeed::promises_more: head.set_content_length(length + 1); break;
       case Misdeed::bad_value: head.set("x-page", "a\r\nSet-Cookie: b=c"); break;
       case Misdeed::framing_field: head.set("transfer-encoding", "gzip"); break;
-      case Misdeed::fails: break;
+      default: break;
     }
     return HeadVerdict::engage;
   }
@@ -108,9 +108,10 @@ class BadFilter final : public ResponseFilter {
       out.on_failed({base::FailureSource::self, false, "as the test wishes"});
       return 0;
     }
+    if (misdeed_.kind == Misdeed::swallows_flush && in.size == 0 && !in.end) return 0;
     const std::size_t n = out.on_body(in);
     seen_ += n;
-    return n;
+    return misdeed_.kind == Misdeed::forgets ? in.size : n;
   }
   void resume(BodySink&) override {}
 
