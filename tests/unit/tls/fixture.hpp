@@ -1,5 +1,6 @@
 // A TLS engine on one end of a socket pair, and plain OpenSSL on the other.
 #pragma once
+#include <cstdint>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
