@@ -1,10 +1,10 @@
 // A client's session, the exchange and an upstream's connection, all real, with
 // no socket, thread or clock: both peers are scripts, time moves by hand.
 #pragma once
-#include <cstdint>
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>

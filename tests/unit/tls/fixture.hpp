@@ -1,6 +1,5 @@
 // A TLS engine on one end of a socket pair, and plain OpenSSL on the other.
 #pragma once
-#include <cstdint>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
