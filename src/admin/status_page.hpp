@@ -1,6 +1,7 @@
 // The JSON of GET /v1/status as a page for a human: aligned columns, plain
 // words. Pure.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

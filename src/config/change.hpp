@@ -3,6 +3,7 @@
 // process cannot change. Pure.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

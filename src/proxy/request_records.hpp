@@ -1,5 +1,7 @@
 // The end of every request on one worker: its access line and its metrics.
 #pragma once
+#include <cstdint>
+
 #include "base/metrics.hpp"
 #include "proxy/access_log.hpp"
 #include "proxy/proxy_metrics.hpp"

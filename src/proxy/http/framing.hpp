@@ -2,6 +2,8 @@
 // connection may live on. Smuggling needs two readings of one message; so
 // whatever could be read in two ways is refused (RFC 9112 6.1, 6.3, 11.2).
 #pragma once
+#include <cstdint>
+
 #include "proxy/http/head.hpp"
 #include "proxy/http/refusal.hpp"
 

@@ -1,5 +1,6 @@
 // Settings as the reader would give them, with a line per row for marks.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "config/settings.hpp"
