@@ -183,71 +183,57 @@ ParseState LineScanner::next(std::string_view buffer, std::string_view& line) {
   return ParseState::done;
 }
 
-ParseState RequestHeadParser::refuse(Refusal r) {
+ParseState HeadParser::refuse(Refusal r) {
   refusal_ = r;
   return ParseState::refused;
 }
 
-ParseState RequestHeadParser::parse(std::string_view buffer, RequestHead& into) {
+// What both kinds of head share; `start_line` judges the first line.
+template <typename StartLine>
+ParseState HeadParser::parse_lines(std::string_view buffer, FieldTable& fields,
+                                   StartLine start_line) {
   std::string_view line;
   for (;;) {
     const ParseState found = scanner_.next(buffer, line);
     if (found == ParseState::refused) return refuse(Refusal::bare_line_feed);
     if (scanner_.consumed() > limits_.head) return refuse(Refusal::head_too_large);
     if (found == ParseState::more) {
-      if (!started_ && buffer.size() - scanner_.consumed() > limits_.target + 64u)
+      if (!started_ && limits_.target != 0 &&
+          buffer.size() - scanner_.consumed() > limits_.target + 64u)
         return refuse(Refusal::target_too_long);
       return buffer.size() > limits_.head ? refuse(Refusal::head_too_large) : ParseState::more;
     }
     if (!started_) {
-      // One empty line before the request line is forgiven (RFC 9112 2.2).
-      if (line.empty()) {
-        if (skipped_empty_) return refuse(Refusal::bad_request_line);
-        skipped_empty_ = true;
-        continue;
-      }
-      const Refusal r = parse_request_line(line, limits_, into);
+      const Refusal r = start_line(line);
       if (r != Refusal::none) return refuse(r);
-      started_ = true;
       continue;
     }
     if (line.empty()) return ParseState::done;
-    if (into.fields.size() >= limits_.fields || into.fields.full())
-      return refuse(Refusal::too_many_fields);
+    if (fields.size() >= limits_.fields || fields.full()) return refuse(Refusal::too_many_fields);
     Field field;
     const Refusal r = parse_field_line(line, field);
     if (r != Refusal::none) return refuse(r);
-    into.fields.push(field);
+    fields.push(field);
   }
 }
 
-ParseState ResponseHeadParser::refuse(Refusal r) {
-  refusal_ = r;
-  return ParseState::refused;
+ParseState RequestHeadParser::parse(std::string_view buffer, RequestHead& into) {
+  return parse_lines(buffer, into.fields, [&](std::string_view line) {
+    // One empty line before the request line is forgiven (RFC 9112 2.2).
+    if (line.empty() && !skipped_empty_) {
+      skipped_empty_ = true;
+      return Refusal::none;
+    }
+    started_ = true;
+    return line.empty() ? Refusal::bad_request_line : parse_request_line(line, limits_, into);
+  });
 }
 
 ParseState ResponseHeadParser::parse(std::string_view buffer, ResponseHead& into) {
-  std::string_view line;
-  for (;;) {
-    const ParseState found = scanner_.next(buffer, line);
-    if (found == ParseState::refused) return refuse(Refusal::bare_line_feed);
-    if (scanner_.consumed() > limits_.head) return refuse(Refusal::head_too_large);
-    if (found == ParseState::more)
-      return buffer.size() > limits_.head ? refuse(Refusal::head_too_large) : ParseState::more;
-    if (!started_) {
-      const Refusal r = parse_status_line(line, into);
-      if (r != Refusal::none) return refuse(r);
-      started_ = true;
-      continue;
-    }
-    if (line.empty()) return ParseState::done;
-    if (into.fields.size() >= limits_.fields || into.fields.full())
-      return refuse(Refusal::too_many_fields);
-    Field field;
-    const Refusal r = parse_field_line(line, field);
-    if (r != Refusal::none) return refuse(r);
-    into.fields.push(field);
-  }
+  return parse_lines(buffer, into.fields, [&](std::string_view line) {
+    started_ = true;
+    return parse_status_line(line, into);
+  });
 }
 
 }  // namespace marquee::proxy::http

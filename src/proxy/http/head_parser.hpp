@@ -17,7 +17,7 @@ namespace marquee::proxy::http {
 struct HeadLimits {
   std::uint32_t head = 32u << 10;  // bytes, start line to the empty line
   std::uint32_t fields = 100;
-  std::uint32_t target = 8000;
+  std::uint32_t target = 8000;  // requests only; 0: not looked at
 };
 
 enum class ParseState : std::uint8_t { more, done, refused };
@@ -36,44 +36,44 @@ class LineScanner {
   std::size_t scan_ = 0;  // no LF before this offset
 };
 
-class RequestHeadParser {
+// What both kinds of head share.
+class HeadParser {
  public:
-  explicit RequestHeadParser(const HeadLimits& limits = {}) : limits_(limits) {}
-
-  // Parses what is new in `buffer` (all bytes since the head's first). After
-  // `done`, consumed() bytes belong to the head. If the buffer had to move,
-  // reset() and start again.
-  ParseState parse(std::string_view buffer, RequestHead& into);
-  void reset(const HeadLimits& limits) { *this = RequestHeadParser(limits); }
-  void reset() { *this = RequestHeadParser(limits_); }
+  // After `done`: bytes that belong to the head.
   std::size_t consumed() const { return scanner_.consumed(); }
   Refusal refusal() const { return refusal_; }
-  bool in_start_line() const { return !started_; }
 
- private:
+ protected:
+  explicit HeadParser(const HeadLimits& limits) : limits_(limits) {}
   ParseState refuse(Refusal r);
+  template <typename StartLine>
+  ParseState parse_lines(std::string_view buffer, FieldTable& fields, StartLine start_line);
+
   HeadLimits limits_;
   LineScanner scanner_;
   bool started_ = false;
-  bool skipped_empty_ = false;
   Refusal refusal_ = Refusal::none;
 };
 
-class ResponseHeadParser {
+class RequestHeadParser : public HeadParser {
  public:
-  explicit ResponseHeadParser(const HeadLimits& limits = {}) : limits_(limits) {}
+  explicit RequestHeadParser(const HeadLimits& limits = {}) : HeadParser(limits) {}
+  // Parses what is new in `buffer` (all bytes since the head's first). If the
+  // buffer had to move, reset() and start again.
+  ParseState parse(std::string_view buffer, RequestHead& into);
+  void reset(const HeadLimits& limits) { *this = RequestHeadParser(limits); }
+  void reset() { *this = RequestHeadParser(limits_); }
+
+ private:
+  bool skipped_empty_ = false;
+};
+
+class ResponseHeadParser : public HeadParser {
+ public:
+  explicit ResponseHeadParser(const HeadLimits& limits = {}) : HeadParser(limits) {}
   ParseState parse(std::string_view buffer, ResponseHead& into);
   void reset(const HeadLimits& limits) { *this = ResponseHeadParser(limits); }
   void reset() { *this = ResponseHeadParser(limits_); }
-  std::size_t consumed() const { return scanner_.consumed(); }
-  Refusal refusal() const { return refusal_; }
-
- private:
-  ParseState refuse(Refusal r);
-  HeadLimits limits_;
-  LineScanner scanner_;
-  bool started_ = false;
-  Refusal refusal_ = Refusal::none;
 };
 
 // One field line into a Field; `none` when it is good.
