@@ -141,7 +141,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
 
   asio::io_context& control;
   StatusSource& source;
-  const ServerOptions options;
+  ServerOptions options;  // constant but for the token
   UnixSocket socket_file;
   asio::local::stream_protocol::acceptor unix_acceptor;
   asio::ip::tcp::acceptor tcp_acceptor;
@@ -265,6 +265,8 @@ void Server::Impl::stop() {
   for (Stream* stream : open) stream->close();
   if (socket_file.fd >= 0) remove_unix(options.socket, socket_file);
 }
+
+void Server::set_token(std::string token) { impl_->options.token = std::move(token); }
 
 Server::Server(asio::io_context& control, StatusSource& source, ServerOptions options)
     : impl_(std::make_shared<Impl>(control, source, std::move(options))) {}

@@ -46,6 +46,8 @@ class Server {
   std::optional<base::Failure> start();
   // Closes everything and removes the socket file if it is still ours.
   void stop();
+  // Asked for from the next request on; in the control thread.
+  void set_token(std::string token);
   // The TCP port that was bound; 0: none.
   unsigned short port() const;
 

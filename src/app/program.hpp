@@ -77,6 +77,7 @@ class Program final : public admin::StatusSource {
   void on_all_workers(std::function<void(Node&)> work, std::function<void()> then = {});
 
   admin::ReloadResult apply(config::Settings next);
+  std::string redirect_logs(const config::Log& old, const config::Log& next);
   void change_listeners(const config::ListenerChange& change, const config::Settings& settings,
                         Added added);
   void keep_listener(OpenListener& open, const config::Listener& settings);

@@ -79,6 +79,8 @@ admin::ReloadResult Program::apply(config::Settings next) {
     if (!bound.error.empty()) return refuse(bound.error);
     added.emplace_back(i, std::move(bound));
   }
+  if (const std::string error = redirect_logs(old.log, settings.log); !error.empty())
+    return refuse(error);
   auto snapshot = std::make_shared<const proxy::Snapshot>(std::move(settings), intermediates_);
   const config::Settings& in_force = snapshot->settings();
 
@@ -87,6 +89,7 @@ admin::ReloadResult Program::apply(config::Settings next) {
   snapshot_ = snapshot;
   context_ = context;
   logger_.set_level(base::log_level(in_force.log.level).value_or(base::LogLevel::info));
+  admin_->set_token(in_force.admin.token);
   put_in_force(snapshot, std::move(groups.groups), context);
   change_listeners(change.listeners, in_force, std::move(added));
   const unsigned port = https_port();
@@ -94,6 +97,34 @@ admin::ReloadResult Program::apply(config::Settings next) {
   result.ok = true;
   result.problems = change.restart;
   return result;
+}
+
+// The last step that can fail: a log of which the other cannot be opened goes
+// back to where it was.
+std::string Program::redirect_logs(const config::Log& old, const config::Log& next) {
+  const auto level = [](const config::Log& log) {
+    return base::log_level(log.level).value_or(base::LogLevel::info);
+  };
+  if (next.file != old.file)
+    if (auto failure = logger_.open(next.file, level(next))) return failure->sentence;
+  if (next.access_format == config::AccessFormat::off) return {};
+  std::optional<base::Failure> failure;
+  if (!access_log_) {
+    auto writer = std::make_unique<base::LogWriter>(
+        base::LogWriter::Options{next.access_file, next.queue, nodes_.size()});
+    failure = writer->start();
+    if (!failure) {
+      access_log_ = std::move(writer);
+      on_all_workers([this](Node& node) {
+        node.front->set_log(&access_log_->worker(node.worker->index()));
+      });
+    }
+  } else if (access_log_->target() != next.access_file) {
+    failure = access_log_->redirect(next.access_file);
+  }
+  if (!failure) return {};
+  if (next.file != old.file) logger_.open(old.file, level(old));
+  return failure->sentence;
 }
 
 // listeners_ has the order of the old settings, and gets that of the new ones.

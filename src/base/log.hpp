@@ -79,7 +79,8 @@ class Logger {
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
 
-  // `target`: stderr | stdout | path. Call once, before threads use the logger.
+  // `target`: stderr | stdout | path. Not while another thread uses the logger.
+  // Called again, what is queued goes to the old target; a failure changes nothing.
   std::optional<Failure> open(const std::string& target, LogLevel level);
   void set_level(LogLevel level);
   bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }

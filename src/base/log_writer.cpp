@@ -89,6 +89,11 @@ Output open_target(const std::string& target) {
   return {fd, true};
 }
 
+Failure cannot_open(const std::string& target) {
+  return {FailureSource::dependency, true,
+          "cannot open the access log " + target + ": " + std::generic_category().message(errno)};
+}
+
 void signal_event(int fd) {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof one);  // full is as good as one
@@ -131,7 +136,7 @@ struct LogWriterState {
   bool wait_writable();
   void reopen();
 
-  const LogWriter::Options options;
+  LogWriter::Options options;  // but for the target the thread's as well
   std::vector<std::unique_ptr<WorkerLogState>> workers;
   int wake_fd = -1;
   int stop_fd = -1;
@@ -143,7 +148,8 @@ struct LogWriterState {
       reopen_failures{0};
   std::atomic<int> last_error{0};
 
-  std::mutex mutex;  // for `finished`
+  std::mutex mutex;  // for `finished`, the target and `next`
+  std::optional<Output> next;  // by redirect(): what reopen() is to take
   std::condition_variable finished_signal;
   bool finished = false;
   std::atomic<bool> stopping{false};
@@ -287,8 +293,12 @@ bool LogWriterState::wait_writable() {
 }
 
 void LogWriterState::reopen() {
-  if (options.target == "stdout" || options.target == "stderr") return;
-  Output fresh = open_target(options.target);
+  std::unique_lock lock(mutex);
+  const std::string target = options.target;
+  std::optional<Output> given = std::exchange(next, std::nullopt);
+  lock.unlock();
+  if (!given && (target == "stdout" || target == "stderr")) return;
+  Output fresh = given ? std::move(*given) : open_target(target);
   if (fresh.fd() < 0) {
     last_error.store(errno, std::memory_order_relaxed);
     reopen_failures.fetch_add(1, std::memory_order_relaxed);
@@ -318,9 +328,7 @@ std::optional<Failure> LogWriter::start() {
   }
   state_->output = open_target(state_->options.target);
   if (state_->output.fd() < 0) {
-    return Failure{FailureSource::dependency, true,
-                   "cannot open the access log " + state_->options.target + ": " +
-                       std::generic_category().message(errno)};
+    return cannot_open(state_->options.target);
   }
   // Signals belong to the control thread, and a reader that left (SIGPIPE) is
   // an error of one write. The new thread inherits this mask.
@@ -339,6 +347,20 @@ void LogWriter::reopen() {
   state_->want_reopen.store(true, std::memory_order_release);
   signal_event(state_->wake_fd);
 }
+
+std::optional<Failure> LogWriter::redirect(const std::string& target) {
+  Output output = open_target(target);
+  if (output.fd() < 0) return cannot_open(target);
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->options.target = target;
+    state_->next = std::move(output);
+  }
+  reopen();
+  return std::nullopt;
+}
+
+const std::string& LogWriter::target() const { return state_->options.target; }
 
 LogWriter::Stats LogWriter::stats() const {
   Stats s;

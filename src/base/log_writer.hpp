@@ -88,6 +88,10 @@ class LogWriter {
 
   // Any thread. The file is opened anew before the next buffer is written.
   void reopen();
+  // Another target from the next buffer on. When it cannot be opened, the old
+  // one stays. Not while another thread calls it or target().
+  std::optional<Failure> redirect(const std::string& target);
+  const std::string& target() const;
   // Any thread; the numbers are a moment old.
   Stats stats() const;
 

@@ -90,9 +90,10 @@ Change compare(const Settings& old, const Settings& next) {
   out.log = std::tie(old.log.file, old.log.level) != std::tie(next.log.file, next.log.level);
   out.admin_token = old.admin.token != next.admin.token;
 
-  const auto waits = [&out](const char* key, const std::string& before, const std::string& after) {
+  const auto waits = [&out](const std::string& key, const std::string& before,
+                            const std::string& after) {
     if (before == after) return;
-    out.restart.push_back(std::string(key) + " changed from " + before + " to " + after +
+    out.restart.push_back(key + " changed from " + before + " to " + after +
                           ", which takes a restart; " + before + " stays in force");
   };
   waits("workers", shown_workers(old.workers), shown_workers(next.workers));
@@ -100,6 +101,17 @@ Change compare(const Settings& old, const Settings& next) {
   waits("admin.socket", in_quotes(old.admin.socket), in_quotes(next.admin.socket));
   waits("admin.address", in_quotes(old.admin.address), in_quotes(next.admin.address));
   waits("log.queue", show_size(old.log.queue), show_size(next.log.queue));
+  for (const auto& [was, is] : out.listeners.kept)
+    waits("listeners[" + std::to_string(is) + "].backlog",
+          std::to_string(old.listeners[was].backlog), std::to_string(next.listeners[is].backlog));
+  waits("tls.certificate_cache", show_size(old.tls.certificate_cache),
+        show_size(next.tls.certificate_cache));
+  waits("tls.ticket_rotation", show_duration(old.tls.ticket_rotation),
+        show_duration(next.tls.ticket_rotation));
+  waits("tls.failed_handshake_burst", std::to_string(old.tls.failed_handshake_burst),
+        std::to_string(next.tls.failed_handshake_burst));
+  waits("tls.failed_handshake_rate", show_decimal(old.tls.failed_handshake_rate),
+        show_decimal(next.tls.failed_handshake_rate));
   return out;
 }
 
@@ -108,7 +120,16 @@ Settings until_restart(const Settings& old, Settings next) {
   next.state_dir = old.state_dir;
   next.admin.socket = old.admin.socket;
   next.admin.address = old.admin.address;
+  // An address that is still served is not left without its token.
+  if (!next.admin.address.empty() && next.admin.token.empty())
+    next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
+  for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
+    next.listeners[is].backlog = old.listeners[was].backlog;
+  next.tls.certificate_cache = old.tls.certificate_cache;
+  next.tls.ticket_rotation = old.tls.ticket_rotation;
+  next.tls.failed_handshake_burst = old.tls.failed_handshake_burst;
+  next.tls.failed_handshake_rate = old.tls.failed_handshake_rate;
   return next;
 }
 

@@ -53,6 +53,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
         base::WorkerLog* log, TlsFront::Parts tls);
   ~Front();
 
+  // Before install() of settings that want an access log where none was wanted.
+  void set_log(base::WorkerLog* log) { worker_log_ = log; }
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.
   void install(std::shared_ptr<const Snapshot> snapshot,

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from harness import (FULL, ConnectionEnded, Deadline, Domain, EchoOrigin, Listener, Marquee, RawClient, Truncated, Upstream, eventually, pki)
+from harness.access_log import AccessLog
 from harness.client import request
 from harness.marquee import BINARY
 from harness.tunnel import exactly, mirror, opened
@@ -328,6 +329,60 @@ def test_workers_need_a_restart_and_it_says_so(running):
     assert "restart" in (answer.body.decode() + proxy.stderr()).lower()
     with proxy.plain() as client:
         assert client.get("/").status == 200
+
+
+def amended(proxy, **log):
+    """The log section with other values, for this and later reloads."""
+    document = proxy.document
+
+    def changed():
+        out = document()
+        out["log"].update(log)
+        return out
+    proxy.document = changed
+
+
+def test_logs_move(running):
+    proxy, _ = running
+    access, operational = proxy.folder / "other.log", proxy.folder / "words.log"
+    amended(proxy, access={"file": str(access), "format": "json"}, file=str(operational))
+    proxy.reload()
+    with proxy.plain() as client:
+        client.get("/moved")
+    AccessLog(access).wait(lambda r: r.value("target") == "/moved")
+    assert not [r for r in proxy.access.records() if r.value("target") == "/moved"]
+    eventually(lambda: "reloaded" in operational.read_text(), 5, "the reload in the moved log")
+    # One that cannot be opened: the old ones stay.
+    amended(proxy, access={"file": "/nonexistent/access.log", "format": "json"}, file=str(proxy.folder / "third.log"))
+    proxy.write_settings()
+    answer = proxy.admin.call("/v1/reload", "POST", b"")
+    assert answer.status == 422 and "/nonexistent/access.log" in answer.json()["problems"][0]
+    with proxy.plain() as client:
+        client.get("/stays")
+    AccessLog(access).wait(lambda r: r.value("target") == "/stays")
+    eventually(lambda: "reload refused" in operational.read_text(), 5, "the refusal in the moved log")
+
+
+def test_access_log_is_turned_on():
+    with EchoOrigin() as origin, Marquee(origin, access_format="off") as proxy:
+        with proxy.plain() as client:
+            client.get("/unseen")
+            proxy.sections["access_format"] = "json"
+            proxy.reload()
+            client.get("/seen")
+        proxy.access.wait(lambda r: r.value("target") == "/seen")
+        assert not [r for r in proxy.access.records() if r.value("target") == "/unseen"]
+
+
+def test_tls_numbers_of_the_process_wait_for_a_restart(running):
+    proxy, _ = running
+    proxy.sections["tls"] = {"failed_handshake_burst": 5, "ticket_rotation": 3600, "certificate_cache": "1MiB"}
+    proxy.write_settings()
+    for _ in range(2):  # what is in force stays, and is compared with again
+        answer = proxy.admin.call("/v1/reload", "POST", b"").json()
+        assert answer["ok"] is True
+        for key in ("failed_handshake_burst", "ticket_rotation", "certificate_cache"):
+            assert any(f"tls.{key} changed" in p and "restart" in p for p in answer["problems"]), answer
 
 
 def reloads_during(proxy, count, length):

@@ -198,6 +198,15 @@ TEST_CASE("TCP answers nothing without the token") {
   CHECK(with("Authorization: Bearer \r\n") == "401");
   CHECK(with("Authorization: Basic secret\r\n") == "401");
   CHECK(with("Authorization: bearer secret\r\n") == "200");
+
+  std::promise<void> changed;
+  boost::asio::post(control.io, [&] {
+    control.server.set_token("other");
+    changed.set_value();
+  });
+  changed.get_future().wait();
+  CHECK(with("Authorization: Bearer secret\r\n") == "401");
+  CHECK(with("Authorization: Bearer other\r\n") == "200");
 }
 
 TEST_CASE("TCP without a token is refused at the start") {

@@ -208,6 +208,30 @@ TEST_CASE("reopen after a rename writes to a new file; a failed reopen keeps the
   CHECK(contents(directory.file("access.log.2")) == "after\nkept\n");
 }
 
+TEST_CASE("another target takes over, unless it cannot be opened") {
+  const TemporaryDirectory directory;
+  const std::string one = directory.file("one"), two = directory.file("two");
+  LogWriter writer({one, 1u << 20, 1});
+  REQUIRE(!writer.start());
+  append(writer.worker(0), "first\n");
+  writer.worker(0).flush();
+  eventually([&] { return contents(one) == "first\n"; });
+  REQUIRE(!writer.redirect(two));
+  CHECK(writer.target() == two);
+  append(writer.worker(0), "second\n");
+  writer.worker(0).flush();
+  eventually([&] { return contents(two) == "second\n"; });
+  const auto failure = writer.redirect("/nonexistent/log");
+  REQUIRE(failure);
+  CHECK(failure->sentence.find("cannot open the access log /nonexistent/log: ") == 0);
+  CHECK(writer.target() == two);
+  append(writer.worker(0), "third\n");
+  writer.worker(0).flush();
+  CHECK(writer.stop(10s));
+  CHECK(contents(two) == "second\nthird\n");
+  CHECK(contents(one) == "first\n");
+}
+
 TEST_CASE("a target that cannot be opened is an error in words") {
   LogWriter writer({"/nonexistent/access.log", 1u << 20, 1});
   const auto failure = writer.start();

@@ -91,14 +91,22 @@ TEST_CASE("what waits for a restart is said, and stays as it is") {
   next.log.queue = 1u << 20;
   next.log.access_file = "/var/log/a";
   next.log.level = "debug";
+  next.tls.certificate_cache = 1u << 20;
+  next.tls.ticket_rotation = std::chrono::hours(1);
+  next.tls.failed_handshake_burst = 7;
+  next.tls.failed_handshake_rate = 0.5;
   const Change change = compare(old, next);
-  REQUIRE(change.restart.size() == 5);
+  REQUIRE(change.restart.size() == 9);
   CHECK(change.restart[0] ==
         "workers changed from auto to 4, which takes a restart; auto stays in force");
   CHECK(change.restart[1] ==
         "state_dir changed from \"/var/lib/marquee\" to \"/srv/m\", which takes a restart; "
         "\"/var/lib/marquee\" stays in force");
   CHECK(change.restart[4].find("log.queue changed from 16MiB to 1MiB") == 0);
+  CHECK(change.restart[5].find("tls.certificate_cache changed from 256MiB to 1MiB") == 0);
+  CHECK(change.restart[6].find("tls.ticket_rotation changed from 12h to 1h") == 0);
+  CHECK(change.restart[7].find("tls.failed_handshake_burst changed from 100 to 7") == 0);
+  CHECK(change.restart[8].find("tls.failed_handshake_rate changed from 10 to 0.5") == 0);
   CHECK(change.access_log);
   CHECK(change.log);
   CHECK(change.admin_token);
@@ -107,5 +115,33 @@ TEST_CASE("what waits for a restart is said, and stays as it is") {
   CHECK(in_force.workers == 0);
   CHECK(in_force.state_dir == old.state_dir);
   CHECK(in_force.log.level == "debug");
-  CHECK(compare(in_force, next).restart.size() == 5);
+  CHECK(in_force.log.access_file == "/var/log/a");
+  CHECK(in_force.admin.token == "t");
+  CHECK(in_force.tls.failed_handshake_burst == 100);
+  CHECK(compare(in_force, next).restart.size() == 9);
+}
+
+TEST_CASE("the backlog of a kept listener waits for a restart") {
+  Settings old, next;
+  old.listeners = {at("0.0.0.0:1"), at("0.0.0.0:2")};
+  next.listeners = {at("0.0.0.0:3"), at("0.0.0.0:1")};
+  next.listeners[0].backlog = next.listeners[1].backlog = 16;
+  const Change change = compare(old, next);
+  REQUIRE(change.restart.size() == 1);
+  CHECK(change.restart[0].find("listeners[1].backlog changed from 4096 to 16") == 0);
+  const Settings in_force = until_restart(old, next);
+  CHECK(in_force.listeners[0].backlog == 16);
+  CHECK(in_force.listeners[1].backlog == 4096);
+}
+
+TEST_CASE("an admin address that goes with its token keeps both until the restart") {
+  Settings old, next;
+  old.admin.address = "127.0.0.1:9";
+  old.admin.token = "secret";
+  CHECK(until_restart(old, next).admin.token == "secret");
+  next.admin.token = "other";
+  CHECK(until_restart(old, next).admin.token == "other");
+  next.admin.token.clear();
+  old.admin.address.clear();
+  CHECK(until_restart(old, next).admin.token.empty());
 }
