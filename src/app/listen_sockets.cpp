@@ -64,7 +64,8 @@ bool same_address(int fd, const Address& wanted) {
   Address bound;
   bound.size = sizeof bound.storage;
   if (::getsockname(fd, bound.raw(), &bound.size) != 0) return false;
-  return bound.size == wanted.size && std::memcmp(&bound.storage, &wanted.storage, wanted.size) == 0;
+  return bound.size == wanted.size &&
+         std::memcmp(&bound.storage, &wanted.storage, wanted.size) == 0;
 }
 
 // One socket, shared by all workers.

@@ -56,7 +56,8 @@ int Program::run() {
   ::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   const config::Log& log = snapshot_->settings().log;
-  if (auto failure = logger_.open(log.file, base::log_level(log.level).value_or(base::LogLevel::info))) {
+  if (auto failure =
+          logger_.open(log.file, base::log_level(log.level).value_or(base::LogLevel::info))) {
     std::cerr << "marquee: " << failure->sentence << "\n";
     return exit_code::failed;
   }
@@ -110,7 +111,8 @@ std::string Program::start() {
 std::string Program::open_tls() {
   const config::Settings& settings = snapshot_->settings();
   bool tls = false;
-  for (const config::Listener& l : settings.listeners) tls |= l.protocol == config::ListenerProtocol::https;
+  for (const config::Listener& l : settings.listeners)
+    tls |= l.protocol == config::ListenerProtocol::https;
   if (!tls) return {};
   auto ca = tls::InternalCa::open(settings.state_dir, std::time(nullptr));
   if (!ca.value) return ca.error;
@@ -153,9 +155,9 @@ void Program::make_nodes() {
     tls.failed_burst = settings.tls.failed_handshake_burst;
     tls.failed_rate = settings.tls.failed_handshake_rate;
     tls.seed = random.next();
-    node.front = std::make_unique<proxy::Front>(*node.worker, proxy_metrics_, registry_.cells(i),
-                                                shared_,
-                                                access_log_ ? &access_log_->worker(i) : nullptr, tls);
+    node.front =
+        std::make_unique<proxy::Front>(*node.worker, proxy_metrics_, registry_.cells(i), shared_,
+                                       access_log_ ? &access_log_->worker(i) : nullptr, tls);
     nodes_.push_back(std::move(node));
   }
 }
@@ -194,18 +196,17 @@ void Program::on_all_workers(std::function<void(Node&)> work, std::function<void
 void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
                            UpstreamGroups::Groups groups,
                            std::shared_ptr<const tls::ServerContext> context) {
-  on_all_workers([snapshot, groups, context](Node& node) {
-    node.front->install(snapshot, groups, context);
-  });
+  on_all_workers(
+      [snapshot, groups, context](Node& node) { node.front->install(snapshot, groups, context); });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }
 
 void Program::announce() {
   logger_.info("serving", {{"version", MARQUEE_VERSION},
-                       {"workers", nodes_.size()},
-                       {"domains", snapshot_->settings().domains.size()},
-                       {"settings", path_},
-                       {"admin", admin_socket(snapshot_->settings())}});
+                           {"workers", nodes_.size()},
+                           {"domains", snapshot_->settings().domains.size()},
+                           {"settings", path_},
+                           {"admin", admin_socket(snapshot_->settings())}});
 }
 
 void Program::watch_signals() {
@@ -219,12 +220,14 @@ void Program::watch_signals() {
 
 void Program::on_signal(int signal) {
   switch (signal) {
-    case SIGHUP: return reload([](const admin::ReloadResult&) {});
+    case SIGHUP:
+      return reload([](const admin::ReloadResult&) {});
     case SIGUSR1:
       if (access_log_) access_log_->reopen();
       logger_.reopen();
       return;
-    default: break;
+    default:
+      break;
   }
   // The first asks for an orderly end, the second does not ask.
   if (state_ == admin::ServerState::draining) {

@@ -61,7 +61,8 @@ admin::ReloadResult Program::apply(config::Settings next) {
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return refuse(groups.error);
   bool tls = false;
-  for (const config::Listener& l : settings.listeners) tls |= l.protocol == config::ListenerProtocol::https;
+  for (const config::Listener& l : settings.listeners)
+    tls |= l.protocol == config::ListenerProtocol::https;
   if (tls && !certificates_)
     return refuse("the first https listener needs a restart: none was there at the start");
   std::shared_ptr<const tls::ServerContext> context;
@@ -115,9 +116,8 @@ std::string Program::redirect_logs(const config::Log& old, const config::Log& ne
     failure = writer->start();
     if (!failure) {
       access_log_ = std::move(writer);
-      on_all_workers([this](Node& node) {
-        node.front->set_log(&access_log_->worker(node.worker->index()));
-      });
+      on_all_workers(
+          [this](Node& node) { node.front->set_log(&access_log_->worker(node.worker->index())); });
     }
   } else if (access_log_->target() != next.access_file) {
     failure = access_log_->redirect(next.access_file);
@@ -153,8 +153,8 @@ Program::OpenListener Program::add_listener(const config::Listener& settings, Bo
   on_all_workers([facts, sockets](Node& node) {
     node.front->add_listener(std::move((*sockets)[node.worker->index()]), facts);
   });
-  logger_.info("listening", {{"address", facts->address},
-                             {"protocol", facts->secure() ? "https" : "http"}});
+  logger_.info("listening",
+               {{"address", facts->address}, {"protocol", facts->secure() ? "https" : "http"}});
   return {settings, std::move(facts), bound.port};
 }
 

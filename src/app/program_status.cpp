@@ -8,9 +8,12 @@ namespace {
 
 std::string state_text(proxy::HealthState s) {
   switch (s) {
-    case proxy::HealthState::healthy: return "up";
-    case proxy::HealthState::ejected: return "ejected";
-    case proxy::HealthState::probing: return "probing";
+    case proxy::HealthState::healthy:
+      return "up";
+    case proxy::HealthState::ejected:
+      return "ejected";
+    case proxy::HealthState::probing:
+      return "probing";
   }
   return "up";
 }
@@ -53,13 +56,15 @@ admin::Status Program::status() {
   }
   for (const auto& group : upstreams_.in_force())
     for (const auto& endpoint : group->endpoints)
-      s.upstreams.push_back({group->name, endpoint->text, state_text(endpoint->health.state()), 0, 0});
+      s.upstreams.push_back(
+          {group->name, endpoint->text, state_text(endpoint->health.state()), 0, 0});
   if (certificates_) s.certificates_loaded = certificates_->size();
   if (access_log_) {
     const base::LogWriter::Stats log = access_log_->stats();
     s.log_written = log.written_records;
     s.log_lost = log.lost();
-    if (log.last_error) s.log_error = std::error_code(log.last_error, std::generic_category()).message();
+    if (log.last_error)
+      s.log_error = std::error_code(log.last_error, std::generic_category()).message();
   }
   return s;
 }
@@ -105,19 +110,17 @@ void Program::declare_metrics() {
   log_counter("marquee_access_log_dropped_total",
               "Access records lost: the disk was full, failed, or too slow.",
               [](const base::LogWriter::Stats& log) { return log.lost(); });
-  registry_.collected({"marquee_upstream_up", "1 when requests go to the endpoint."},
-                      MetricKind::gauge, {"pool", "endpoint"}, [this](std::vector<base::MetricSample>& out) {
-                        for (const auto& group : upstreams_.in_force())
-                          for (const auto& e : group->endpoints)
-                            out.push_back(sample(
-                                e->health.state() == proxy::HealthState::healthy ? 1 : 0,
-                                {group->name, e->text}));
-                      });
-  registry_.collected({"marquee_build_info", "Always 1; the version is a label."},
-                      MetricKind::gauge, {"version"},
-                      [](std::vector<base::MetricSample>& out) {
-                        out.push_back(sample(1, {MARQUEE_VERSION}));
-                      });
+  registry_.collected(
+      {"marquee_upstream_up", "1 when requests go to the endpoint."}, MetricKind::gauge,
+      {"pool", "endpoint"}, [this](std::vector<base::MetricSample>& out) {
+        for (const auto& group : upstreams_.in_force())
+          for (const auto& e : group->endpoints)
+            out.push_back(sample(e->health.state() == proxy::HealthState::healthy ? 1 : 0,
+                                 {group->name, e->text}));
+      });
+  registry_.collected(
+      {"marquee_build_info", "Always 1; the version is a label."}, MetricKind::gauge, {"version"},
+      [](std::vector<base::MetricSample>& out) { out.push_back(sample(1, {MARQUEE_VERSION})); });
 }
 
 }  // namespace marquee::app

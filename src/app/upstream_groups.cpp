@@ -107,8 +107,7 @@ UpstreamGroups::Prepared UpstreamGroups::prepare(const config::Settings& setting
           proxy::ejection_rule(upstream.ejection, group->endpoints.size());
       for (auto& mine : group->endpoints)
         for (const auto& theirs : old->endpoints)
-          if (mine->key == theirs->key)
-            mine->health.adopt(theirs->health, rule, group->share);
+          if (mine->key == theirs->key) mine->health.adopt(theirs->health, rule, group->share);
     }
     out.groups.push_back(std::move(group));
   }
@@ -147,7 +146,7 @@ void UpstreamGroups::put_in_force(Groups groups, const config::Settings& setting
       },
       [this](const std::string& name, const net::ResolveResult& result) {
         logger_.warn("upstream name does not resolve",
-                       {{"name", name}, {"reason", result.sentence}});
+                     {{"name", name}, {"reason", result.sentence}});
         // Requests need not wait for a name that has no address.
         if (!known_.contains(name)) publish_name(name, {});
       });

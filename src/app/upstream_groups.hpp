@@ -18,9 +18,9 @@ class UpstreamGroups {
  public:
   using Groups = std::vector<std::shared_ptr<proxy::EndpointGroup>>;
   // Tells all workers the addresses of one endpoint.
-  using Publish = std::function<void(const std::shared_ptr<proxy::EndpointGroup>& group,
-                                     std::size_t endpoint,
-                                     std::vector<proxy::SocketAddress> addresses)>;
+  using Publish =
+      std::function<void(const std::shared_ptr<proxy::EndpointGroup>& group, std::size_t endpoint,
+                         std::vector<proxy::SocketAddress> addresses)>;
 
   UpstreamGroups(boost::asio::io_context& control, base::Logger& logger, Publish publish);
 

@@ -16,10 +16,14 @@ struct Failure {
 
 constexpr std::string_view name(FailureSource s) {
   switch (s) {
-    case FailureSource::client: return "client";
-    case FailureSource::upstream: return "upstream";
-    case FailureSource::dependency: return "dependency";
-    case FailureSource::self: return "self";
+    case FailureSource::client:
+      return "client";
+    case FailureSource::upstream:
+      return "upstream";
+    case FailureSource::dependency:
+      return "dependency";
+    case FailureSource::self:
+      return "self";
   }
   return "self";
 }

@@ -148,7 +148,7 @@ struct LogWriterState {
       reopen_failures{0};
   std::atomic<int> last_error{0};
 
-  std::mutex mutex;  // for `finished`, the target and `next`
+  std::mutex mutex;            // for `finished`, the target and `next`
   std::optional<Output> next;  // by redirect(): what reopen() is to take
   std::condition_variable finished_signal;
   bool finished = false;

@@ -121,8 +121,7 @@ Settings until_restart(const Settings& old, Settings next) {
   next.admin.socket = old.admin.socket;
   next.admin.address = old.admin.address;
   // An address that is still served is not left without its token.
-  if (!next.admin.address.empty() && next.admin.token.empty())
-    next.admin.token = old.admin.token;
+  if (!next.admin.address.empty() && next.admin.token.empty()) next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;

@@ -37,8 +37,8 @@ Section describe(FieldEdits& e, FieldTarget target) {
   const auto remove = [&e](std::string name, Mark) { e.remove.push_back(std::move(name)); };
   const auto removable = [](std::string_view name) { return field_name_fault(name); };
   return {{
-      {"set", FieldMap{&e.set, false, target}, "Fields that replace every field of that name.", "", "",
-       "{ X-Frame-Options: DENY }"},
+      {"set", FieldMap{&e.set, false, target}, "Fields that replace every field of that name.", "",
+       "", "{ X-Frame-Options: DENY }"},
       {"add", FieldMap{&e.add, true, target},
        "Fields added beside those of that name; a list adds several.", "", "",
        "{ Link: </style.css>; rel=preload }"},

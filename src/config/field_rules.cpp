@@ -26,9 +26,9 @@ constexpr std::array<std::string_view, 9> kContext{
     "x-custom-domain", "x-domain-id", "x-white-label",
     "x-request-start", "x-real-ip",   "forwarded"};
 constexpr std::string_view kTenant = "x-tenant-";
-constexpr std::array<std::string_view, 6> kOwnTenant{
-    "x-tenant-agency-id", "x-tenant-client-id", "x-tenant-site-id",
-    "x-tenant-user-id",   "x-tenant-role",      "x-tenant-context"};
+constexpr std::array<std::string_view, 6> kOwnTenant{"x-tenant-agency-id", "x-tenant-client-id",
+                                                     "x-tenant-site-id",   "x-tenant-user-id",
+                                                     "x-tenant-role",      "x-tenant-context"};
 
 template <std::size_t N>
 bool in(const std::array<std::string_view, N>& names, std::string_view name) {

@@ -45,8 +45,9 @@ struct Listener {
   Mark address_mark;
   ListenerProtocol protocol = ListenerProtocol::https;
   ProxyProtocol proxy_protocol = ProxyProtocol::off;
-  std::uint16_t public_port = 0;   // port that clients see (redirects, X-Forwarded-Port); 0 = the bound one
-  Marked<std::string> fallback;    // hostname whose domain answers missing/unknown SNI; empty: refuse
+  std::uint16_t public_port =
+      0;  // port that clients see (redirects, X-Forwarded-Port); 0 = the bound one
+  Marked<std::string> fallback;  // hostname whose domain answers missing/unknown SNI; empty: refuse
   std::uint32_t backlog = 4096;
 };
 
@@ -55,9 +56,10 @@ struct TlsPolicy {
   std::string min_version = "1.2";  // "1.2" | "1.3"
   std::string max_version = "1.3";
   Mark versions_mark;  // of the later of the two
-  std::string ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-                        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-                        "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+  std::string ciphers =
+      "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
   std::string ciphersuites =
       "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
   std::string groups = "X25519:P-256";
@@ -82,8 +84,8 @@ enum class WwwRule : std::uint8_t { either, www, bare };
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct FieldEdits {
-  Fields set;                       // replaces every field of that name
-  Fields add;                       // appended beside what is there
+  Fields set;  // replaces every field of that name
+  Fields add;  // appended beside what is there
   std::vector<std::string> remove;
 };
 
@@ -97,7 +99,7 @@ struct Domain {
   std::string client;
   std::string agency;
   std::string domain_id;
-  Marked<std::string> upstream;            // name of a pool
+  Marked<std::string> upstream;                // name of a pool
   std::vector<CertificateFiles> certificates;  // one per key type; empty: internal CA
   WwwRule force_www = WwwRule::either;
   Mark force_www_mark;
@@ -111,8 +113,8 @@ struct Domain {
 enum class Balance : std::uint8_t { least_loaded, round_robin };
 
 struct UpstreamTls {
-  Mark mark;                // line 0: no such section
-  std::string ca_file;      // empty: the system's roots
+  Mark mark;            // line 0: no such section
+  std::string ca_file;  // empty: the system's roots
   Mark ca_mark;
   std::string server_name;  // SNI and the name to verify; empty: the endpoint's host
   bool verify = true;
@@ -129,14 +131,14 @@ struct Upstream {
   std::string name;
   std::vector<Marked<std::string>> endpoints;  // http://h:p, https://h:p, unix:/path
   Balance balance = Balance::least_loaded;
-  std::uint32_t max_idle = 512;         // idle connections kept, per worker and endpoint
+  std::uint32_t max_idle = 512;          // idle connections kept, per worker and endpoint
   std::uint32_t max_connections = 4096;  // per worker and endpoint
   Ms idle{60'000};
   Ms connect{2'000};
   Ms first_byte{30'000};
-  Ms read_idle{60'000};  // between two reads or writes of a body
-  Ms total{0};           // whole exchange; 0: none
-  Ms resolve{10'000};    // how often a DNS name is asked again
+  Ms read_idle{60'000};    // between two reads or writes of a body
+  Ms total{0};             // whole exchange; 0: none
+  Ms resolve{10'000};      // how often a DNS name is asked again
   std::string host_field;  // empty: the client's host; "endpoint": the endpoint's; else this value
   UpstreamTls tls;
   Ejection ejection;
@@ -147,7 +149,7 @@ struct HostClasses {
   Mark mark;
   std::vector<Marked<std::string>> app_hosts;
   Marked<std::string> app_upstream;
-  Marked<std::string> sites_base;      // "sites.example.com": label.sites.example.com is a client site
+  Marked<std::string> sites_base;  // "sites.example.com": label.sites.example.com is a client site
   Marked<std::string> sites_upstream;
   Marked<std::string> sites_path{"/site/{label}{path}", {}};
   Marked<std::string> custom_path{"{path}", {}};  // domains without a `path` of their own
@@ -158,10 +160,10 @@ struct Limits {
   std::uint32_t head = 32u << 10;
   std::uint32_t fields = 100;
   std::uint32_t target = 8000;
-  std::uint32_t chunk_extension = 1024;     // bytes per chunk line
+  std::uint32_t chunk_extension = 1024;  // bytes per chunk line
   std::uint32_t trailers = 8u << 10;
-  std::uint64_t request_body = 0;           // 0: no limit
-  std::uint32_t interim_responses = 100;    // 1xx per answer
+  std::uint64_t request_body = 0;             // 0: no limit
+  std::uint32_t interim_responses = 100;      // 1xx per answer
   std::uint32_t requests_per_connection = 0;  // 0: no limit
   std::uint32_t connections = 100'000;        // per process
   std::uint32_t connections_per_client = 0;   // per /32 or /64, per process; 0: no limit
@@ -169,14 +171,14 @@ struct Limits {
 };
 
 struct Timeouts {
-  Ms handshake{10'000};    // accept to the end of the TLS handshake
-  Ms head{10'000};         // first byte of a request head to its end; the first: from accept
-  Ms idle{60'000};         // keep-alive connection without a request
-  Ms body{10'000};         // window of the body floor
+  Ms handshake{10'000};  // accept to the end of the TLS handshake
+  Ms head{10'000};       // first byte of a request head to its end; the first: from accept
+  Ms idle{60'000};       // keep-alive connection without a request
+  Ms body{10'000};       // window of the body floor
   std::uint32_t body_floor = 500;  // bytes per second over `body`, both ways
   Ms tunnel_idle{300'000};
-  Ms drain{30'000};        // SIGTERM to exit
-  Ms linger{2'000};        // reading on after an early refusal, so that the answer is seen
+  Ms drain{30'000};  // SIGTERM to exit
+  Ms linger{2'000};  // reading on after an early refusal, so that the answer is seen
 };
 
 enum class AccessFormat : std::uint8_t { json, combined, off };
@@ -194,20 +196,20 @@ struct Admin {
   std::string socket;   // Unix socket path; empty: <state_dir>/admin.sock
   std::string address;  // optional TCP address; needs token
   Mark address_mark;
-  std::string token;    // bearer token for TCP
+  std::string token;  // bearer token for TCP
   Mark token_mark;
 };
 
 struct Forwarding {
-  bool via = false;                // add a Via field
-  bool forwarded = true;           // RFC 7239 Forwarded
-  bool trust_request_id = false;   // also from untrusted clients
+  bool via = false;               // add a Via field
+  bool forwarded = true;          // RFC 7239 Forwarded
+  bool trust_request_id = false;  // also from untrusted clients
 };
 
 struct Settings {
   std::vector<std::string> files;  // files read, the named one first
   std::string state_dir = "/var/lib/marquee";
-  std::uint32_t workers = 0;       // 0: one per core
+  std::uint32_t workers = 0;  // 0: one per core
   std::vector<Listener> listeners;
   std::vector<Marked<std::string>> trusted_proxies;  // CIDR
   TlsPolicy tls;

@@ -75,8 +75,8 @@ void ClientConnection::read_proxy_header() {
   const ssize_t n = ::recv(fd_.get(), bytes.data(), bytes.size(), MSG_PEEK);
   if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) return close(false);
-  const ProxyParse parsed = parse_proxy_header({bytes.data(), static_cast<std::size_t>(n)},
-                                               listener_->proxy_protocol);
+  const ProxyParse parsed =
+      parse_proxy_header({bytes.data(), static_cast<std::size_t>(n)}, listener_->proxy_protocol);
   if (parsed.status == ProxyStatus::refused) return close(true);
   if (parsed.status == ProxyStatus::need_more) return;
   if (::recv(fd_.get(), bytes.data(), parsed.consumed, 0) < 0) return close(false);
@@ -96,11 +96,13 @@ void ClientConnection::continue_handshake() {
   if (phase_ != Phase::handshake) return;
   switch (engine_->handshake()) {
     case tls::Handshake::want_io:
-    case tls::Handshake::suspended: return;
+    case tls::Handshake::suspended:
+      return;
     case tls::Handshake::failed:
       owner_.on_handshake(*this, HandshakeEnd::failed);
       return close(false);
-    case tls::Handshake::done: break;
+    case tls::Handshake::done:
+      break;
   }
   time_.disarm();
   tls = &engine_->info();
@@ -121,10 +123,14 @@ void ClientConnection::on_ready(Ready ready) {
   stream_->on_readiness(ready.in, ready.out);
   if (ready.hup) stream_->on_hangup();
   switch (phase_) {
-    case Phase::proxy_header: return read_proxy_header();
-    case Phase::handshake: return continue_handshake();
-    case Phase::session: return session_->on_ready(ready.out, ready.error);
-    case Phase::closed: return;
+    case Phase::proxy_header:
+      return read_proxy_header();
+    case Phase::handshake:
+      return continue_handshake();
+    case Phase::session:
+      return session_->on_ready(ready.out, ready.error);
+    case Phase::closed:
+      return;
   }
 }
 

@@ -63,13 +63,12 @@ class ClientConnection final : public net::Watched,
 
   bool certificate_covers(std::string_view host) const override;
 
-
   void on_ready(Ready ready) override;
   void run() override;
   void on_deadline(net::Deadline& which) override;
 
-  std::size_t slot = 0;         // in the owner's list
-  std::uint32_t generation = 0; // for waiters
+  std::size_t slot = 0;                       // in the owner's list
+  std::uint32_t generation = 0;               // for waiters
   std::optional<base::ClientPrefix> counted;  // against the limit per client
 
  private:

@@ -11,9 +11,9 @@
 namespace marquee::proxy {
 
 struct ConnectionFacts {
-  base::IpAddress client;         // the peer, or what PROXY protocol said
-  bool client_known = true;       // false: a Unix socket
-  std::string client_text;        // the same, as text
+  base::IpAddress client;    // the peer, or what PROXY protocol said
+  bool client_known = true;  // false: a Unix socket
+  std::string client_text;   // the same, as text
   std::uint16_t client_port = 0;
   bool trusted = false;           // a trusted proxy: its forwarding fields are believed
   bool secure = false;            // TLS

@@ -24,21 +24,29 @@ enum class UpstreamFailure : std::uint8_t {
   no_endpoint,      // nothing to connect to: no address known, or all tried
   connect_refused,  // or unreachable
   connect_timeout,
-  tls,              // handshake or verification failed
-  pool_full,        // max_connections reached
-  reset,            // the connection died before the answer's head
-  closed,           // ended in order before the answer's head
-  bad_answer,       // not HTTP/1.1 as we accept it; the Refusal says what
+  tls,         // handshake or verification failed
+  pool_full,   // max_connections reached
+  reset,       // the connection died before the answer's head
+  closed,      // ended in order before the answer's head
+  bad_answer,  // not HTTP/1.1 as we accept it; the Refusal says what
   first_byte_timeout,
-  idle_timeout,     // between two reads of the body
+  idle_timeout,  // between two reads of the body
   total_timeout,
-  truncated,        // died within the answer
+  truncated,  // died within the answer
   count_,
 };
 std::string_view name(UpstreamFailure f);
 
 // How a client left.
-enum class ClientLoss : std::uint8_t { none, reset, incomplete_request, too_slow, idle, write_failed, count_ };
+enum class ClientLoss : std::uint8_t {
+  none,
+  reset,
+  incomplete_request,
+  too_slow,
+  idle,
+  write_failed,
+  count_
+};
 std::string_view name(ClientLoss l);
 
 class ClientEnd {
@@ -85,9 +93,9 @@ class UpstreamEnd {
 
 // What an opened upstream end is, for retries, the log and metrics.
 struct UpstreamFacts {
-  std::string_view endpoint;      // "http://10.0.0.7:8080"; lives as long as the pool
-  bool reused = false;            // an idle connection of the pool
-  std::int64_t connect_us = -1;   // -1: reused
+  std::string_view endpoint;     // "http://10.0.0.7:8080"; lives as long as the pool
+  bool reused = false;           // an idle connection of the pool
+  std::int64_t connect_us = -1;  // -1: reused
 };
 
 }  // namespace marquee::proxy

@@ -125,8 +125,7 @@ bool Exchange::authority_allowed(const Snapshot::Found& found) const {
 }
 
 bool Exchange::apply_policies() {
-  const policy::Input input{request_, *plan_, *facts_, settings(), host_,
-                            services_.https_port};
+  const policy::Input input{request_, *plan_, *facts_, settings(), host_, services_.https_port};
   LocalContent content;
   RefusalCause cause = RefusalCause::none;
   if (!policy::run(input, content, cause)) return true;
@@ -145,8 +144,8 @@ void Exchange::choose_upstream() {
   first_byte_ = upstream.first_byte;
   target_ = plan_->target(request_.path, host_, arena_);
   if (target_.empty()) return refuse(http::Refusal::bad_target);
-  add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(), host_, ids_, turn_.wall_ms(), arena_,
-                     request_additions_);
+  add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(), host_, ids_,
+                     turn_.wall_ms(), arena_, request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
   if (!request_complete_) arm_body_window();
   opening_ = true;

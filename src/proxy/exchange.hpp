@@ -152,7 +152,9 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   void give_back_upstream();
   void break_client();
   void finish();
-  void arm_upstream(net::Ms length) { turn_.deadlines().arm(upstream_time_, *this, length, turn_.now()); }
+  void arm_upstream(net::Ms length) {
+    turn_.deadlines().arm(upstream_time_, *this, length, turn_.now());
+  }
   void arm_body_window() { turn_.deadlines().arm(body_time_, *this, timeouts_.body, turn_.now()); }
   void on_body_window();
 
@@ -169,32 +171,32 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   const DomainPlan* plan_ = nullptr;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
   std::shared_ptr<UpstreamPool> kept_pool_;
-  config::Timeouts timeouts_;                    // copies: outlive the snapshot
+  config::Timeouts timeouts_;  // copies: outlive the snapshot
   config::Limits limits_;
   config::Ms first_byte_{};
   config::Ms read_idle_{};
 
   bool request_complete_ = false;
-  bool request_sent_ = false;      // head handed to an upstream at least once
+  bool request_sent_ = false;  // head handed to an upstream at least once
   http::FieldTable* trailers_ = nullptr;
-  bool request_paused_ = false;    // the upstream takes no more
-  bool response_paused_ = false;   // the client takes no more
-  bool body_kept_ = true;          // all sent body bytes are in kept_body_
+  bool request_paused_ = false;   // the upstream takes no more
+  bool response_paused_ = false;  // the client takes no more
+  bool body_kept_ = true;         // all sent body bytes are in kept_body_
   Answer answer_ = Answer::waiting;
   Filtering filtering_ = Filtering::off;
-  bool chain_stopped_ = false;     // the chain took less than was offered
-  bool body_given_ = false;        // the chain has the body's end
-  bool source_ended_ = false;      // the upstream's answer is complete
-  bool body_delivered_ = false;    // the client has the body's end
+  bool chain_stopped_ = false;   // the chain took less than was offered
+  bool body_given_ = false;      // the chain has the body's end
+  bool source_ended_ = false;    // the upstream's answer is complete
+  bool body_delivered_ = false;  // the client has the body's end
   std::uint32_t interim_ = 0;
   std::uint64_t body_to_upstream_ = 0;
   std::uint64_t discarded_ = 0;
-  std::uint64_t window_in_ = 0;    // bytes_in and bytes_out when the window began
+  std::uint64_t window_in_ = 0;  // bytes_in and bytes_out when the window began
   std::uint64_t window_out_ = 0;
 
-  net::Deadline upstream_time_;    // first byte, then idle
+  net::Deadline upstream_time_;  // first byte, then idle
   net::Deadline total_time_;
-  net::Deadline body_time_;        // the body floor's window
+  net::Deadline body_time_;  // the body floor's window
 
   http::RequestHead request_;
   http::ResponseHead response_;
@@ -204,13 +206,13 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   Arena arena_;
   std::optional<FilterChain> chain_;
   ResponseHeadEditor head_editor_{response_, response_additions_, arena_};
-  std::uint64_t promised_ = 0;     // body bytes that the sent head still owes
-  std::size_t owed_ = 0;           // offered to the client and not taken yet
+  std::uint64_t promised_ = 0;  // body bytes that the sent head still owes
+  std::size_t owed_ = 0;        // offered to the client and not taken yet
   http::FieldTable* answer_trailers_ = nullptr;
   std::unique_ptr<http::FieldTable> kept_trailers_;  // their upstream is gone
   char host_buffer_[base::kMaxHostname + 1];
-  std::string_view host_;          // normalised
-  std::string_view target_;        // as the upstream sees it
+  std::string_view host_;    // normalised
+  std::string_view target_;  // as the upstream sees it
   std::string_view client_text_;
   net::Block kept_body_;
   std::size_t kept_size_ = 0;

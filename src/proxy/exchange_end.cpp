@@ -30,8 +30,8 @@ void Exchange::answer_error(unsigned status) {
   // Of a head that was refused before it had any.
   if (ids_.request_id().empty())
     ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
-  const ErrorFormat format = choose_error_format(value_named(request_, "accept"),
-                                                 value_named(request_, "sec-fetch-dest"));
+  const ErrorFormat format =
+      choose_error_format(value_named(request_, "accept"), value_named(request_, "sec-fetch-dest"));
   LocalContent content;
   content.status = status;
   content.content_type = error_content_type(format);
@@ -92,7 +92,8 @@ void Exchange::fail_upstream(UpstreamFailure why) {
   outcome_.failure = why;
   outcome_.upstream_end = turn_.now();
   if (filtering_ == Filtering::on)
-    return chain_->on_failed({base::FailureSource::upstream, false, "the upstream broke off its answer"});
+    return chain_->on_failed(
+        {base::FailureSource::upstream, false, "the upstream broke off its answer"});
   if (answer_ != Answer::waiting && filtering_ != Filtering::head_waits) {
     // A tunnel's end is an end; a body's is a truncation.
     if (outcome_.tunnel && why == UpstreamFailure::closed) return on_response_end(nullptr);

@@ -55,11 +55,14 @@ void Exchange::edit_response() {
   bool dated = false;
   for (http::Field& f : response_.fields) {
     switch (http::field_class(f.id)) {
-      case http::FieldClass::context: f.dropped = true; break;
+      case http::FieldClass::context:
+        f.dropped = true;
+        break;
       case http::FieldClass::forwarding:
         f.dropped |= f.id != http::FieldId::x_request_id && f.id != http::FieldId::traceparent;
         break;
-      default: break;
+      default:
+        break;
     }
     dated |= f.id == http::FieldId::date;
   }

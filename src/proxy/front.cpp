@@ -44,7 +44,8 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) {
         const auto i = static_cast<std::uint32_t>(waiter);
-        if (i < connections_.size() && connections_[i] && connections_[i]->generation == waiter >> 32)
+        if (i < connections_.size() && connections_[i] &&
+            connections_[i]->generation == waiter >> 32)
           connections_[i]->continue_handshake();
       }) {
   worker_.on_turn_end([this] { on_turn_end(); });
@@ -59,7 +60,8 @@ void Front::on_turn_end() {
     if (!log_time_.armed())
       worker_.turn().deadlines().arm(log_time_, *this, net::Ms(1000), worker_.turn().now());
   }
-  if (!retiring_.empty()) std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
+  if (!retiring_.empty())
+    std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
 }
 
 void Front::on_deadline(net::Deadline&) {
@@ -92,9 +94,9 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
       same->reset();
       continue;
     }
-    auto pool = std::make_shared<H1Pool>(worker_, tls_.buffers(), group,
-                                         snapshot->settings().upstreams[pools.size()],
-                                         random_.next());
+    auto pool =
+        std::make_shared<H1Pool>(worker_, tls_.buffers(), group,
+                                 snapshot->settings().upstreams[pools.size()], random_.next());
     for (const auto& p : old)
       if (p && static_cast<H1Pool&>(*p).group().name == group->name)
         pool->adopt(static_cast<H1Pool&>(*p));
@@ -190,8 +192,10 @@ void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
   if (listener->secure()) {
     auto engine =
         tls_.make_engine(raw, waiter_of(slot, connection->generation), listener->fallback);
-    if (engine) connection->use_tls(tls_.context(), std::move(engine));
-    else connection.reset();
+    if (engine)
+      connection->use_tls(tls_.context(), std::move(engine));
+    else
+      connection.reset();
   }
   if (!connection || !worker_.watch(raw, *connection)) {
     if (counted) shared_.clients.leave(*counted);
@@ -217,7 +221,7 @@ void Front::on_closed(ClientConnection& connection) {
 
 void Front::on_handshake(ClientConnection& connection, HandshakeEnd how) {
   const tls::SessionInfo* info = connection.tls;
-  const TlsVersion version = !info                       ? TlsVersion::none
+  const TlsVersion version = !info                        ? TlsVersion::none
                              : info->version == "TLSv1.3" ? TlsVersion::v13
                                                           : TlsVersion::v12;
   HandshakeResult result = HandshakeResult::failed;

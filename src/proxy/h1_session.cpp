@@ -93,13 +93,16 @@ void H1Session::pump() {
 bool H1Session::step() {
   switch (state_) {
     case State::idle:
-    case State::head: return read_head();
-    case State::body: return !finished_ && !aborted_ && read_body();
+    case State::head:
+      return read_head();
+    case State::body:
+      return !finished_ && !aborted_ && read_body();
     case State::waiting:
       // Only to notice the client's end; what it pipelines stays in the kernel
       // once the block is full.
       return !half_closed_ && host_.stream().may_read() && !finished_ && fill();
-    case State::discard: return discard_body();
+    case State::discard:
+      return discard_body();
     case State::linger:
       if (begin_ < end_) {
         discarded_ += end_ - begin_;
@@ -110,7 +113,8 @@ bool H1Session::step() {
         }
       }
       return host_.stream().may_read() && fill();
-    case State::over: return false;
+    case State::over:
+      return false;
   }
   return false;
 }
@@ -126,10 +130,17 @@ bool H1Session::fill() {
   if (end_ == block_.size()) return false;
   const net::IoResult r = host_.stream().read({block_.data() + end_, block_.size() - end_});
   switch (r.status) {
-    case net::IoStatus::ok: end_ += r.bytes; break;
-    case net::IoStatus::would_block: return false;
-    case net::IoStatus::closed: on_input_end(true); return false;
-    case net::IoStatus::failed: on_input_end(false); return false;
+    case net::IoStatus::ok:
+      end_ += r.bytes;
+      break;
+    case net::IoStatus::would_block:
+      return false;
+    case net::IoStatus::closed:
+      on_input_end(true);
+      return false;
+    case net::IoStatus::failed:
+      on_input_end(false);
+      return false;
   }
   // A body's records are gathered, so that they leave for the upstream in one
   // write. An end that is met here is met again by the next read.
@@ -254,7 +265,8 @@ bool H1Session::read_body() {
       if (state_ == State::body && !half_closed_ && exchange_ && !finished_)
         exchange_->on_request_body({nullptr, 0, 0, true, false});
       return false;
-    case http::BodyDecoder::Step::data: break;
+    case http::BodyDecoder::Step::data:
+      break;
   }
   if (paused_) return false;
   BodySlice slice;
@@ -276,10 +288,16 @@ bool H1Session::discard_body() {
   const http::BodyDecoder::Step step = decoder_.next(buffered());
   begin_ += step.skip;
   switch (step.kind) {
-    case http::BodyDecoder::Step::refused: begin_linger(); return true;
-    case http::BodyDecoder::Step::end: next_request(); return true;
-    case http::BodyDecoder::Step::need_more: return host_.stream().may_read() && fill();
-    case http::BodyDecoder::Step::data: break;
+    case http::BodyDecoder::Step::refused:
+      begin_linger();
+      return true;
+    case http::BodyDecoder::Step::end:
+      next_request();
+      return true;
+    case http::BodyDecoder::Step::need_more:
+      return host_.stream().may_read() && fill();
+    case http::BodyDecoder::Step::data:
+      break;
   }
   begin_ += step.slice.size();
   discarded_ += step.slice.size();
@@ -293,7 +311,8 @@ void H1Session::on_input_end(bool clean) {
   switch (state_) {
     case State::idle:
     case State::discard:
-    case State::linger: return close(false);
+    case State::linger:
+      return close(false);
     case State::head:
       exchange_->on_client_lost(ClientLoss::incomplete_request);
       return close(false);
@@ -313,7 +332,8 @@ void H1Session::on_input_end(bool clean) {
         close(false);
       }
       return;
-    case State::over: return;
+    case State::over:
+      return;
   }
 }
 
@@ -331,7 +351,8 @@ void H1Session::send_interim(const OutgoingResponse& head) {
 void H1Session::send_head(const OutgoingResponse& head) {
   const http::RequestHead& request = exchange_->request();
   OutgoingResponse out = head;
-  close_after_ = close_after_ || (half_closed_ && begin_ == end_) || !request.keep_alive || draining_ || services_.draining;
+  close_after_ = close_after_ || (half_closed_ && begin_ == end_) || !request.keep_alive ||
+                 draining_ || services_.draining;
   if (out.body.kind == http::BodyKind::until_close || out.body.kind == http::BodyKind::chunked) {
     // A length that nobody knows: chunks, or for HTTP/1.0 the connection's end.
     out.body.kind = request.minor == 1 ? http::BodyKind::chunked : http::BodyKind::until_close;
@@ -470,7 +491,8 @@ void H1Session::on_deadline(net::Deadline&) {
     case State::head:
       state_ = State::waiting;
       return exchange_->refuse(RefusalCause::slow_head, 408);
-    default: return close(false);
+    default:
+      return close(false);
   }
 }
 

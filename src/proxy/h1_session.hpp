@@ -100,19 +100,19 @@ class H1Session final : public ClientEnd, public net::Expiring {
   Exchange* exchange_ = nullptr;
   State state_ = State::idle;
   bool pumping_ = false;
-  bool paused_ = false;         // the exchange takes no body now
-  bool finished_ = false;       // the exchange is over: end_request() is due
+  bool paused_ = false;    // the exchange takes no body now
+  bool finished_ = false;  // the exchange is over: end_request() is due
   bool aborted_ = false;
-  bool close_after_ = false;    // this answer is the last
-  bool half_closed_ = false;    // the client has ended its side
+  bool close_after_ = false;  // this answer is the last
+  bool half_closed_ = false;  // the client has ended its side
   bool write_failed_ = false;
   bool draining_ = false;
-  bool large_ = false;          // this client sends bodies: read with a large block
+  bool large_ = false;  // this client sends bodies: read with a large block
   bool tunnel_ = false;
-  bool end_waits_ = false;      // a tunnel's end, behind bytes that wait for room
-  bool skipped_line_ = false;   // the one empty line before a request
-  bool head_timed_ = false;     // time_ runs for the present head
-  bool reset_on_abort_ = false; // the answer's end is the connection's end
+  bool end_waits_ = false;       // a tunnel's end, behind bytes that wait for room
+  bool skipped_line_ = false;    // the one empty line before a request
+  bool head_timed_ = false;      // time_ runs for the present head
+  bool reset_on_abort_ = false;  // the answer's end is the connection's end
 
   // [head of the request | begin_ .. end_: not consumed]; the head stays in
   // place as long as its exchange lives.
@@ -120,8 +120,8 @@ class H1Session final : public ClientEnd, public net::Expiring {
   std::size_t head_size_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  net::Block out_block_;        // the answer's head, until it is written
-  net::Deadline time_;          // idle, head or linger
+  net::Block out_block_;  // the answer's head, until it is written
+  net::Deadline time_;    // idle, head or linger
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;  // behind the last answer
   http::RequestHeadParser parser_;

@@ -14,12 +14,12 @@
 namespace marquee::proxy {
 
 struct ListenerFacts {
-  std::uint32_t id = 0;        // its identity over reloads: addresses with port 0 may repeat
-  std::string address;         // as bound
+  std::uint32_t id = 0;  // its identity over reloads: addresses with port 0 may repeat
+  std::string address;   // as bound
   config::ListenerProtocol protocol = config::ListenerProtocol::http;
   config::ProxyProtocol proxy_protocol = config::ProxyProtocol::off;
   std::uint16_t public_port = 0;
-  std::string fallback;        // normalised; empty: none
+  std::string fallback;  // normalised; empty: none
   bool secure() const { return protocol == config::ListenerProtocol::https; }
 };
 

@@ -33,10 +33,14 @@ class MessageWriter {
 
   // On a writability event. True when everything accepted has left.
   bool on_writable(net::ByteStream& stream);
-  bool drained(const net::ByteStream& stream) const { return kept_.empty() && stream.pending_out() == 0; }
+  bool drained(const net::ByteStream& stream) const {
+    return kept_.empty() && stream.pending_out() == 0;
+  }
   // Something was not taken, and on_writable() has not told of room since. Our own
   // note: a plain stream forgets that it was full as soon as it hears of room.
-  bool full(const net::ByteStream& stream) const { return full_ || !kept_.empty() || stream.pending_out() > 0; }
+  bool full(const net::ByteStream& stream) const {
+    return full_ || !kept_.empty() || stream.pending_out() > 0;
+  }
   bool failed() const { return failed_; }
   bool head_waits() const { return !head_.empty(); }
   // The body's announced length was written in full (always true for chunked).

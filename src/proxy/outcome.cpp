@@ -14,9 +14,9 @@ std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
 }  // namespace
 
 std::string_view name(RefusalCause c) {
-  return text_of<RefusalCause, 9>(c, {"none", "protocol", "misdirected", "unknown_host",
-                                      "domain_disabled", "slow_head", "slow_body",
-                                      "body_too_large", "response_filter"});
+  return text_of<RefusalCause, 9>(
+      c, {"none", "protocol", "misdirected", "unknown_host", "domain_disabled", "slow_head",
+          "slow_body", "body_too_large", "response_filter"});
 }
 
 std::string_view name(RouteClass c) {
@@ -25,9 +25,9 @@ std::string_view name(RouteClass c) {
 
 std::string_view name(UpstreamFailure f) {
   return text_of<UpstreamFailure, 13>(
-      f, {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
-          "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout",
-          "truncated"});
+      f,
+      {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
+       "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout", "truncated"});
 }
 
 std::string_view name(ClientLoss l) {

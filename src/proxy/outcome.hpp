@@ -13,8 +13,8 @@ namespace marquee::proxy {
 // Why Marquee itself refused, beside the rules of the protocol (http::Refusal).
 enum class RefusalCause : std::uint8_t {
   none,
-  protocol,        // Outcome::refusal says which rule
-  misdirected,     // authority and SNI belong to different tenants
+  protocol,     // Outcome::refusal says which rule
+  misdirected,  // authority and SNI belong to different tenants
   unknown_host,
   domain_disabled,
   slow_head,

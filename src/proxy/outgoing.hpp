@@ -70,8 +70,8 @@ struct OutgoingResponse {
   std::string_view reason;
   const http::FieldTable* fields = nullptr;
   const Additions* additions = nullptr;
-  http::BodyFraming body;     // until_close: length unknown, the codec chooses
-  bool bodiless = false;      // HEAD, 1xx, 204, 304: no framing field is added
+  http::BodyFraming body;       // until_close: length unknown, the codec chooses
+  bool bodiless = false;        // HEAD, 1xx, 204, 304: no framing field is added
   std::string_view upgrade_to;  // of a 101
 };
 

@@ -6,13 +6,12 @@ namespace {
 // Enums here end in count_, so that the last value is the one before it.
 template <typename E>
 base::LabelAxis closed(std::string label) {
-  return base::axis<E>(std::move(label),
-                       static_cast<E>(static_cast<std::size_t>(E::count_) - 1));
+  return base::axis<E>(std::move(label), static_cast<E>(static_cast<std::size_t>(E::count_) - 1));
 }
 
 // Microseconds: half a millisecond to a minute.
 std::vector<std::uint64_t> latency_bounds() {
-  return {500,     1'000,   2'500,     5'000,     10'000,    25'000,     50'000,
+  return {500,     1'000,   2'500,   5'000,     10'000,    25'000,     50'000,
           100'000, 250'000, 500'000, 1'000'000, 2'500'000, 10'000'000, 60'000'000};
 }
 
@@ -22,10 +21,10 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
     : requests(r.counter<RouteClass, StatusClass>(
           {"marquee_requests_total", "Requests ended, by class of host and of status.", 1, true},
           closed<RouteClass>("route"), base::axis("status", StatusClass::s5xx))),
-      duration(r.histogram<RouteClass>(
-          {"marquee_request_duration_seconds",
-           "From a request's head to its answer's last byte.", 1e-6, true},
-          latency_bounds(), closed<RouteClass>("route"))),
+      duration(
+          r.histogram<RouteClass>({"marquee_request_duration_seconds",
+                                   "From a request's head to its answer's last byte.", 1e-6, true},
+                                  latency_bounds(), closed<RouteClass>("route"))),
       upstream_duration(r.histogram<RouteClass>(
           {"marquee_upstream_duration_seconds",
            "From the request sent upstream to the end of its answer.", 1e-6, true},
@@ -55,8 +54,8 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
                                  base::axis("scheme", Scheme::https))),
       refused_connections(r.counter<>({"marquee_connections_refused_total",
                                        "Connections closed at once: a connection limit was met."})),
-      accept_pauses(r.counter<>({"marquee_accept_pauses_total",
-                                 "Times that accepting paused for want of descriptors."})),
+      accept_pauses(r.counter<>(
+          {"marquee_accept_pauses_total", "Times that accepting paused for want of descriptors."})),
       connections(r.gauge<Scheme>({"marquee_connections", "Client connections open now."},
                                   base::axis("scheme", Scheme::https))) {}
 

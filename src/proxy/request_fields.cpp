@@ -113,8 +113,8 @@ std::string_view client_of(const http::RequestHead& request, const ConnectionFac
 
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
                         const ConnectionFacts& facts, const config::Settings& settings,
-                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids, std::int64_t wall_ms,
-                        Arena& arena, Additions& additions) {
+                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids,
+                        std::int64_t wall_ms, Arena& arena, Additions& additions) {
   for (http::Field& f : request.fields) {
     const http::FieldClass c = http::field_class(f.id);
     if (c == http::FieldClass::context || c == http::FieldClass::forwarding) f.dropped = true;

@@ -31,7 +31,9 @@ class RequestIds {
   // Empty before make().
   std::string_view request_id() const { return request_id_; }
   std::string_view traceparent() const { return traceparent_; }
-  std::string_view trace_id() const { return traceparent_.empty() ? traceparent_ : traceparent_.substr(3, 32); }
+  std::string_view trace_id() const {
+    return traceparent_.empty() ? traceparent_ : traceparent_.substr(3, 32);
+  }
   bool trace_started() const { return trace_started_; }
 
  private:
@@ -51,7 +53,7 @@ std::string_view client_of(const http::RequestHead& request, const ConnectionFac
 // fields. Views point into the arena, the facts, the ids and the plan.
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
                         const ConnectionFacts& facts, const config::Settings& settings,
-                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids, std::int64_t wall_ms,
-                        Arena& arena, Additions& additions);
+                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids,
+                        std::int64_t wall_ms, Arena& arena, Additions& additions);
 
 }  // namespace marquee::proxy

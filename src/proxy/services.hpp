@@ -54,8 +54,8 @@ struct Services {
   AccessSink& sink;
   base::Random& random;
   FilterSource* filters = nullptr;  // null: no answer is filtered
-  bool draining = false;    // answers say "Connection: close"
-  unsigned https_port = 0;  // public port of the first TLS listener; 0: none
+  bool draining = false;            // answers say "Connection: close"
+  unsigned https_port = 0;          // public port of the first TLS listener; 0: none
   // "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).
   std::string_view date();
 

@@ -14,9 +14,12 @@ std::string lower(std::string_view s) {
 
 RouteClass route_of(routing::HostClass c) {
   switch (c) {
-    case routing::HostClass::custom: return RouteClass::custom;
-    case routing::HostClass::app: return RouteClass::app;
-    case routing::HostClass::site: return RouteClass::site;
+    case routing::HostClass::custom:
+      return RouteClass::custom;
+    case routing::HostClass::app:
+      return RouteClass::app;
+    case routing::HostClass::site:
+      return RouteClass::site;
   }
   return RouteClass::custom;
 }
@@ -40,7 +43,8 @@ FieldBlock context_of(const routing::Domain& d) {
 
 // Reads PEM into records; the settings were checked, so that a failure here means
 // that a file changed meanwhile: the domain is then refused, the others serve.
-DomainPlan::Certificate certificate_of(const routing::Domain& d, tls::IntermediateSet& intermediates,
+DomainPlan::Certificate certificate_of(const routing::Domain& d,
+                                       tls::IntermediateSet& intermediates,
                                        std::vector<std::string>& covered) {
   DomainPlan::Certificate out;
   out.scope = tls::scope_of(d.agency.text(), routing::tls_scope(d, d.host.text()));

@@ -38,8 +38,8 @@ class FieldPlan {
 struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   std::shared_ptr<const routing::Domain> domain;
   RouteClass route = RouteClass::custom;
-  std::uint32_t pool = 0;      // index into Settings::upstreams
-  FieldBlock context;          // the plain tenant fields
+  std::uint32_t pool = 0;  // index into Settings::upstreams
+  FieldBlock context;      // the plain tenant fields
   FieldPlan request_fields;
   FieldPlan response_fields;
   std::string host_field;      // sent as Host; empty: the client's

@@ -29,11 +29,25 @@ bool is_framing(const Field& f) {
 
 bool is_left_out(const Field& f) {
   if (f.twin || field_class(f.id) != FieldClass::end_to_end) return true;
-  constexpr std::string_view names[] = {
-      "authorization", "cookie",        "set-cookie",       "www-authenticate", "content-encoding",
-      "content-type",  "content-range", "content-location", "cache-control",    "expires",
-      "age",           "vary",          "location",         "max-forwards",     "range",
-      "date",          "retry-after",   "x-api-key",        "authentication-info"};
+  constexpr std::string_view names[] = {"authorization",
+                                        "cookie",
+                                        "set-cookie",
+                                        "www-authenticate",
+                                        "content-encoding",
+                                        "content-type",
+                                        "content-range",
+                                        "content-location",
+                                        "cache-control",
+                                        "expires",
+                                        "age",
+                                        "vary",
+                                        "location",
+                                        "max-forwards",
+                                        "range",
+                                        "date",
+                                        "retry-after",
+                                        "x-api-key",
+                                        "authentication-info"};
   for (std::string_view n : names)
     if (iequals(f.name, n)) return true;
   return false;

@@ -44,7 +44,9 @@ class BodyDecoder {
   // Body bytes still to come where the length is known (also within a chunk).
   std::uint64_t remaining() const { return remaining_; }
   // `bytes` more and the body is complete. Of chunks nobody knows which is the last.
-  bool ends_after(std::uint64_t bytes) const { return state_ == State::length && bytes == remaining_; }
+  bool ends_after(std::uint64_t bytes) const {
+    return state_ == State::length && bytes == remaining_;
+  }
   FieldTable& trailers();
   bool has_trailers() const { return trailers_ && trailers_->table.size() > 0; }
 

@@ -86,8 +86,7 @@ constexpr auto table = build_table();
 
 bool equals_folded(std::string_view name, std::string_view folded) {
   for (std::size_t i = 0; i < folded.size(); ++i)
-    if (token_fold[static_cast<unsigned char>(name[i])] !=
-        static_cast<unsigned char>(folded[i]))
+    if (token_fold[static_cast<unsigned char>(name[i])] != static_cast<unsigned char>(folded[i]))
       return false;
   return true;
 }
@@ -133,7 +132,8 @@ FieldClass field_class(FieldId id) {
   switch (id) {
     case FieldId::content_length:
     case FieldId::transfer_encoding:
-    case FieldId::host: return FieldClass::framing;
+    case FieldId::host:
+      return FieldClass::framing;
     case FieldId::connection:
     case FieldId::keep_alive:
     case FieldId::proxy_connection:
@@ -144,7 +144,8 @@ FieldClass field_class(FieldId id) {
     case FieldId::upgrade:
     case FieldId::http2_settings:
     case FieldId::proxy:
-    case FieldId::expect: return FieldClass::hop_by_hop;
+    case FieldId::expect:
+      return FieldClass::hop_by_hop;
     case FieldId::forwarded:
     case FieldId::x_forwarded_for:
     case FieldId::x_forwarded_host:
@@ -153,7 +154,8 @@ FieldClass field_class(FieldId id) {
     case FieldId::x_forwarded_other:
     case FieldId::x_real_ip:
     case FieldId::x_request_id:
-    case FieldId::traceparent: return FieldClass::forwarding;
+    case FieldId::traceparent:
+      return FieldClass::forwarding;
     case FieldId::x_tenant:
     case FieldId::x_site_id:
     case FieldId::x_module_id:
@@ -161,8 +163,10 @@ FieldClass field_class(FieldId id) {
     case FieldId::x_custom_domain:
     case FieldId::x_domain_id:
     case FieldId::x_white_label:
-    case FieldId::x_request_start: return FieldClass::context;
-    default: return FieldClass::end_to_end;
+    case FieldId::x_request_start:
+      return FieldClass::context;
+    default:
+      return FieldClass::end_to_end;
   }
 }
 

@@ -23,8 +23,8 @@ bool is_target(std::string_view s) {
   for (; i + 8 <= s.size(); i += 8) {
     std::uint64_t w;
     std::memcpy(&w, s.data() + i, 8);
-    const std::uint64_t low = (w - ones * 0x21) & ~w;             // < 0x21
-    const std::uint64_t del = w ^ (ones * 0x7f);                  // == 0x7f -> zero byte
+    const std::uint64_t low = (w - ones * 0x21) & ~w;  // < 0x21
+    const std::uint64_t del = w ^ (ones * 0x7f);       // == 0x7f -> zero byte
     const std::uint64_t hash = w ^ (ones * static_cast<unsigned char>('#'));
     const std::uint64_t bad = low | w | ((del - ones) & ~del) | ((hash - ones) & ~hash);
     if (bad & highs) return false;
@@ -47,9 +47,12 @@ std::uint8_t minor_of(std::string_view v) {
 // Splits an absolute-form target; false when it is none.
 bool split_absolute(std::string_view target, RequestHead& into) {
   std::size_t skip = 0;
-  if (target.size() > 7 && iequals(target.substr(0, 7), "http://")) skip = 7;
-  else if (target.size() > 8 && iequals(target.substr(0, 8), "https://")) skip = 8;
-  else return false;
+  if (target.size() > 7 && iequals(target.substr(0, 7), "http://"))
+    skip = 7;
+  else if (target.size() > 8 && iequals(target.substr(0, 8), "https://"))
+    skip = 8;
+  else
+    return false;
   const std::string_view rest = target.substr(skip);
   const std::size_t end = rest.find_first_of("/?");
   into.authority = rest.substr(0, end);

@@ -50,7 +50,8 @@ void H1Upstream::continue_connect() {
     if (h == tls::Handshake::failed) return connect_failed(UpstreamFailure::tls);
   }
   time_.disarm();
-  connect_us_ = std::chrono::duration_cast<std::chrono::microseconds>(turn_.now() - started_).count();
+  connect_us_ =
+      std::chrono::duration_cast<std::chrono::microseconds>(turn_.now() - started_).count();
   state_ = State::idle;
   owner_->on_connected(*this);
 }
@@ -209,10 +210,17 @@ bool H1Upstream::read_more() {
   }
   const net::IoResult r = stream_->read({block_.data() + end_, block_.size() - end_});
   switch (r.status) {
-    case net::IoStatus::ok: end_ += r.bytes; return true;
-    case net::IoStatus::would_block: return false;
-    case net::IoStatus::closed: on_input_end(true); return false;
-    case net::IoStatus::failed: on_input_end(false); return false;
+    case net::IoStatus::ok:
+      end_ += r.bytes;
+      return true;
+    case net::IoStatus::would_block:
+      return false;
+    case net::IoStatus::closed:
+      on_input_end(true);
+      return false;
+    case net::IoStatus::failed:
+      on_input_end(false);
+      return false;
   }
   return false;
 }
@@ -260,7 +268,8 @@ bool H1Upstream::consume_body() {
   const http::BodyDecoder::Step step = decoder_.next(buffered());
   begin_ += step.skip;
   switch (step.kind) {
-    case http::BodyDecoder::Step::need_more: return begin_ < end_ || (stream_->may_read() && read_more());
+    case http::BodyDecoder::Step::need_more:
+      return begin_ < end_ || (stream_->may_read() && read_more());
     case http::BodyDecoder::Step::refused:
       fail(UpstreamFailure::bad_answer, decoder_.refusal());
       return false;
@@ -268,7 +277,8 @@ bool H1Upstream::consume_body() {
       head_held_ = false;
       exchange_->on_response_end(decoder_.has_trailers() ? &decoder_.trailers() : nullptr);
       return false;
-    case http::BodyDecoder::Step::data: break;
+    case http::BodyDecoder::Step::data:
+      break;
   }
   BodySlice slice;
   slice.data = block_.data() + begin_;

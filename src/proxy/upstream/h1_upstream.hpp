@@ -80,7 +80,7 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
     std::uint64_t tried = 0;      // endpoints that this request has been to, by bit
     bool fresh = false;           // the request must not have a pooled connection
     HealthTicket ticket;
-    bool ticket_open = false;     // waits for its verdict
+    bool ticket_open = false;  // waits for its verdict
   } place;
 
  private:
@@ -112,19 +112,19 @@ class H1Upstream final : public net::Watched, public UpstreamEnd, public net::Ex
   Phase phase_ = Phase::head;
   bool tls_;
   bool pumping_ = false;
-  bool paused_ = false;      // the exchange takes no more
-  bool head_held_ = false;   // told of a head that no body followed yet
+  bool paused_ = false;     // the exchange takes no more
+  bool head_held_ = false;  // told of a head that no body followed yet
   bool reusable_ = false;
   bool at_fault_ = false;
   bool write_failed_ = false;
   bool input_ended_ = false;  // of a tunnel
-  bool idled_ = false;  // was in the pool: may have died there unseen
+  bool idled_ = false;        // was in the pool: may have died there unseen
 
-  net::Block head_block_;    // the request's head, until it is written
-  net::Block block_;         // [headroom | begin_ .. end_ | free]
+  net::Block head_block_;  // the request's head, until it is written
+  net::Block block_;       // [headroom | begin_ .. end_ | free]
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  net::Deadline time_;       // connect, or idle
+  net::Deadline time_;  // connect, or idle
   net::TimePoint started_{};
   std::int64_t connect_us_ = -1;
   http::ResponseHeadParser parser_;

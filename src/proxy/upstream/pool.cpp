@@ -98,13 +98,12 @@ void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
                           UpstreamFailure last) {
   for (std::size_t i = 0; i < targets_.size(); ++i)
     candidates_[i] = {targets_[i].in_use, group_->endpoints[i]->health.eligible(now()),
-                     (tried >> i & 1) != 0 || targets_[i].addresses.empty()};
+                      (tried >> i & 1) != 0 || targets_[i].addresses.empty()};
   for (;;) {
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
-    const Choice choice =
-        choose(candidates_, settings_.balance, random_, cursor_);
+    const Choice choice = choose(candidates_, settings_.balance, random_, cursor_);
     if (choice.index == Choice::kNone) return exchange.on_upstream_unavailable(last);
     const std::size_t i = choice.index;
     EndpointHealth& health = group_->endpoints[i]->health;
@@ -276,9 +275,15 @@ void H1Pool::on_verdict(H1Upstream& connection, Verdict verdict) {
   EndpointHealth& health = group_->endpoints[connection.place.endpoint]->health;
   const HealthTicket& ticket = connection.place.ticket;
   switch (verdict) {
-    case Verdict::good: health.succeeded(ticket, group_->share); break;
-    case Verdict::bad: health.failed(ticket, now(), rule_, group_->share); break;
-    case Verdict::none: health.abandoned(ticket, now()); break;
+    case Verdict::good:
+      health.succeeded(ticket, group_->share);
+      break;
+    case Verdict::bad:
+      health.failed(ticket, now(), rule_, group_->share);
+      break;
+    case Verdict::none:
+      health.abandoned(ticket, now());
+      break;
   }
 }
 

@@ -52,11 +52,11 @@ class H1Pool final : public UpstreamPool, public UpstreamOwner, public net::Expi
  private:
   struct Target {
     std::vector<SocketAddress> addresses;
-    bool asked = false;             // the first answer about its name was there
+    bool asked = false;  // the first answer about its name was there
     std::size_t next_address = 0;
     std::vector<H1Upstream*> idle;  // the most recently used last
     std::uint32_t connections = 0;
-    std::uint32_t in_use = 0;       // connections that serve or are being made
+    std::uint32_t in_use = 0;  // connections that serve or are being made
   };
 
   // A request that came before the first address did; for the connect time.

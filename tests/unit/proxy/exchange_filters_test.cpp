@@ -14,25 +14,29 @@ const std::string head_end = "\r\n\r\n";
 // Of doubled bodies: each ends with the client's end.
 std::vector<Scenario> doubled() {
   std::vector<Scenario> all;
-  all.push_back({"length", {{"", get("/")}, leave("aabbccdd")}, {{{head_end, answer("abcd", "ETag: \"e\"\r\n")}}}});
+  all.push_back({"length",
+                 {{"", get("/")}, leave("aabbccdd")},
+                 {{{head_end, answer("abcd", "ETag: \"e\"\r\n")}}}});
   all.push_back({"two on one connection",
                  {{"", get("/1") + get("/2")}, leave("ttwwoo")},
                  {{{head_end, answer("one")}, {head_end, answer("two")}}},
                  2});
   all.push_back({"no bytes", {{"", get("/")}, leave("\r\n\r\n")}, {{{head_end, answer("")}}}});
-  all.push_back({"chunked with trailers",
-                 {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
-                 {{{head_end, chunked_answer("3\r\nabc\r\n4;x\r\ndefg\r\n0\r\nX-End: yes\r\n\r\n")}}}});
+  all.push_back(
+      {"chunked with trailers",
+       {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
+       {{{head_end, chunked_answer("3\r\nabc\r\n4;x\r\ndefg\r\n0\r\nX-End: yes\r\n\r\n")}}}});
   all.push_back({"until close",
                  {{"", get("/")}, leave("0\r\n\r\n")},
                  {{{head_end, "HTTP/1.1 200 OK\r\n\r\nto the end", Action::fin}}}});
   all.push_back({"http 1.0",
                  {{"", get("/", "", "GET", "1.0")}, leave("aabbccddeeff")},
                  {{{head_end, chunked_answer("3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")}}}});
-  all.push_back({"post, and the answer again on the same connection",
-                 {{"", get("/1", "Content-Length: 5\r\n", "POST") + "hello"}, {"yy", get("/2")}, leave("nn")},
-                 {{{"hello", answer("ay")}, {head_end, answer("un")}}},
-                 2});
+  all.push_back(
+      {"post, and the answer again on the same connection",
+       {{"", get("/1", "Content-Length: 5\r\n", "POST") + "hello"}, {"yy", get("/2")}, leave("nn")},
+       {{{"hello", answer("ay")}, {head_end, answer("un")}}},
+       2});
   all.push_back({"cut short",
                  {{"", get("/")}, leave("aabbcc")},
                  {{{head_end, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Action::fin}}}});
@@ -68,14 +72,16 @@ std::size_t bytes_of(const Script& script) {
   return n;
 }
 
-const RunOptions slow_peers{.client = {{}, 40}, .upstream = {{}, 11}, .client_room = 13, .upstream_room = 30};
+const RunOptions slow_peers{
+    .client = {{}, 40}, .upstream = {{}, 11}, .client_room = 13, .upstream_room = 30};
 
 }  // namespace
 
 TEST_CASE("identity changes no conversation, and a source that adds nothing neither") {
   for (const Scenario& scenario : scenarios()) {
     CAPTURE(scenario.name);
-    for (const RunOptions& options : {RunOptions{}, RunOptions{.upstream = {{}, 1}}, RunOptions{.client_room = 3}}) {
+    for (const RunOptions& options :
+         {RunOptions{}, RunOptions{.upstream = {{}, 1}}, RunOptions{.client_room = 3}}) {
       ProxyRig plain(scenario, options);
       plain.play();
       plain.pass_time();
@@ -134,7 +140,9 @@ TEST_CASE("every split, and clients that take few bytes") {
     }
 }
 
-TEST_CASE("any call fails, ends or would block; any event is the last; the connection is closed over it") {
+TEST_CASE(
+    "any call fails, ends or would block; any event is the last; the connection is closed over "
+    "it") {
   for (const Scenario& scenario : doubled())
     for (const Kind& kind : kinds())
       for (const RunOptions& base : {RunOptions{}, slow_peers}) {
@@ -146,7 +154,8 @@ TEST_CASE("any call fails, ends or would block; any event is the last; the conne
         const std::size_t events = undisturbed.rig.events;
         const std::string whole = undisturbed.client();
         for (std::size_t at = 0; at < calls; ++at)
-          for (auto status : {net::IoStatus::failed, net::IoStatus::closed, net::IoStatus::would_block}) {
+          for (auto status :
+               {net::IoStatus::failed, net::IoStatus::closed, net::IoStatus::would_block}) {
             CAPTURE(at);
             RunOptions options = base;
             options.fault_at = at;
@@ -156,7 +165,8 @@ TEST_CASE("any call fails, ends or would block; any event is the last; the conne
             if (f.rig.client_wire.dead) CHECK(f.rig.closed);
             f.finish();
             CHECK(f.rig.records.all.size() <= scenario.requests);
-            if (status == net::IoStatus::would_block && !f.rig.fault.hit) CHECK(f.client() == whole);
+            if (status == net::IoStatus::would_block && !f.rig.fault.hit)
+              CHECK(f.client() == whole);
           }
         for (std::size_t after = 0; after < events; ++after)
           for (bool close : {false, true}) {
@@ -254,8 +264,9 @@ TEST_CASE("a large body in bounded memory, the client slow") {
 }
 
 TEST_CASE("a filter that breaks its word or fails") {
-  for (const Misdeed misdeed : {Misdeed{Misdeed::fails, 0}, Misdeed{Misdeed::fails, 3}, Misdeed{Misdeed::promises_less, 0},
-                                Misdeed{Misdeed::promises_more, 0}})
+  for (const Misdeed misdeed :
+       {Misdeed{Misdeed::fails, 0}, Misdeed{Misdeed::fails, 3}, Misdeed{Misdeed::promises_less, 0},
+        Misdeed{Misdeed::promises_more, 0}})
     for (const std::size_t every : {0u, 1u}) {
       CAPTURE(misdeed.kind);
       CAPTURE(every);
@@ -271,7 +282,10 @@ TEST_CASE("a filter that breaks its word or fails") {
 }
 
 TEST_CASE("bytes that a full client did not take and nobody offers again") {
-  const Scenario s{"", {{"", get("/")}}, {{{head_end, chunked_answer("200\r\n" + std::string(512, 'x') + "\r\n0\r\n\r\n")}}}};
+  const Scenario s{
+      "",
+      {{"", get("/")}},
+      {{{head_end, chunked_answer("200\r\n" + std::string(512, 'x') + "\r\n0\r\n\r\n")}}}};
   FilterRig f(s, {.client_room = 300}, one<BadFilter>(Misdeed{Misdeed::forgets, 0}));
   f.rig.play();
   CHECK(f.client().find("<end>") == std::string::npos);

@@ -17,25 +17,33 @@ const std::string body(300, 'b');
 
 std::vector<Scenario> waiting() {
   std::vector<Scenario> all;
-  all.push_back({"length", {{"", get("/")}, leave(body)}, {{{head_end, answer(body, "X-Kept: " + body + "\r\n")}}}});
-  all.push_back({"no bytes", {{"", get("/")}, leave("Content-Length: 0\r\n\r\n")}, {{{head_end, answer("")}}}});
+  all.push_back({"length",
+                 {{"", get("/")}, leave(body)},
+                 {{{head_end, answer(body, "X-Kept: " + body + "\r\n")}}}});
+  all.push_back({"no bytes",
+                 {{"", get("/")}, leave("Content-Length: 0\r\n\r\n")},
+                 {{{head_end, answer("")}}}});
   all.push_back({"trailers only",
                  {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
                  {{{head_end, chunked_answer("0\r\nX-End: yes\r\n\r\n")}}}});
   all.push_back({"chunked with trailers",
                  {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
                  {{{head_end, chunked_answer("3\r\nabc\r\n0\r\nX-End: yes\r\n\r\n")}}}});
-  all.push_back({"trailers of a connection that is gone at once",
-                 {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
-                 {{{head_end, chunked_answer("3\r\nabc\r\n0\r\nX-End: yes\r\n\r\n"), Action::fin}}}});
-  all.push_back({"until close", {{"", get("/")}, leave("0\r\n\r\n")}, {{{head_end, "HTTP/1.1 200 OK\r\n\r\nx", Action::fin}}}});
+  all.push_back(
+      {"trailers of a connection that is gone at once",
+       {{"", get("/")}, leave("X-End: yes\r\n\r\n")},
+       {{{head_end, chunked_answer("3\r\nabc\r\n0\r\nX-End: yes\r\n\r\n"), Action::fin}}}});
+  all.push_back({"until close",
+                 {{"", get("/")}, leave("0\r\n\r\n")},
+                 {{{head_end, "HTTP/1.1 200 OK\r\n\r\nx", Action::fin}}}});
   all.push_back({"two on one connection",
                  {{"", get("/1") + get("/2")}, leave("two")},
                  {{{head_end, answer("one")}, {head_end, answer("two")}}},
                  2});
-  all.push_back({"early answer to a body",
-                 {{"", get("/", "Content-Length: 6\r\n", "POST") + "abc"}, {"no", "def"}, leave("")},
-                 {{{head_end, answer("no")}}}});
+  all.push_back(
+      {"early answer to a body",
+       {{"", get("/", "Content-Length: 6\r\n", "POST") + "abc"}, {"no", "def"}, leave("")},
+       {{{head_end, answer("no")}}}});
   return all;
 }
 
@@ -51,7 +59,8 @@ std::string plain(const Scenario& scenario, const RunOptions& options) {
 TEST_CASE("a verdict that comes late, after any event") {
   for (const Scenario& scenario : waiting())
     for (const HeadVerdict verdict : {HeadVerdict::pass, HeadVerdict::engage})
-      for (const RunOptions& options : {RunOptions{}, RunOptions{.upstream = {{}, 9}, .client_room = 17}}) {
+      for (const RunOptions& options :
+           {RunOptions{}, RunOptions{.upstream = {{}, 9}, .client_room = 17}}) {
         CAPTURE(scenario.name);
         CAPTURE(static_cast<int>(verdict));
         const std::string expected = plain(scenario, options);
@@ -146,7 +155,8 @@ TEST_CASE("one party goes, or the settings do, while the verdict is awaited") {
   SUBCASE("the request: its body grows beyond the limit") {
     Gate gate;
     Scenario big{"",
-                 {{"", get("/", "Transfer-Encoding: chunked\r\n", "POST") + "3\r\nabc\r\n"}, {"", "9\r\nabcdefghi\r\n0\r\n\r\n"}},
+                 {{"", get("/", "Transfer-Encoding: chunked\r\n", "POST") + "3\r\nabc\r\n"},
+                  {"", "9\r\nabcdefghi\r\n0\r\n\r\n"}},
                  {{{"abc", answer(body)}}}};
     big.settings.limits.request_body = 8;
     FilterRig f(big, {}, gated(gate));
@@ -221,7 +231,8 @@ TEST_CASE("a filter that never goes on has read_idle, and then the answer is bro
 }
 
 TEST_CASE("a head does not wait for a filter that swallows the flush") {
-  const Scenario s{"", {{"", get("/")}}, {{{head_end, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"}}}};
+  const Scenario s{
+      "", {{"", get("/")}}, {{{head_end, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"}}}};
   FilterRig f(s, {}, one<BadFilter>(Misdeed{Misdeed::swallows_flush, 0}));
   f.rig.play();
   CHECK(f.client().find("Content-Length: 9\r\n") != std::string::npos);
@@ -248,7 +259,10 @@ TEST_CASE("a client that takes nothing is lost, whoever holds the rest") {
 }
 
 TEST_CASE("a head edited before and after a wait") {
-  const Scenario s{"", {{"", get("/")}, leave(body)}, {{{head_end, answer(body, "Vary: Origin\r\nETag: \"1\"\r\nX-B: 1\r\nX-B: 2\r\n")}}}};
+  const Scenario s{
+      "",
+      {{"", get("/")}, leave(body)},
+      {{{head_end, answer(body, "Vary: Origin\r\nETag: \"1\"\r\nX-B: 1\r\nX-B: 2\r\n")}}}};
   Gate gate;
   gate.edit = [](ResponseHeadEdit& head) {
     CHECK(head.status() == 200);

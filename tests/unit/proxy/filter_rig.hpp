@@ -27,9 +27,9 @@ class TestSource final : public FilterSource {
 // What a test does to the GateFilter of the answer that is under way.
 struct Gate {
   class GateFilter* filter = nullptr;
-  std::optional<HeadVerdict> head;   // none: pending
-  bool body_open = true;             // takes bytes
-  bool end_open = true;              // hands the end on
+  std::optional<HeadVerdict> head;  // none: pending
+  bool body_open = true;            // takes bytes
+  bool end_open = true;             // hands the end on
   void (*edit)(ResponseHeadEdit&) = nullptr;
   void wake();
 };
@@ -77,7 +77,9 @@ class UnknownLengthFilter final : public ResponseFilter {
     head.set_content_length(std::nullopt);
     return HeadVerdict::engage;
   }
-  std::size_t on_body(const BodySlice& in, BodySink& out) override { return doubling_.on_body(in, out); }
+  std::size_t on_body(const BodySlice& in, BodySink& out) override {
+    return doubling_.on_body(in, out);
+  }
   void resume(BodySink& out) override { doubling_.resume(out); }
 
  private:
@@ -86,7 +88,15 @@ class UnknownLengthFilter final : public ResponseFilter {
 
 // Breaks a rule at a chosen byte of the body.
 struct Misdeed {
-  enum Kind { fails, promises_less, promises_more, bad_value, framing_field, swallows_flush, forgets } kind = fails;
+  enum Kind {
+    fails,
+    promises_less,
+    promises_more,
+    bad_value,
+    framing_field,
+    swallows_flush,
+    forgets
+  } kind = fails;
   std::size_t at = 0;
 };
 class BadFilter final : public ResponseFilter {
@@ -95,11 +105,20 @@ class BadFilter final : public ResponseFilter {
   HeadVerdict on_head(ResponseHeadEdit& head) override {
     const std::uint64_t length = head.content_length().value_or(0);
     switch (misdeed_.kind) {
-      case Misdeed::promises_less: head.set_content_length(length - 1); break;
-      case Misdeed::promises_more: head.set_content_length(length + 1); break;
-      case Misdeed::bad_value: head.set("x-page", "a\r\nSet-Cookie: b=c"); break;
-      case Misdeed::framing_field: head.set("transfer-encoding", "gzip"); break;
-      default: break;
+      case Misdeed::promises_less:
+        head.set_content_length(length - 1);
+        break;
+      case Misdeed::promises_more:
+        head.set_content_length(length + 1);
+        break;
+      case Misdeed::bad_value:
+        head.set("x-page", "a\r\nSet-Cookie: b=c");
+        break;
+      case Misdeed::framing_field:
+        head.set("transfer-encoding", "gzip");
+        break;
+      default:
+        break;
     }
     return HeadVerdict::engage;
   }

@@ -23,7 +23,8 @@ struct Edited {
     for (const http::Field& f : head.fields)
       if (!f.dropped) out.append(f.name).append(":").append(f.value).append(" ");
     for (const FieldBlock* b : additions.blocks()) out += b->h1();
-    for (const AddedField& f : additions.fields()) out.append(f.name).append(":").append(f.value).append(" ");
+    for (const AddedField& f : additions.fields())
+      out.append(f.name).append(":").append(f.value).append(" ");
     return out;
   }
   http::ResponseHead head;
@@ -65,8 +66,15 @@ TEST_CASE("values are copied, also what is made of the old one") {
 }
 
 TEST_CASE("what is not a field, or is the codec's, is refused") {
-  for (auto [name, value] : {std::pair{"x-a", "a\nb"}, {"x-a", "a\rb"}, {"x\r\na", "b"}, {"", "b"}, {"x a", "b"},
-                             {"x_a", "b"}, {"content-length", "4"}, {"connection", "close"}, {"transfer-encoding", "x"}}) {
+  for (auto [name, value] : {std::pair{"x-a", "a\nb"},
+                             {"x-a", "a\rb"},
+                             {"x\r\na", "b"},
+                             {"", "b"},
+                             {"x a", "b"},
+                             {"x_a", "b"},
+                             {"content-length", "4"},
+                             {"connection", "close"},
+                             {"transfer-encoding", "x"}}) {
     CAPTURE(name);
     Edited e;
     const std::string before = e.text();
@@ -93,7 +101,10 @@ TEST_CASE("framing is told apart") {
 
 TEST_CASE("a kept head outlives the bytes it came in") {
   Edited e;
-  std::string bytes = "Not Really" "X-Long" + std::string(3000, 'v');
+  std::string bytes =
+      "Not Really"
+      "X-Long" +
+      std::string(3000, 'v');
   const std::string_view all = bytes;
   e.head.reason = all.substr(0, 10);
   e.head.fields.push({all.substr(10, 6), all.substr(16), http::FieldId::other});
