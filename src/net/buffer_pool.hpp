@@ -21,6 +21,12 @@ constexpr std::size_t bytes_of(BlockSize s) {
   return sizes[static_cast<std::size_t>(s)];
 }
 
+// The smallest class that holds `bytes`; large when none does.
+constexpr BlockSize smallest_block(std::size_t bytes) {
+  if (bytes <= bytes_of(BlockSize::small)) return BlockSize::small;
+  return bytes <= bytes_of(BlockSize::medium) ? BlockSize::medium : BlockSize::large;
+}
+
 class BufferPool;
 
 // A lent block; gives itself back. Empty after a move or reset().

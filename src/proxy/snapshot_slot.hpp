@@ -18,6 +18,8 @@ struct LocalSnapshot {
 class SnapshotSlot {
  public:
   LocalSnapshot& current() { return *slots_.back(); }
+  // The settings in force now, for whoever runs under no request.
+  const config::Settings& settings() const { return slots_.back()->shared->settings(); }
   // The newest snapshot, counted; give it back with unpin().
   LocalSnapshot* pin() {
     ++slots_.back()->users;

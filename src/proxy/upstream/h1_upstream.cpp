@@ -16,12 +16,6 @@ namespace {
 // aligned head (body_slice.hpp).
 constexpr std::size_t headroom = 2048;
 
-net::BlockSize block_for(std::size_t bytes) {
-  if (bytes <= net::bytes_of(net::BlockSize::small)) return net::BlockSize::small;
-  if (bytes <= net::bytes_of(net::BlockSize::medium)) return net::BlockSize::medium;
-  return net::BlockSize::large;
-}
-
 }  // namespace
 
 H1Upstream::H1Upstream(net::Turn& turn, UpstreamOwner& owner, net::Fd fd,
@@ -83,7 +77,7 @@ void H1Upstream::serve(Exchange& exchange) {
 
 void H1Upstream::send_head(const OutgoingRequest& head) {
   const std::size_t bound = http::head_bound(head);
-  head_block_ = turn_.buffers().acquire(block_for(bound));
+  head_block_ = turn_.buffers().acquire(net::smallest_block(bound));
   if (bound > head_block_.size()) {  // heads are limited to less; settings can raise that
     write_failed_ = true;
     turn_.run_later(*this);
