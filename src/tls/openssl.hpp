@@ -27,9 +27,20 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using KeyCtxPtr = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
 using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;
 
-// The newest error of this thread's queue in OpenSSL's words; empties the queue.
+// The newest error of this thread's queue that says something, in OpenSSL's
+// words; empties the queue. OpenSSL 3.2 and later put a "record layer failure"
+// behind the cause.
 inline std::string take_openssl_error() {
-  const unsigned long code = ERR_peek_last_error();
+  unsigned long code = 0;
+  while (const unsigned long next = ERR_get_error()) {
+#ifdef SSL_R_RECORD_LAYER_FAILURE
+    if (code != 0 && ERR_GET_LIB(next) == ERR_LIB_SSL &&
+        ERR_GET_REASON(next) == SSL_R_RECORD_LAYER_FAILURE) {
+      continue;
+    }
+#endif
+    code = next;
+  }
   if (code == 0) return "unknown error";
   const char* reason = ERR_reason_error_string(code);
   std::string text;
@@ -40,7 +51,6 @@ inline std::string take_openssl_error() {
     ERR_error_string_n(code, buffer, sizeof buffer);
     text = buffer;
   }
-  ERR_clear_error();
   return text;
 }
 

@@ -41,8 +41,12 @@ std::size_t resident() {
 
 }  // namespace
 
+// OpenSSL's own part is 13 to 14 KiB in 3.0, and 21 to 22 since 3.2 gave each
+// direction a record layer of its own.
+constexpr std::size_t kBound = (OPENSSL_VERSION_NUMBER < 0x30200000L ? 15 : 22) * std::size_t{1024};
+
 // MARQUEE_IDLE=5000 measures as many and prints the result.
-TEST_CASE("an idle TLS connection costs at most 15 KiB and no pooled block") {
+TEST_CASE("an idle TLS connection costs little beyond OpenSSL's part and no pooled block") {
   const auto context = make_server();
   TestAdmission admission;
   const char* asked = std::getenv("MARQUEE_IDLE");
@@ -65,7 +69,7 @@ TEST_CASE("an idle TLS connection costs at most 15 KiB and no pooled block") {
     CHECK(worker.pool.lent_bytes() == worker.buffers.ciphertext.size());
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     CHECK(each > 4096);  // it measures something
-    CHECK(each <= 15 * 1024);
+    CHECK(each <= kBound);
 #endif
   }
 }
