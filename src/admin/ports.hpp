@@ -27,7 +27,7 @@ struct UpstreamStatus {
   std::string endpoint;
   std::string state;           // "up", "ejected", "probing"
   std::uint64_t failures = 0;  // since the start
-  std::uint64_t in_flight = 0;
+  std::uint64_t connections = 0;  // open now, idle ones included
 };
 
 struct CertificateStatus {

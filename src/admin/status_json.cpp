@@ -62,7 +62,7 @@ std::string status_json(const Status& s) {
                                      {"endpoint", u.endpoint},
                                      {"state", u.state},
                                      {"failures", u.failures},
-                                     {"in_flight", u.in_flight}});
+                                     {"connections", u.connections}});
   }
   for (const CertificateStatus& c : s.certificates) {
     certificates.push_back(json::object{

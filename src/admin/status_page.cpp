@@ -138,10 +138,10 @@ void traffic(std::string& page, const json::object& s) {
 }
 
 void tables(std::string& page, const json::object& s) {
-  std::vector<Row> rows{{"POOL", "ENDPOINT", "STATE", "FAILURES", "UNDER WAY"}};
+  std::vector<Row> rows{{"POOL", "ENDPOINT", "STATE", "FAILURES", "CONNECTIONS"}};
   for (const json::object* const u : objects(s, "upstreams")) {
     rows.push_back({text(*u, "pool"), text(*u, "endpoint"), text(*u, "state"),
-                    grouped(number(*u, "failures")), grouped(number(*u, "in_flight"))});
+                    grouped(number(*u, "failures")), grouped(number(*u, "connections"))});
   }
   if (rows.size() > 1) {
     page += "\nUpstreams\n";

@@ -44,6 +44,8 @@ admin::Status Program::status() {
   s.snapshots_alive = snapshots_alive();
   s.connections = shared_.connections.load(std::memory_order_relaxed);
   for (const base::MetricSnapshot& m : registry_.scrape()) {
+    if (m.name == "marquee_requests_in_flight")
+      s.requests_in_flight = static_cast<std::uint64_t>(m.samples.front().value);
     if (m.name != "marquee_requests_total") continue;
     std::vector<std::uint64_t> by_class(6);
     for (const auto& point : m.samples)
@@ -54,10 +56,14 @@ admin::Status Program::status() {
       if (by_class[i])
         s.requests.emplace_back(name(static_cast<proxy::StatusClass>(i)), by_class[i]);
   }
-  for (const auto& group : upstreams_.in_force())
-    for (const auto& endpoint : group->endpoints)
-      s.upstreams.push_back(
-          {group->name, endpoint->text, state_text(endpoint->health.state()), 0, 0});
+  for (const auto& group : upstreams_.in_force()) {
+    for (const auto& endpoint : group->endpoints) {
+      s.upstream_connections += endpoint->connections.load(std::memory_order_relaxed);
+      s.upstreams.push_back({group->name, endpoint->text, state_text(endpoint->health.state()),
+                             endpoint->failures.load(std::memory_order_relaxed),
+                             endpoint->connections.load(std::memory_order_relaxed)});
+    }
+  }
   if (certificates_) s.certificates_loaded = certificates_->size();
   if (access_log_) {
     const base::LogWriter::Stats log = access_log_->stats();

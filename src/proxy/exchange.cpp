@@ -15,6 +15,7 @@ Exchange::Exchange(Services& services)
 void Exchange::begin(ClientEnd& client, ConnectionFacts& facts) {
   client_ = &client;
   facts_ = &facts;
+  services_.sink.begun();
   pin_ = services_.snapshots.pin();
   timeouts_ = settings().timeouts;
   limits_ = settings().limits;

@@ -57,6 +57,7 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
       accept_pauses(r.counter<>(
           {"marquee_accept_pauses_total", "Times that accepting paused for want of descriptors."})),
       connections(r.gauge<Scheme>({"marquee_connections", "Client connections open now."},
-                                  base::axis("scheme", Scheme::https))) {}
+                                  base::axis("scheme", Scheme::https))),
+      in_flight(r.gauge<>({"marquee_requests_in_flight", "Requests begun and not ended."})) {}
 
 }  // namespace marquee::proxy

@@ -46,6 +46,7 @@ struct ProxyMetrics {
   base::Counter<> refused_connections;
   base::Counter<> accept_pauses;
   base::Gauge<Scheme> connections;
+  base::Gauge<> in_flight;
 };
 
 }  // namespace marquee::proxy

@@ -83,6 +83,7 @@ void RequestRecords::record(Exchange& exchange) {
 
 void RequestRecords::count(const Exchange& exchange, std::int64_t total_us) {
   const Outcome& o = exchange.outcome();
+  metrics_.in_flight.add(cells_, -1);
   metrics_.requests.increment(cells_, o.route, class_of(o.status));
   metrics_.duration.observe(cells_, static_cast<std::uint64_t>(total_us), o.route);
   if (const std::int64_t us = micros(o.sent, o.upstream_end); us >= 0)

@@ -16,6 +16,7 @@ class RequestRecords final : public AccessSink {
       : metrics_(metrics), cells_(cells), log_(log) {}
   void set_log(AccessLog* log) { log_ = log; }
 
+  void begun() override { metrics_.in_flight.add(cells_, 1); }
   void record(Exchange& exchange) override;
 
  private:

@@ -33,6 +33,7 @@ class UpstreamPool {
 class AccessSink {
  public:
   virtual ~AccessSink() = default;
+  virtual void begun() {}  // a request's first bytes came
   virtual void record(Exchange& exchange) = 0;
 };
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -28,6 +29,9 @@ struct SharedEndpoint {
   std::string text;         // "https://runtime.internal:8443", for logs and metrics
   std::string server_name;  // SNI and the name to verify
   EndpointHealth health;
+  // Of all workers; written when a connection or a request ends badly, not per request.
+  std::atomic<std::uint32_t> connections{0};
+  std::atomic<std::uint64_t> failures{0};
 };
 
 // Bounds and times may change over a reload while the group goes on, so they

@@ -169,6 +169,7 @@ bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tri
   ++target.connections;
   ++target.in_use;
   connection->await_connect(settings_.connect);
+  shared.connections.fetch_add(1, std::memory_order_relaxed);
   connections_.push_back(std::move(connection));
   return true;
 }
@@ -224,6 +225,7 @@ void H1Pool::leave(H1Upstream& connection) {
 }
 
 std::unique_ptr<H1Upstream> H1Pool::take_out(H1Upstream& connection) {
+  group_->endpoints[connection.place.endpoint]->connections.fetch_sub(1, std::memory_order_relaxed);
   leave(connection);
   const std::size_t index = connection.place.index;
   std::unique_ptr<H1Upstream> out = std::move(connections_[index]);
@@ -263,6 +265,7 @@ void H1Pool::adopt(H1Pool& old) {
         moved->place.index = connections_.size();
         ++targets_[i].connections;
         targets_[i].idle.push_back(moved.get());
+        group_->endpoints[i]->connections.fetch_add(1, std::memory_order_relaxed);
         connections_.push_back(std::move(moved));
       }
     }
@@ -279,6 +282,7 @@ void H1Pool::on_verdict(H1Upstream& connection, Verdict verdict) {
       health.succeeded(ticket, group_->share);
       break;
     case Verdict::bad:
+      group_->endpoints[connection.place.endpoint]->failures.fetch_add(1, std::memory_order_relaxed);
       health.failed(ticket, now(), rule_, group_->share);
       break;
     case Verdict::none:

@@ -50,7 +50,7 @@ TEST_CASE("the page of a serving Marquee") {
         "Requests      2xx 1,234,567   4xx 20\n"
         "\n"
         "Upstreams\n"
-        "  POOL    ENDPOINT                 STATE    FAILURES  UNDER WAY\n"
+        "  POOL    ENDPOINT                 STATE    FAILURES  CONNECTIONS\n"
         "  bakery  http://127.0.0.1:9100    up       0         3\n"
         "  a       https://render.internal  ejected  1,200     0\n"
         "\n"
