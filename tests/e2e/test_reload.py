@@ -376,7 +376,7 @@ def test_access_log_is_turned_on():
 
 def test_tls_numbers_of_the_process_wait_for_a_restart(running):
     proxy, _ = running
-    proxy.sections["tls"] = {"failed_handshake_burst": 5, "ticket_rotation": 3600, "certificate_cache": "1MiB"}
+    proxy.sections["tls"] = {"failed_handshake_burst": 5, "ticket_rotation": 3600, "certificate_cache": 1 << 20}
     proxy.write_settings()
     for _ in range(2):  # what is in force stays, and is compared with again
         answer = proxy.admin.call("/v1/reload", "POST", b"").json()
