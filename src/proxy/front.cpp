@@ -234,7 +234,6 @@ void Front::on_handshake(ClientConnection& connection, HandshakeEnd how) {
 }
 
 void Front::drain() {
-  draining_ = true;
   services_.draining = true;
   for (auto& listener : listeners_) {
     listener->accept_rest();

@@ -107,7 +107,6 @@ class Front final : public ConnectionOwner, public net::Expiring {
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::size_t> free_slots_;
   net::Deadline log_time_;  // runs while records wait to be handed over
-  bool draining_ = false;
 };
 
 }  // namespace marquee::proxy
