@@ -12,12 +12,13 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
   local boost=1.83 clang=19
   if [[ $(debian_release) == 12 ]]; then boost=1.81 clang=14; fi
   local build="g++ cmake ninja-build ccache mold libboost$boost-dev libboost-json$boost-dev
-    libssl-dev libyaml-cpp-dev libc-ares-dev libidn2-dev libspdlog-dev libcli11-dev
+    libssl-dev libnghttp2-dev libyaml-cpp-dev libc-ares-dev libidn2-dev libspdlog-dev libcli11-dev
     prometheus-cpp-dev"
   case $1 in
     build) echo $build ;;
     run) echo $build ca-certificates curl ;;
-    test) echo $build doctest-dev python3 python3-pytest curl openssl wrk ;;
+    test) echo $build doctest-dev python3 python3-pytest python3-h2 python3-hpack python3-hyperframe \
+      python3-grpcio curl openssl wrk nghttp2-client slowhttptest nodejs node-ws chromium ;;
     bench) echo $build libbenchmark-dev python3 curl openssl nginx-light haproxy wrk \
       nghttp2-client valgrind linux-perf ;;
     fuzz) echo $build clang "libclang-rt-$clang-dev" ;;
