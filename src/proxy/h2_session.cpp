@@ -164,9 +164,11 @@ void H2Session::take(const http::H2Codec::Event& event) {
       return;
     case Kind::closed:
       // What had reached an upstream counts twice.
-      if (event.stream->reset && stream && stream->active() && !event.stream->ended_out &&
-          budget_.spend(http::H2Flood::rapid_reset, 1, turn_.now()))
-        calm(http::H2Flood::rapid_reset);
+      if (event.stream->reset && stream && stream->running() && stream->reached_upstream()) {
+        const auto kind =
+            event.stream->reset_sent ? http::H2Flood::provoked_reset : http::H2Flood::rapid_reset;
+        if (budget_.spend(kind, 1, turn_.now())) calm(kind);
+      }
       codec_.release(*event.stream);
       if (stream) stream->on_closed();
       return;

@@ -62,6 +62,7 @@ class H2Stream final : public ClientEnd {
   bool active() const { return exchange_ != nullptr; }
   // The exchange has not ended: it still tells and is told.
   bool running() const { return exchange_ && !finished_ && !aborted_; }
+  bool reached_upstream() const;
   bool request_complete() const { return end_told_; }
   bool blocked() const { return blocked_; }
   std::int32_t id() const { return id_; }
@@ -107,6 +108,7 @@ class H2Stream final : public ClientEnd {
   http::BodyFraming answer_;
   std::uint64_t answer_left_ = 0;
   http::H2Error code_ = http::H2Error::internal_error;  // when aborted
+  std::uint32_t fault_ = 0;  // what its reset costs the client
   http::FieldTable* trailers_ = nullptr;
   std::unique_ptr<http::FieldTable> trailer_table_;
   HeldBytes held_;
