@@ -311,10 +311,7 @@ void H2Session::run() {
   } while (!due_.empty());
   if (state_ == State::over) return;
   budget_.earn_window_updates(4 * codec_.take_data_frames());
-  if (const std::uint32_t provoked = codec_.take_provoked();
-      provoked > 0 && state_ == State::open &&
-      budget_.spend(http::H2Flood::provoked_reset, provoked, turn_.now()))
-    calm(http::H2Flood::provoked_reset);
+  if (const std::uint32_t provoked = codec_.take_provoked(); provoked > 0) clients_fault(provoked);
   finish_output();
 }
 
@@ -357,6 +354,11 @@ void H2Session::judge_time() {
     turn_.deadlines().arm(head_time_, *this, services_.snapshots.settings().timeouts.head,
                           turn_.now());
   }
+}
+
+void H2Session::clients_fault(std::uint32_t cost) {
+  if (state_ == State::open && budget_.spend(http::H2Flood::provoked_reset, cost, turn_.now()))
+    calm(http::H2Flood::provoked_reset);
 }
 
 void H2Session::calm(http::H2Flood flood) {

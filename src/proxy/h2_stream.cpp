@@ -154,8 +154,9 @@ void H2Stream::drop_held() {
 }
 
 void H2Stream::malformed(http::Refusal refusal) {
-  fault_ = reached_upstream() ? 2 : 1;
+  const std::uint32_t cost = reached_upstream() ? 2 : 1;
   exchange_->break_off(refusal);
+  session_.clients_fault(cost);
 }
 
 // --- What the exchange asks ------------------------------------------------
@@ -243,9 +244,7 @@ void H2Stream::on_room() {
   exchange_->on_client_writable();
 }
 
-bool H2Stream::reached_upstream() const {
-  return exchange_ && exchange_->upstream_asked();
-}
+bool H2Stream::reached_upstream() const { return exchange_ && exchange_->upstream_asked(); }
 
 void H2Stream::on_closed() {
   stream_ = nullptr;
@@ -268,7 +267,7 @@ bool H2Stream::settle() {
     trailers_ = nullptr;
     drop_held();
     session_.stream_active(false);
-    if (stream_ && aborted_) session_.codec().reset(*stream_, code_, fault_);
+    if (stream_ && aborted_) session_.codec().reset(*stream_, code_);
   }
   if (!stream_) return false;
   // A whole answer to a request that nobody reads on (RFC 9113 8.1).

@@ -108,7 +108,6 @@ class H2Stream final : public ClientEnd {
   http::BodyFraming answer_;
   std::uint64_t answer_left_ = 0;
   http::H2Error code_ = http::H2Error::internal_error;  // when aborted
-  std::uint32_t fault_ = 0;  // what its reset costs the client
   http::FieldTable* trailers_ = nullptr;
   std::unique_ptr<http::FieldTable> trailer_table_;
   HeldBytes held_;

@@ -331,9 +331,8 @@ void H2Codec::send_trailers(Stream& stream, const FieldTable& trailers) {
   pack();
 }
 
-void H2Codec::reset(Stream& stream, H2Error code, std::uint32_t fault) {
+void H2Codec::reset(Stream& stream, H2Error code) {
   if (stream.closed || over_) return;
-  provoked_ += fault;
   stream.reset_asked = true;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id,
                             static_cast<std::uint32_t>(code));

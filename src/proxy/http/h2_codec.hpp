@@ -101,7 +101,7 @@ class H2Codec {
   bool over() const { return over_; }
   // A field block decodes to many times what is allowed.
   bool list_flood() const { return list_flood_; }
-  // RST_STREAM frames sent for errors of the client, since last asked.
+  // RST_STREAM frames that nghttp2 sent for errors of the client, since last asked.
   std::uint32_t take_provoked() { return std::exchange(provoked_, 0); }
   std::uint32_t take_data_frames() { return std::exchange(data_frames_, 0); }
   void release(Stream& stream);
@@ -113,8 +113,7 @@ class H2Codec {
   std::size_t send_body(Stream& stream, const char* data, std::size_t size, bool ends);
   void send_end(Stream& stream);
   void send_trailers(Stream& stream, const FieldTable& trailers);
-  // `fault`: what it costs the client that its error made us do so.
-  void reset(Stream& stream, H2Error code, std::uint32_t fault = 0);
+  void reset(Stream& stream, H2Error code);
   // What the stream's consumer took; gives the client credit for more.
   void consumed(Stream& stream, std::size_t bytes);
   void consumed(std::size_t bytes);  // the connection's
