@@ -48,7 +48,7 @@ void Exchange::reset() {
   body_kept_ = true;
   answer_ = Answer::waiting;
   interim_ = 0;
-  body_to_upstream_ = discarded_ = window_in_ = window_out_ = 0;
+  body_to_upstream_ = discarded_ = window_in_ = 0;
   request_additions_.clear();
   response_additions_.clear();
   arena_.clear();
@@ -148,7 +148,7 @@ void Exchange::choose_upstream() {
   add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(), host_, ids_,
                      turn_.wall_ms(), arena_, request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
-  if (!request_complete_) arm_body_window();
+  if (!request_complete_) begin_window();
   opening_ = true;
   pool_->open(*this, false);
 }

@@ -155,8 +155,15 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   void arm_upstream(net::Ms length) {
     turn_.deadlines().arm(upstream_time_, *this, length, turn_.now());
   }
-  void arm_body_window() { turn_.deadlines().arm(body_time_, *this, timeouts_.body, turn_.now()); }
   void on_body_window();
+  static constexpr std::int64_t unmeasured = INT64_MIN;
+  void begin_window();
+  // Answer bytes that the client itself has taken; what waits in the kernel is not
+  // its merit. May be below zero: heads and framing wait there too.
+  std::int64_t taken_by_client() const {
+    return static_cast<std::int64_t>(outcome_.bytes_out) -
+           static_cast<std::int64_t>(client_->untaken());
+  }
 
   Services& services_;
   net::Turn& turn_;
@@ -191,8 +198,8 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   std::uint32_t interim_ = 0;
   std::uint64_t body_to_upstream_ = 0;
   std::uint64_t discarded_ = 0;
-  std::uint64_t window_in_ = 0;  // bytes_in and bytes_out when the window began
-  std::uint64_t window_out_ = 0;
+  std::uint64_t window_in_ = 0;  // bytes_in, taken_by_client() when the window began
+  std::int64_t window_out_ = unmeasured;
 
   net::Deadline upstream_time_;  // first byte, then idle
   net::Deadline total_time_;

@@ -173,18 +173,23 @@ void Exchange::on_deadline(net::Deadline& which) {
 
 // The floor: whoever we wait for must move `body_floor` bytes a second.
 void Exchange::on_body_window() {
-  const auto need = static_cast<std::uint64_t>(timeouts_.body_floor) *
-                    static_cast<std::uint64_t>(timeouts_.body.count()) / 1000;
+  const std::uint64_t need = config::bytes_per_window(timeouts_);
   const bool reading = !request_complete_ && !request_paused_ && !opening_;
   if (reading && outcome_.bytes_in - window_in_ < need) {
     outcome_.loss = ClientLoss::too_slow;
     return refuse(RefusalCause::slow_body, 408);
   }
-  if (response_paused_ && outcome_.bytes_out - window_out_ < need)
+  // Paused since some time within this window: the next one will tell.
+  if (response_paused_ && window_out_ != unmeasured &&
+      taken_by_client() - window_out_ < static_cast<std::int64_t>(need))
     return on_client_lost(ClientLoss::too_slow);
+  if (!request_complete_ || response_paused_) begin_window();
+}
+
+void Exchange::begin_window() {
   window_in_ = outcome_.bytes_in;
-  window_out_ = outcome_.bytes_out;
-  if (!request_complete_ || response_paused_) arm_body_window();
+  window_out_ = response_paused_ ? taken_by_client() : unmeasured;
+  turn_.deadlines().arm(body_time_, *this, timeouts_.body, turn_.now());
 }
 
 }  // namespace marquee::proxy

@@ -6,6 +6,13 @@
 #include "proxy/h1_session.hpp"
 
 namespace marquee::proxy {
+namespace {
+
+constexpr std::uint64_t unknown = UINT64_MAX;
+// What is less fits every socket's buffer, and is not worth a system call.
+constexpr std::uint64_t large_answer_bytes = 16u << 10;
+
+}  // namespace
 
 // --- What the exchange asks ------------------------------------------------
 
@@ -93,21 +100,28 @@ void H1Session::finished() {
   host_.wake();
 }
 
+std::uint64_t H1Session::untaken() const { return writer_.untaken(host_.stream()); }
+
+bool H1Session::tunnel_over() const { return tunnel_ && exchange_ && exchange_->answer_complete(); }
+
 // --- Between requests ------------------------------------------------------
 
 void H1Session::end_request() {
   const bool complete = exchange_->request_complete();
   const bool small = exchange_->rest_is_small();
+  const bool large_answer = writer_.written() >= large_answer_bytes;
   exchanges_.release(*exchange_);
   exchange_ = nullptr;
   finished_ = false;
   out_block_.reset();
   writer_.reset();
+  owed_ = large_answer ? untaken() : unknown;
   if (tunnel_ || (half_closed_ && begin_ == end_)) return close(false);
   if (close_after_) return begin_linger();
   if (complete) return next_request();
   if (!small) return begin_linger();
   state_ = State::discard;
+  reader_watched_ = false;
   discarded_ = 0;
   turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.body, turn_.now());
 }
@@ -124,16 +138,52 @@ void H1Session::next_request() {
   }
   begin_ = head_size_ = 0;
   if (draining_ || services_.draining) return begin_linger();
-  turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.idle, turn_.now());
+  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
+  // The last answer may still stand in the kernel, before a client that does not
+  // read: looked at once, on the way to the idle limit.
+  reader_watched_ = limits.body_floor > 0 && limits.body < limits.idle;
+  turn_.deadlines().arm(time_, *this, reader_watched_ ? limits.body : limits.idle, turn_.now());
+}
+
+// The answer is written, or handed to the kernel, but the client has not taken
+// it: the floor holds until it has.
+void H1Session::watch_reader() {
+  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
+  reader_watched_ = limits.body_floor > 0;
+  owed_ = untaken();
+  turn_.deadlines().arm(time_, *this, reader_watched_ ? limits.body : limits.idle, turn_.now());
+}
+
+void H1Session::on_reader_window() {
+  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
+  const std::uint64_t owed = untaken();
+  reader_watched_ = false;
+  if (owed == 0) {
+    if (state_ != State::idle) return close(false);
+    return turn_.deadlines().arm(time_, *this, limits.idle - limits.body, turn_.now());
+  }
+  if (owed_ != unknown && owed + config::bytes_per_window(limits) > owed_) {
+    services_.sink.lost(ClientLoss::too_slow);
+    return close(true);
+  }
+  watch_reader();
 }
 
 // RFC 9112 9.6: send our end, then read until the client has ended its own, so
 // that its unread bytes do not make the kernel reset our answer away.
 void H1Session::begin_linger() {
   state_ = State::linger;
+  reader_watched_ = false;
   discarded_ = 0;
   host_.stream().shutdown_send();
   turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.linger, turn_.now());
+}
+
+// A client that sends nothing more may still be reading.
+void H1Session::on_linger_end() {
+  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
+  if (limits.body_floor == 0 || services_.draining || untaken() == 0) return close(false);
+  watch_reader();
 }
 
 void H1Session::drain() {
@@ -157,10 +207,13 @@ void H1Session::close(bool reset) {
 }
 
 void H1Session::on_deadline(net::Deadline&) {
+  if (reader_watched_) return on_reader_window();
   switch (state_) {
     case State::head:
       state_ = State::waiting;
       return exchange_->refuse(RefusalCause::slow_head, 408);
+    case State::linger:
+      return on_linger_end();
     default:
       return close(false);
   }
