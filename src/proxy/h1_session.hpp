@@ -9,6 +9,7 @@
 #include "net/turn.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/floor_window.hpp"
 #include "proxy/http/body_decoder.hpp"
 #include "proxy/http/head_parser.hpp"
 #include "proxy/http/head_writer.hpp"
@@ -128,9 +129,9 @@ class H1Session final : public ClientEnd, public net::Expiring {
   std::size_t head_size_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  net::Block out_block_;    // the answer's head, until it is written
-  net::Deadline time_;      // idle, head, linger, or a reader's window
-  std::uint64_t owed_ = 0;  // untaken() when the reader's window began
+  net::Block out_block_;  // the answer's head, until it is written
+  net::Deadline time_;    // idle, head, linger, or a reader's window
+  FloorWindow reader_;
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;  // behind the last answer
   http::RequestHeadParser parser_;

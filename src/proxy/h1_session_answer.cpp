@@ -1,4 +1,5 @@
 // What a session writes, and what comes between two requests.
+#include <algorithm>
 #include <cstring>
 
 #include "proxy/exchange.hpp"
@@ -6,14 +7,6 @@
 #include "proxy/h1_session.hpp"
 
 namespace marquee::proxy {
-namespace {
-
-constexpr std::uint64_t unknown = UINT64_MAX;
-// What is less fits every socket's buffer, and is not worth a system call.
-constexpr std::uint64_t large_answer_bytes = 16u << 10;
-
-}  // namespace
-
 // --- What the exchange asks ------------------------------------------------
 
 void H1Session::send_interim(const OutgoingResponse& head) {
@@ -109,13 +102,11 @@ bool H1Session::tunnel_over() const { return tunnel_ && exchange_ && exchange_->
 void H1Session::end_request() {
   const bool complete = exchange_->request_complete();
   const bool small = exchange_->rest_is_small();
-  const bool large_answer = writer_.written() >= large_answer_bytes;
   exchanges_.release(*exchange_);
   exchange_ = nullptr;
   finished_ = false;
   out_block_.reset();
   writer_.reset();
-  owed_ = large_answer ? untaken() : unknown;
   if (tunnel_ || (half_closed_ && begin_ == end_)) return close(false);
   if (close_after_) return begin_linger();
   if (complete) return next_request();
@@ -138,35 +129,38 @@ void H1Session::next_request() {
   }
   begin_ = head_size_ = 0;
   if (draining_ || services_.draining) return begin_linger();
-  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
   // The last answer may still stand in the kernel, before a client that does not
-  // read: looked at once, on the way to the idle limit.
-  reader_watched_ = limits.body_floor > 0 && limits.body < limits.idle;
-  turn_.deadlines().arm(time_, *this, reader_watched_ ? limits.body : limits.idle, turn_.now());
+  // read: that is looked at on the way to the idle limit.
+  watch_reader();
 }
 
-// The answer is written, or handed to the kernel, but the client has not taken
-// it: the floor holds until it has.
+// The answer is written, or handed to the kernel, but the client may not have
+// taken it: the floor holds until it has.
 void H1Session::watch_reader() {
   const config::Timeouts& limits = services_.snapshots.settings().timeouts;
-  reader_watched_ = limits.body_floor > 0;
-  owed_ = untaken();
-  turn_.deadlines().arm(time_, *this, reader_watched_ ? limits.body : limits.idle, turn_.now());
+  reader_watched_ = limits.body_floor > 0 && FloorWindow::part(limits) < limits.idle;
+  reader_.stop();
+  turn_.deadlines().arm(time_, *this, reader_watched_ ? FloorWindow::part(limits) : limits.idle,
+                        turn_.now());
 }
 
 void H1Session::on_reader_window() {
   const config::Timeouts& limits = services_.snapshots.settings().timeouts;
   const std::uint64_t owed = untaken();
-  reader_watched_ = false;
   if (owed == 0) {
+    reader_watched_ = false;
     if (state_ != State::idle) return close(false);
-    return turn_.deadlines().arm(time_, *this, limits.idle - limits.body, turn_.now());
+    const config::Ms rest = limits.idle - FloorWindow::part(limits);
+    return turn_.deadlines().arm(time_, *this, std::max(rest, config::Ms(1)), turn_.now());
   }
-  if (owed_ != unknown && owed + config::bytes_per_window(limits) > owed_) {
+  const auto moved = -static_cast<std::int64_t>(owed);
+  if (!reader_.running()) {
+    reader_.begin(moved);
+  } else if (reader_.below(moved, config::bytes_per_window(limits))) {
     services_.sink.lost(ClientLoss::too_slow);
     return close(true);
   }
-  watch_reader();
+  turn_.deadlines().arm(time_, *this, FloorWindow::part(limits), turn_.now());
 }
 
 // RFC 9112 9.6: send our end, then read until the client has ended its own, so
@@ -179,10 +173,11 @@ void H1Session::begin_linger() {
   turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.linger, turn_.now());
 }
 
-// A client that sends nothing more may still be reading.
+// A client that sends nothing more may still be reading. Our own end counts as
+// one byte that it has not taken.
 void H1Session::on_linger_end() {
   const config::Timeouts& limits = services_.snapshots.settings().timeouts;
-  if (limits.body_floor == 0 || services_.draining || untaken() == 0) return close(false);
+  if (limits.body_floor == 0 || services_.draining || untaken() <= 1) return close(false);
   watch_reader();
 }
 
