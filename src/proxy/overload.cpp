@@ -35,11 +35,10 @@ void ClientCounts::leave(const base::ClientPrefix& client) {
 }
 
 bool MemoryMark::update(std::uint64_t resident, std::uint64_t limit) {
-  if (limit == 0)
-    short_ = false;
-  else if (resident >= limit)
+  calm_ = limit == 0 || resident < limit ? calm_ + 1 : 0;
+  if (calm_ == 0)
     short_ = true;
-  else if (resident < limit - limit / 8)
+  else if (limit == 0 || resident < limit - limit / 8 || calm_ >= calm_samples)
     short_ = false;
   return short_;
 }

@@ -39,16 +39,19 @@ class ClientCounts {
   std::array<Shard, 16> shards_;
 };
 
-// Short from `limit` bytes on, until an eighth of the limit is free again: at the
-// edge it must not flutter. Pure; one owner.
+// Short from `limit` bytes on, until an eighth of the limit is free again, or for
+// `calm_samples` on end some of it is: at the edge it must not flutter, and what an
+// allocator does not give back must not keep everybody out. Pure; one owner.
 class MemoryMark {
  public:
-  // limit 0: never short. True: short now.
+  static constexpr unsigned calm_samples = 25;
+  // One sample. limit 0: never short. True: short now.
   bool update(std::uint64_t resident, std::uint64_t limit);
   bool is_short() const { return short_; }
 
  private:
   bool short_ = false;
+  unsigned calm_ = 0;  // samples below the limit on end
 };
 
 // Descriptors that clients may not use up: each request needs a second one for
