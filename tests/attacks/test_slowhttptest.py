@@ -1,17 +1,17 @@
 """slowhttptest, a tool that others attack with: slow heads (-H), slow bodies (-B)
-and slow reads (-X). All of its connections are closed by Marquee while it still
-tries, and the proxy stays available to it throughout."""
+and slow reads (-X). Marquee closes all of its connections while it still
+tries, and stays available to it throughout."""
 import re
 import shutil
 import subprocess
 
 import pytest
-from harness import Domain, Marquee, Upstream
+from harness import Domain, Listener, Marquee, Upstream, eventually
 from harness.demo import DemoOrigin
 
 LIMIT = 2.0
+SLACK = 5.0
 COUNT = 150
-_COUNTER = re.compile(r"^(initializing|pending|connected|error|closed|service available):\s*(\w+)", re.M)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 pytestmark = pytest.mark.skipif(not shutil.which("slowhttptest"), reason="needs slowhttptest")
@@ -20,21 +20,10 @@ pytestmark = pytest.mark.skipif(not shutil.which("slowhttptest"), reason="needs 
 @pytest.fixture(scope="module")
 def target():
     with DemoOrigin() as origin, Marquee(
-            domains=[Domain("localhost")], upstreams=[Upstream("main", [origin.endpoint], first_byte=30, read_idle=30)],
+            domains=[Domain("localhost")], listeners=[Listener("127.0.0.1:0", "http")],
+            upstreams=[Upstream("main", [origin.endpoint], first_byte=30, read_idle=30)],
             timeouts={"head": LIMIT, "body": LIMIT, "idle": 60, "linger": 0.3}) as proxy:
         yield proxy
-
-
-def attack(proxy, path, *options):
-    _, port = proxy.address(protocol="http")
-    seconds = 20
-    done = subprocess.run(
-        ["slowhttptest", "-c", str(COUNT), "-r", str(COUNT), "-l", str(seconds), "-p", "3",
-         "-u", f"http://localhost:{port}{path}", *options], capture_output=True, text=True, timeout=seconds + 60)
-    text = _COLOUR.sub("", done.stdout + done.stderr)
-    reports = [dict(_COUNTER.findall(part)) for part in text.split("slow HTTP test status")[1:]]
-    assert reports, text
-    return reports, text
 
 
 @pytest.mark.parametrize("path,options,counter,labels", [
@@ -44,8 +33,16 @@ def attack(proxy, path, *options):
      "marquee_client_losses_total", {"how": "too_slow"}),
 ], ids=["slow_heads", "slow_bodies", "slow_reads"])
 def test_all_are_closed(target, path, options, counter, labels):
+    """The tool may take long to notice a reset, so the count of the proxy decides."""
     before = target.metrics().sum(counter, **labels)
-    reports, text = attack(target, path, *options)
-    assert any(int(r["closed"]) + int(r["error"]) == COUNT for r in reports), text[-1500:]
-    assert all(r["service available"] == "YES" for r in reports), text[-1500:]
-    assert target.metrics().sum(counter, **labels) - before == COUNT
+    _, port = target.address(protocol="http")
+    tool = subprocess.Popen(
+        ["slowhttptest", "-c", str(COUNT), "-r", str(COUNT), "-l", "30", "-p", "3", "-u", f"http://localhost:{port}{path}", *options],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        eventually(lambda: target.metrics().sum(counter, **labels) - before == COUNT, 2 + LIMIT + SLACK, "all of them counted")
+        eventually(lambda: target.admin.status()["connections"] <= 1, SLACK, "all of them closed; one is the tool's probe")
+    finally:
+        tool.terminate()
+        text = _COLOUR.sub("", tool.communicate(timeout=10)[0])
+    assert "service available:   NO" not in text, text[-1500:]
