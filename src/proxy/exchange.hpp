@@ -100,6 +100,7 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   const config::Settings& settings() const { return pin_->shared->settings(); }
   const config::Limits& limits() const { return limits_; }
   Services& services() { return services_; }
+  std::size_t place = 0;  // in its pool
 
   // After a reload: keeps what it still needs by itself and lets the old
   // settings go, so that a long body or tunnel does not hold them.
