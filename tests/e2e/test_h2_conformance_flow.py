@@ -3,7 +3,7 @@ against both windows, so that a byte too many fails every test."""
 import threading
 
 import pytest
-from harness import h2_wire as h2, reply
+from harness import echo, h2_wire as h2, reply
 from harness.h2_frames import connect
 
 BODY = bytes(range(256)) * 800  # 204,800 bytes
@@ -156,14 +156,27 @@ def test_data_beyond_the_stream_window(client, behind):
         free.set()
 
 
-def test_data_beyond_the_connection_window(front, behind):
-    """Padding counts too. What the echo has read earns credit, so that the
-    amount must pass both windows at once."""
-    with connect(front) as client:
-        stream = client.request(method="POST", end=False)
-        padded = h2.frame(h2.DATA, h2.PADDED, stream, b"\xff" + b"x" * (h2.FRAME - 256) + b"\x00" * 255)
-        client.send(padded * 200, within=20)
-        client.expect_reset(stream, h2.FLOW_CONTROL_ERROR, within=20)
+def test_stalled_uploads_leave_room_for_others(client, behind):
+    """Connection credit is returned on receipt: more bytes than its window lie
+    with streams that nobody reads, and another stream is served."""
+    free = threading.Event()
+
+    def handler(connection):
+        if connection.request.target == "/stalled":
+            free.wait(30)
+            connection.close()
+        else:
+            echo(connection)
+    room = client.peer_settings.get(h2.INITIAL_WINDOW_SIZE, h2.WINDOW)
+    with behind.answering(handler):
+        for _ in range((1 << 20) // room + 4):
+            stream = client.request("/stalled", method="POST", end=False)
+            for size in [h2.FRAME] * (room // h2.FRAME):
+                client.data(stream, b"x" * size)
+            client.barrier()
+        answer = client.get("/served", method="POST", body=b"x" * 1000)
+        assert answer.json()["body_length"] == 1000
+        free.set()
 
 
 def test_credit_comes_back(client):

@@ -292,7 +292,7 @@ class H2Client:
             raise WireError(f"malformed {got}")
         if got.flags & h2.ACK:
             if not self._unacked:
-                raise WireError("more acknowledgements than SETTINGS")
+                raise WireError("SETTINGS that are false, or were never sent, were acknowledged")
             self.settings_acks += 1
             for key, value in self._unacked.pop(0):
                 if key == h2.INITIAL_WINDOW_SIZE and value < self._initial:
