@@ -29,7 +29,7 @@ def opened(client, fields=CONNECT):
 
 def switching(connection, mirrored=True):
     """Accepts as a WebSocket server does, by the key that it was sent."""
-    key = connection.request.field("sec-websocket-key")
+    key = connection.request.field("sec-websocket-key") or ""
     accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
     connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                     b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
@@ -112,10 +112,11 @@ def test_upstream_that_accepts_falsely(client, behind, raw):
     client.assert_open()
 
 
-@pytest.mark.parametrize("status", [b"200 OK\r\nContent-Length: 2", b"204 No Content"])
-def test_upstream_success_that_is_no_switch(client, behind, status):
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.1 204 No Content\r\n\r\n"],
+                         ids=["200", "204"])
+def test_upstream_success_that_is_no_switch(client, behind, raw):
     """A 2xx that is not the switch must not look like an open tunnel."""
-    with behind.answering(reply(b"HTTP/1.1 " + status + b(b"\r\n\r\n" if b"204" in status else b"\r\n\r\nok"))):
+    with behind.answering(reply(raw)):
         _, found = opened(client)
         client.until(lambda: found.done, "the end")
         assert found.reset is not None or not 200 <= found.status < 300
@@ -182,6 +183,13 @@ def test_priority_update_is_taken(client, behind, held, value):
 @pytest.mark.parametrize("value", ["u=0", "u=7, i", "u=9", "i", "", "nonsense=((", "u=1, u=2"])
 def test_priority_field_is_taken(client, value):
     assert client.get("/priority", more=[("priority", value)]).status == 200
+
+
+def test_priority_updates_of_more_idle_streams_than_allowed(client):
+    """7.1: idle ones that are prioritised count as if they were open."""
+    limit = client.peer_settings[h2.MAX_CONCURRENT_STREAMS]
+    client.send(b"".join(update(1 + 2 * n, b"u=1") for n in range(limit + 50)))
+    client.expect_goaway(h2.PROTOCOL_ERROR, h2.ENHANCE_YOUR_CALM)
 
 
 def test_priority_update_of_a_stream_that_is_gone(client):
