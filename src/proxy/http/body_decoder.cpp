@@ -27,7 +27,9 @@ bool is_framing(const Field& f) {
   return c == FieldClass::framing || c == FieldClass::hop_by_hop;
 }
 
-bool is_left_out(const Field& f) {
+}  // namespace
+
+bool is_left_out_of_trailers(const Field& f) {
   if (f.twin || field_class(f.id) != FieldClass::end_to_end) return true;
   constexpr std::string_view names[] = {"authorization",
                                         "cookie",
@@ -52,8 +54,6 @@ bool is_left_out(const Field& f) {
     if (iequals(f.name, n)) return true;
   return false;
 }
-
-}  // namespace
 
 bool parse_chunk_size(std::string_view line, std::uint64_t& size, std::size_t& digits) {
   size = 0;
@@ -173,7 +173,7 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   refusal_ = parse_field_line(std::string_view(bytes).substr(begin), field);
   if (refusal_ == Refusal::none && is_framing(field)) refusal_ = Refusal::forbidden_trailer;
   if (refusal_ != Refusal::none) return false;
-  field.dropped = is_left_out(field);
+  field.dropped = is_left_out_of_trailers(field);
   trailers_->table.push(field);
   return true;
 }
