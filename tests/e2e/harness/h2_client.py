@@ -61,9 +61,10 @@ class Stream:
 
 class H2Client:
     """One connection; closed by the test or by `with`. settings: SettingCodes to
-    values, sent in the first SETTINGS. window: extra credit of the connection."""
+    values, sent in the first SETTINGS. window: extra credit of the connection.
+    With strict=False it sends what it is told, also what is forbidden."""
 
-    def __init__(self, address, tls=None, sni=None, settings=None, window=1 << 24, source=None):
+    def __init__(self, address, tls=None, sni=None, settings=None, window=1 << 24, source=None, strict=True):
         self.sock = socket.socket(socket.AF_INET)
         self.sock.settimeout(10)
         if source:
@@ -78,9 +79,11 @@ class H2Client:
             self.sock.close()
             raise
         self.scheme = "https" if tls else "http"
-        self.h2 = _Connection(h2.config.H2Configuration(client_side=True, header_encoding="latin-1"))
+        self.h2 = _Connection(h2.config.H2Configuration(
+            client_side=True, header_encoding="latin-1", validate_outbound_headers=strict))
         if settings:
-            self.h2.local_settings.update(settings)
+            initial = {**dict(self.h2.local_settings.items()), **settings}
+            self.h2.local_settings = h2.settings.Settings(client=True, initial_values=initial)
         self.h2.initiate_connection()
         if window:
             self.h2.increment_flow_control_window(window)
@@ -117,7 +120,7 @@ class H2Client:
             pseudo.insert(1, (":protocol", protocol))
         stream = Stream(self.h2.get_next_available_stream_id(), method, sink=sink, paused=paused)
         self.streams[stream.id] = stream
-        self.h2.send_headers(stream.id, pseudo + list(fields), end_stream=end)
+        self.h2.send_headers(stream.id, _encoded([*pseudo, *fields]), end_stream=end)
         self.flush()
         return stream
 
@@ -141,7 +144,7 @@ class H2Client:
             self.pump_ready()
 
     def send_trailers(self, stream, fields):
-        self.h2.send_headers(stream.id, list(fields), end_stream=True)
+        self.h2.send_headers(stream.id, _encoded(fields), end_stream=True)
         self.flush()
 
     def cancel(self, stream, code=Errors.CANCEL):
@@ -276,6 +279,11 @@ class H2Client:
         if trailers:
             self.send_trailers(stream, trailers)
         return self.response(stream, within)
+
+
+def _encoded(fields):
+    """As bytes: of a str the library would make UTF-8."""
+    return [(n.encode("latin-1"), v.encode("latin-1")) for n, v in fields]
 
 
 def _split(headers):

@@ -137,6 +137,7 @@ function connectOverHttp2() {
         return;
       }
       const ws = new WebSocket(null);
+      ws._isServer = false; // without an address it takes itself for one
       const extensions = answer['sec-websocket-extensions'];
       if (extensions) {
         deflate.accept(parse(extensions)[PerMessageDeflate.extensionName]);
