@@ -156,7 +156,7 @@ def test_curl_many_at_once_over_one_connection(measured, tmp_path):
     assert done.returncode == 0, done.stderr
     for n in range(count):
         assert f'"target": "/{n}"' in (tmp_path / str(n)).read_text()
-    opened = proxy.metrics().sum("marquee_connections_accepted_total") - before.sum("marquee_connections_total")
+    opened = proxy.metrics().sum("marquee_connections_accepted_total") - before.sum("marquee_connections_accepted_total")
     assert opened <= 4, f"{opened} connections for {count} requests"
 
 
@@ -318,5 +318,5 @@ def test_reloads_under_h2load(loaded):
     # On a slow machine the rest comes after the load; under it came enough.
     assert done >= 20, f"only {done} reloads while the load ran"
     loaded.wait_one_snapshot()
-    opened = loaded.metrics().sum("marquee_connections_accepted_total") - before.sum("marquee_connections_total")
+    opened = loaded.metrics().sum("marquee_connections_accepted_total") - before.sum("marquee_connections_accepted_total")
     assert opened <= 8 + 1, f"{opened} connections for 8: a reload must not close them"
