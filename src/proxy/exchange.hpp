@@ -82,6 +82,7 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   // What is left of the request body is cheaper to read than a new connection.
   bool rest_is_small() const;
   bool request_complete() const { return request_complete_; }
+  bool upstream_asked() const { return opening_ || request_sent_; }
   bool answer_begun() const { return answer_ != Answer::waiting; }
   bool answer_complete() const { return answer_ == Answer::complete; }
   const Outcome& outcome() const { return outcome_; }
