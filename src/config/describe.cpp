@@ -144,11 +144,12 @@ Section describe(TlsPolicy& t) {
       {
           {"min_version", tls_version(t.min_version, t.versions_mark), "Lowest TLS version."},
           {"max_version", tls_version(t.max_version, t.versions_mark), "Highest TLS version."},
-          {"ciphers", text(t.ciphers, openssl_list_fault),
+          {"ciphers", text(t.ciphers, openssl_list_fault, &t.ciphers_mark),
            "TLS 1.2 cipher suites, best first, in OpenSSL's names. Only AEAD with ECDHE."},
-          {"ciphersuites", text(t.ciphersuites, openssl_list_fault),
+          {"ciphersuites", text(t.ciphersuites, openssl_list_fault, &t.ciphersuites_mark),
            "TLS 1.3 cipher suites, best first."},
-          {"groups", text(t.groups, openssl_list_fault), "Key exchange groups, best first."},
+          {"groups", text(t.groups, openssl_list_fault, &t.groups_mark),
+           "Key exchange groups, best first."},
           {"session_tickets", Flag{&t.session_tickets}, "Lets clients resume sessions by tickets."},
           {"ticket_rotation", Duration{&t.ticket_rotation, seconds(1), hours(48)},
            "Age at which the ticket key is replaced. Three generations are accepted, and RFC 8446 "
@@ -187,9 +188,15 @@ Section describe(Limits& l) {
        "per connection"},
       {"connections", number(l.connections, 1, 10'000'000),
        "Client connections. More are refused and counted.", "connections", "per process"},
+      {"memory", size(l.memory, 16 * kMiB, 16 * 1024 * kGiB, "auto"),
+       "Resident memory from which new connections are refused and idle ones ended, until an "
+       "eighth of it is free again. auto is 90 % of what the control group allows, or of the "
+       "machine's memory.",
+       "", "per process", "auto"},
       {"connections_per_client", number(l.connections_per_client, 0, 10'000'000),
-       "Connections of one client (IPv4 address, IPv6 /64); 0 is no limit.", "connections",
-       "per process"},
+       "Connections of one client (IPv4 address, IPv6 /64); 0 is no limit. Trusted proxies have "
+       "none; behind a PROXY header it is that client's.",
+       "connections", "per process"},
       {"retry_body", size(l.retry_body, 0, kMiB),
        "Request body kept so that a request can be sent again when a reused upstream connection "
        "dies.",
