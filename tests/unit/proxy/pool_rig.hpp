@@ -164,7 +164,7 @@ class PoolRig {
     worker.turn_once(false);
   }
 
-  std::shared_ptr<H1Pool> make_pool(const config::Upstream& settings) {
+  std::shared_ptr<ConnectionPool> make_pool(const config::Upstream& settings) {
     auto group = std::make_shared<EndpointGroup>();
     group->name = "app";
     for (Origin* origin : origins_) {
@@ -174,7 +174,7 @@ class PoolRig {
       shared->text = origin->text();
       group->endpoints.push_back(std::move(shared));
     }
-    auto made = std::make_shared<H1Pool>(worker, buffers_, group, settings, 42);
+    auto made = std::make_shared<ConnectionPool>(worker, buffers_, group, settings, 42);
     for (std::size_t i = 0; i < origins_.size() && resolved; ++i)
       made->set_addresses(i, {origins_[i]->address()});
     return made;
@@ -235,7 +235,7 @@ class PoolRig {
   Records records;
   Services services;
   ExchangePool exchanges;
-  std::shared_ptr<H1Pool> pool, old_pool;
+  std::shared_ptr<ConnectionPool> pool, old_pool;
   std::vector<std::unique_ptr<PoolClient>> clients;
 };
 
