@@ -247,6 +247,10 @@ void Front::drain() {
 void Front::close_all() {
   for (std::size_t i = 0; i < connections_.size(); ++i)
     if (connections_[i]) connections_[i]->close_now();
+  // HTTP/2 upstreams are told (GOAWAY) that nothing more comes.
+  if (snapshots_.alive() > 0)
+    for (const auto& pool : snapshots_.current().pools)
+      static_cast<ConnectionPool&>(*pool).retire();
   while (worker_.turn().finish()) {  // what ends may put off more
   }
   if (log_) log_->flush();

@@ -25,6 +25,9 @@ H2ClientCodec::Nghttp2::Nghttp2(H2ClientCodec& codec) {
     nghttp2_option_set_no_closed_streams(option, 1);
     // It would leave bad fields out; we refuse the answer (h2_response.hpp).
     nghttp2_option_set_no_http_messaging(option, 1);
+    // Frames of types that nobody knows: ignored, but counted (on_begin_frame).
+    for (unsigned type = 10; type < 256; ++type)
+      nghttp2_option_set_user_recv_extension_type(option, static_cast<std::uint8_t>(type));
     nghttp2_session_client_new2(&session, callbacks, &codec, option);
   }
   nghttp2_option_del(option);
@@ -40,6 +43,10 @@ void H2ClientCodec::Nghttp2::set_callbacks(nghttp2_session_callbacks* c) {
   nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_sent);
   nghttp2_session_callbacks_set_on_stream_close_callback(c, on_close);
   nghttp2_session_callbacks_set_send_data_callback(c, send_data);
+  nghttp2_session_callbacks_set_unpack_extension_callback(
+      c, [](nghttp2_session*, void**, const nghttp2_frame_hd*, void*) -> int {
+        return NGHTTP2_ERR_CANCEL;
+      });
 }
 
 void H2ClientCodec::Nghttp2::add(std::string_view name, std::string_view value) {
