@@ -25,8 +25,8 @@ struct ListenerStatus {
 struct UpstreamStatus {
   std::string pool;
   std::string endpoint;
-  std::string state;           // "up", "ejected", "probing"
-  std::uint64_t failures = 0;  // since the start
+  std::string state;              // "up", "ejected", "probing"
+  std::uint64_t failures = 0;     // since the start
   std::uint64_t connections = 0;  // open now, idle ones included
 };
 

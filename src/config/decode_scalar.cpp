@@ -1,9 +1,9 @@
 // Scalars: text, switches, numbers, sizes, durations, secrets.
 #include <algorithm>
 
+#include "base/suggest.hpp"
 #include "config/decode.hpp"
 #include "config/substitute.hpp"
-#include "config/suggest.hpp"
 #include "config/text.hpp"
 
 namespace marquee::config {
@@ -37,7 +37,7 @@ std::string_view meant_by(const std::string& text, const std::vector<std::string
     const std::string_view word = yes ? "true" : "false";
     if (std::find(words.begin(), words.end(), word) != words.end()) return word;
   }
-  return did_you_mean(text, words);
+  return base::did_you_mean(text, words);
 }
 
 // Out of bounds, in one sentence; bounds as they are written in the file.
