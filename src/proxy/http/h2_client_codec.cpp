@@ -56,7 +56,7 @@ H2ClientCodec::~H2ClientCodec() = default;
 // (RFC 9113 8.2.2), which gRPC insists on.
 bool H2ClientCodec::submit(H2ClientStream& stream, const OutgoingRequest& request,
                            std::string_view scheme, std::uint32_t head_limit) {
-  if (lost_) return false;
+  if (lost_ || going_away_) return false;
   auto& out = n_->out;
   out.clear();
   n_->add(":method", request.method);
@@ -229,10 +229,14 @@ std::span<const http::H2Field> H2ClientCodec::fields_of(const H2ClientEvent& eve
   return views_;
 }
 
+// What came of a block that is not complete yet stays.
 void H2ClientCodec::clear_events() {
   events_.clear();
-  pieces_.clear();
-  text_.clear();
+  const bool open = block_.count > 0;
+  pieces_.erase(pieces_.begin(),
+                open ? pieces_.begin() + static_cast<std::ptrdiff_t>(block_.first) : pieces_.end());
+  text_.erase(0, open ? block_.text : text_.size());
+  block_.text = block_.first = 0;
   if (text_.capacity() > (64u << 10)) text_.shrink_to_fit();
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace marquee::proxy {
 namespace {
@@ -25,6 +26,8 @@ H2ClientCodec::Nghttp2::Nghttp2(H2ClientCodec& codec) {
     nghttp2_option_set_no_closed_streams(option, 1);
     // It would leave bad fields out; we refuse the answer (h2_response.hpp).
     nghttp2_option_set_no_http_messaging(option, 1);
+    // It counts reads within their heads as well: eight frames that come by bytes.
+    nghttp2_option_set_max_continuations(option, 8 * 9);
     // Frames of types that nobody knows: ignored, but counted (on_begin_frame).
     for (unsigned type = 10; type < 256; ++type)
       nghttp2_option_set_user_recv_extension_type(option, static_cast<std::uint8_t>(type));
@@ -93,7 +96,7 @@ int H2ClientCodec::Nghttp2::on_header(nghttp2_session*, const nghttp2_frame*,
   if (block.refusal != http::Refusal::none) {
     // The rest of the block is still decoded, for what HPACK must remember of it.
     block.kind = H2ClientEvent::refused;
-    codec.note(block);
+    codec.note(std::exchange(block, {}));
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
   codec.flooded_ |= codec.text_.size() > most_text;
@@ -128,6 +131,7 @@ int H2ClientCodec::Nghttp2::on_frame(nghttp2_session* s, const nghttp2_frame* fr
   switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
       if (codec.block_.stream && !codec.flooded_) codec.note(codec.block_);
+      codec.block_ = {};
       break;
     case NGHTTP2_DATA: {
       if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) break;
