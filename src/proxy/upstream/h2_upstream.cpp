@@ -193,7 +193,8 @@ void H2Upstream::reap() {
     streams_.pop_back();
     ++gone;
   }
-  if (gone > 0) owner_->on_room(*this, gone);
+  const bool more = limit() > std::exchange(allowed_, limit());
+  if (gone > 0 || more) owner_->on_room(*this, gone);
 }
 
 void H2Upstream::say_goodbye() {

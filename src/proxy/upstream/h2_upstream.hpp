@@ -145,6 +145,7 @@ class H2Upstream final : public UpstreamConnection {
   bool silent_ = false;       // a PING was not answered
   bool blamed_ = false;       // its death was counted once
   std::uint32_t resets_ = 0;  // that we sent
+  std::uint32_t allowed_ = 0;  // limit() as the pool last knew it
   std::size_t kept_ = 0;      // bytes that wait for exchanges
   std::size_t owed_ = 0;      // connection credit to give back
   net::Block out_;            // [begin, end) is still to be written

@@ -321,7 +321,9 @@ void ConnectionPool::on_closed(UpstreamConnection& connection) {
     if (std::exchange(errand.ticket_open, false))
       on_verdict(connection, errand.ticket, Verdict::none);
   }
+  const bool multiplexed = connection.multiplexed();
   worker_.turn().retire(take_out(connection));
+  if (multiplexed && !waiting_.empty() && !waits_for_names()) go_on_waiting();
 }
 
 void ConnectionPool::retune(const config::Upstream& settings) {

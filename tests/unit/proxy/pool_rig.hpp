@@ -49,8 +49,9 @@ class Origin {
     return a;
   }
   std::string text() const {
-    return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port));
+    return scheme + "://127.0.0.1:" + std::to_string(ntohs(address_.sin_port));
   }
+  std::string scheme = "http";
 
   struct Connection {
     net::Fd fd;
@@ -155,6 +156,10 @@ class PoolRig {
     config::Settings all = rig_settings();
     settings.name = "app";
     all.upstreams[0] = settings;
+    config::Domain other = all.domains[0];
+    other.host = {"b.test", {}};
+    other.agency = "agency-2";
+    all.domains.push_back(other);
     pool = make_pool(settings);
     slot_.install(std::make_shared<Snapshot>(all, intermediates_), {pool});
     worker.turn_once(false);
@@ -197,9 +202,9 @@ class PoolRig {
     clients.push_back(std::make_unique<PoolClient>(services, exchanges));
     return *clients.back();
   }
-  PoolClient& ask(const std::string& method = "GET") {
+  PoolClient& ask(const std::string& method = "GET", const std::string& host = "a.test") {
     PoolClient& c = client();
-    c.ask(method + " / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    c.ask(method + " / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
     return c;
   }
 
