@@ -70,6 +70,12 @@ class Checker {
                         " reads the PROXY protocol, but nobody is trusted to write it; name the "
                         "networks of the balancers in trusted_proxies");
     }
+    if (l.h2c && l.protocol == ListenerProtocol::https) {
+      fault(l.mark,
+            where +
+                ".h2c is HTTP/2 without TLS, but this listener speaks https, where HTTP/2 is "
+                "chosen by ALPN; remove it (http2.enabled is the switch there)");
+    }
     if (!l.fallback->empty() && l.protocol == ListenerProtocol::http) {
       fault(l.fallback.mark, where +
                                  ".fallback answers clients without SNI, but this listener speaks "

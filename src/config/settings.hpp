@@ -49,6 +49,7 @@ struct Listener {
       0;  // port that clients see (redirects, X-Forwarded-Port); 0 = the bound one
   Marked<std::string> fallback;  // hostname whose domain answers missing/unknown SNI; empty: refuse
   std::uint32_t backlog = 4096;
+  bool h2c = false;  // http only: HTTP/2 by prior knowledge (RFC 9113 3.3) beside HTTP/1.1
 };
 
 struct TlsPolicy {
@@ -191,6 +192,19 @@ struct Timeouts {
   Ms linger{2'000};  // reading on after an early refusal, so that the answer is seen
 };
 
+// HTTP/2 with clients. Flood limits are per connection; going beyond one ends it
+// with ENHANCE_YOUR_CALM.
+struct Http2 {
+  bool enabled = true;                      // offered by ALPN on https listeners
+  std::uint32_t concurrent_streams = 100;   // per connection
+  std::uint32_t stream_window = 64u << 10;  // request body bytes in flight, per stream
+  std::uint32_t connection_window = 1u << 20;
+  std::uint32_t header_list = 32u << 10;  // RFC 9113 6.5.2; more: 431
+  std::uint32_t resets = 200;             // a second; one that reached an upstream counts twice
+  std::uint32_t control_frames = 500;     // a second, of each kind
+  std::uint32_t continuations = 8;        // frames of one field block
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -228,6 +242,7 @@ struct Settings {
   std::vector<Domain> domains;
   Limits limits;
   Timeouts timeouts;
+  Http2 http2;
   Forwarding forwarding;
   Log log;
   Admin admin;

@@ -58,6 +58,7 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   void on_request_head();              // request() was parsed and judged
   void refuse(http::Refusal refusal);  // head or body broke the rules
   void refuse(RefusalCause cause, unsigned status);
+  void break_off(http::Refusal refusal);  // refused without an answer: the stream is reset
   std::size_t on_request_body(const BodySlice& slice);
   void on_request_end(http::FieldTable* trailers);  // which live until reset()
   void on_client_writable();
@@ -123,6 +124,7 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   // exchange_response.cpp
   void edit_response();
   void send_response_head();
+  bool tunnel_proven() const;
   std::size_t to_client(const BodySlice& slice);
   void end_response(http::FieldTable* trailers);
   void start_tunnel();

@@ -20,6 +20,12 @@ void Exchange::refuse(http::Refusal refusal) {
   answer_error(http::status_of(refusal));
 }
 
+void Exchange::break_off(http::Refusal refusal) {
+  outcome_.cause = RefusalCause::protocol;
+  outcome_.refusal = refusal;
+  break_client();
+}
+
 void Exchange::refuse(RefusalCause cause, unsigned status) {
   outcome_.cause = cause;
   answer_error(status);

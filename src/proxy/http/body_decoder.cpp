@@ -27,7 +27,9 @@ bool is_framing(const Field& f) {
   return c == FieldClass::framing || c == FieldClass::hop_by_hop;
 }
 
-bool is_left_out(const Field& f) {
+}  // namespace
+
+bool is_left_out_of_trailers(const Field& f) {
   if (f.twin || field_class(f.id) != FieldClass::end_to_end) return true;
   constexpr std::string_view names[] = {"authorization",
                                         "cookie",
@@ -53,11 +55,9 @@ bool is_left_out(const Field& f) {
   return false;
 }
 
-}  // namespace
-
 Refusal judge_trailer(Field& field) {
   if (is_framing(field)) return Refusal::forbidden_trailer;
-  field.dropped = is_left_out(field);
+  field.dropped = is_left_out_of_trailers(field);
   return Refusal::none;
 }
 

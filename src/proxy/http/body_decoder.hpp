@@ -18,6 +18,9 @@ struct BodyLimits {
   std::uint32_t fields = 100;
 };
 
+// Of no use, or of harm, where trailers are merged into the head behind us.
+bool is_left_out_of_trailers(const Field& f);
+
 class BodyDecoder {
  public:
   void begin(const BodyFraming& framing, const BodyLimits& limits);
