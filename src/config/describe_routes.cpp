@@ -94,7 +94,7 @@ Section describe(UpstreamTls& t) {
           &t.mark};
 }
 
-Section describe(UpstreamH2& h) {
+Section describe(UpstreamHttp2& h) {
   return {{
       {"max_connections", number(h.max_connections, 1, 10'000),
        "Connections open at once; another is opened when the others have no stream left.",
@@ -182,7 +182,7 @@ Section describe(Upstream& u) {
                "this value.",
                "", "", "endpoint"},
               {"tls", describe(u.tls), "TLS towards https and h2 endpoints."},
-              {"h2", describe(u.h2), "Connections to h2 and h2c endpoints."},
+              {"http2", describe(u.http2), "Connections to h2 and h2c endpoints."},
               {"ejection", describe(u.ejection), "Leaves out endpoints that keep failing."},
           },
           nullptr,

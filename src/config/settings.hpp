@@ -128,7 +128,7 @@ struct Ejection {
 };
 
 // Towards h2:// and h2c:// endpoints.
-struct UpstreamH2 {
+struct UpstreamHttp2 {
   std::uint32_t max_connections = 8;       // per worker and endpoint
   std::uint32_t max_streams = 100;         // per connection; the peer may allow fewer
   std::uint32_t tenant_share = 50;         // percent of them, for one agency
@@ -151,7 +151,7 @@ struct Upstream {
   Ms resolve{10'000};      // how often a DNS name is asked again
   std::string host_field;  // empty: the client's host; "endpoint": the endpoint's; else this value
   UpstreamTls tls;
-  UpstreamH2 h2;
+  UpstreamHttp2 http2;
   Ejection ejection;
 };
 

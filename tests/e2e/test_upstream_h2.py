@@ -164,7 +164,7 @@ def test_a_tenant_holds_its_share_of_a_connection_and_no_more():
         if stream.field(":authority") == "bakery.test":
             go.wait(10)
         stream.respond(200, b"ok")
-    with H2Origin(handler) as origin, running(origin, first_byte=10, connect=0.5, h2={
+    with H2Origin(handler) as origin, running(origin, first_byte=10, connect=0.5, http2={
             "max_streams": 10, "tenant_share": 50, "max_connections": 2}) as proxy:
         threads, answers = at_once(proxy, 10)
         origin.wait_requests(10)  # five on each of two connections
@@ -193,7 +193,7 @@ def test_the_peers_limit_of_streams_holds():
             running_now[0] -= 1
         stream.respond(200, b"ok")
     settings = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 4}
-    with H2Origin(handler, settings=settings) as origin, running(origin, h2={
+    with H2Origin(handler, settings=settings) as origin, running(origin, http2={
             "max_connections": 1, "tenant_share": 100}) as proxy:
         threads, answers = at_once(proxy, 40)
         for t in threads:
@@ -298,7 +298,7 @@ def test_a_dead_peer_is_found_by_a_ping():
         if stream.connection.number == 0:
             return stream.connection.deaf.set()
         return echo(stream)
-    with H2Origin(handler) as origin, running(origin, first_byte=0.3, h2={"ping_timeout": 0.3}) as proxy:
+    with H2Origin(handler) as origin, running(origin, first_byte=0.3, http2={"ping_timeout": 0.3}) as proxy:
         with proxy.plain() as client:
             assert client.get("/1").status == 504
         assert origin.connections[0].ended.wait(5)

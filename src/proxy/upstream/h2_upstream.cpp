@@ -27,7 +27,7 @@ std::int64_t ms_of(net::TimePoint t) {
 }  // namespace
 
 H2Upstream::H2Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts,
-                       const config::UpstreamH2& settings, std::uint32_t header_list)
+                       const config::UpstreamHttp2& settings, std::uint32_t header_list)
     : UpstreamConnection(turn, owner, std::move(parts), true),
       settings_(settings),
       codec_(turn.buffers(), {settings.stream_window, 1u << 20, header_list}) {}

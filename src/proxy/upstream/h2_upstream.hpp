@@ -72,7 +72,7 @@ class H2UpstreamStream final : public H2ClientStream, public UpstreamEnd {
 class H2Upstream final : public UpstreamConnection {
  public:
   // `header_list` is told to the peer.
-  H2Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts, const config::UpstreamH2& settings,
+  H2Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts, const config::UpstreamHttp2& settings,
              std::uint32_t header_list);
   ~H2Upstream() override;
 
@@ -86,7 +86,7 @@ class H2Upstream final : public UpstreamConnection {
                      bool reused);
   // Serves no new request; closes when the present ones have ended.
   void retire();
-  void retune(const config::UpstreamH2& settings) { settings_ = settings; }
+  void retune(const config::UpstreamHttp2& settings) { settings_ = settings; }
 
   // Requests that wait for it to be connected; the pool's.
   struct Waiter {
@@ -132,7 +132,7 @@ class H2Upstream final : public UpstreamConnection {
             http::Refusal refusal = http::Refusal::none);
   void verdict(H2UpstreamStream& stream, Verdict v);
 
-  config::UpstreamH2 settings_;
+  config::UpstreamHttp2 settings_;
   H2ClientCodec codec_;
   std::vector<std::unique_ptr<H2UpstreamStream>> streams_;
   StreamShare share_;

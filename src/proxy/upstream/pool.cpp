@@ -100,7 +100,7 @@ bool ConnectionPool::wait(Exchange& exchange, bool fresh, UpstreamFailure why) {
   const auto same = std::count_if(waiting_.begin(), waiting_.end(),
                                   [tenant](const Waiting& w) { return w.tenant == tenant; });
   if (why == UpstreamFailure::pool_full &&
-      same >= tenant_quota(most_waiting, settings_.h2.tenant_share))
+      same >= tenant_quota(most_waiting, settings_.http2.tenant_share))
     return false;
   const net::TimePoint now = worker_.turn().now();
   waiting_.push_back({&exchange, fresh, now + settings_.connect, why, tenant});
@@ -330,7 +330,7 @@ void ConnectionPool::retune(const config::Upstream& settings) {
   settings_ = settings;
   rule_ = ejection_rule(settings.ejection, group_->endpoints.size());
   for (Target& target : targets_)
-    for (H2Upstream* connection : target.multiplexed) connection->retune(settings.h2);
+    for (H2Upstream* connection : target.multiplexed) connection->retune(settings.http2);
 }
 
 void ConnectionPool::adopt(ConnectionPool& old) {
@@ -355,7 +355,7 @@ void ConnectionPool::adopt(ConnectionPool& old) {
         if (connection->state() != UpstreamConnection::State::idle) continue;
         auto moved = old.take_out(*connection);
         moved->set_owner(*this);
-        connection->retune(settings_.h2);
+        connection->retune(settings_.http2);
         targets_[i].multiplexed.push_back(connection);
         take_over(std::move(moved), i);
       }

@@ -3,7 +3,7 @@
 //
 // A request takes a stream where its tenant's share has one left, of the
 // connection with the fewest; else one of a connection that is being made; else
-// it has another made, up to h2.max_connections; else it waits in the pool.
+// it has another made, up to http2.max_connections; else it waits in the pool.
 #include <functional>
 #include <utility>
 
@@ -39,11 +39,11 @@ UpstreamFailure ConnectionPool::multiplex(std::size_t endpoint, const Errand& er
   Target& target = targets_[endpoint];
   const std::uint64_t tenant = tenant_of(errand.exchange);
   H2Upstream* connection = choose_stream(target, tenant, errand.fresh);
-  if (!connection && target.connections < settings_.h2.max_connections) {
+  if (!connection && target.connections < settings_.http2.max_connections) {
     UpstreamConnection::Parts parts = begin_connect(endpoint);
     std::unique_ptr<H2Upstream> made;
     if (parts.fd)
-      made = std::make_unique<H2Upstream>(worker_.turn(), *this, std::move(parts), settings_.h2,
+      made = std::make_unique<H2Upstream>(worker_.turn(), *this, std::move(parts), settings_.http2,
                                           errand.exchange.limits().head);
     connection = made.get();
     if (!made || !add(std::move(made), endpoint)) {

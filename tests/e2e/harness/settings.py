@@ -80,7 +80,7 @@ class Upstream:
     balance: str = ""
     host_field: str = ""
     tls: dict = dataclasses.field(default_factory=dict)  # ca_file, server_name, verify
-    h2: dict = dataclasses.field(default_factory=dict)   # max_streams, tenant_share, ...
+    http2: dict = dataclasses.field(default_factory=dict)   # max_streams, tenant_share, ...
     # Off unless a test is about it: one test's dead origin must not eject another's.
     ejection: dict = dataclasses.field(default_factory=lambda: {"consecutive_failures": 0})
 
@@ -141,8 +141,8 @@ def _upstream(u):
         out["host_field"] = u.host_field
     if u.tls:
         out["tls"] = u.tls
-    if u.h2:
-        out["h2"] = _section(u.h2)
+    if u.http2:
+        out["http2"] = _section(u.http2)
     return out
 
 

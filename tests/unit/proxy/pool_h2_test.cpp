@@ -34,9 +34,9 @@ struct H2Origin : Origin {
 config::Upstream settings_with(std::uint32_t connections, std::uint32_t streams,
                                std::uint32_t share) {
   config::Upstream s;
-  s.h2.max_connections = connections;
-  s.h2.max_streams = streams;
-  s.h2.tenant_share = share;
+  s.http2.max_connections = connections;
+  s.http2.max_streams = streams;
+  s.http2.tenant_share = share;
   return s;
 }
 
@@ -155,7 +155,7 @@ TEST_CASE("h2: what was not begun is repeated, also a POST; twice is enough") {
 TEST_CASE("h2: credit comes back as the client takes, and what it does not take is bounded") {
   H2Origin origin;
   config::Upstream settings;
-  settings.h2.stream_window = 65'535;
+  settings.http2.stream_window = 65'535;
   PoolRig rig({&origin}, settings);
   PoolClient& c = rig.client();
   c.appetite = 10;
