@@ -220,6 +220,10 @@ void H2Session::note_batch(H2Stream& stream) {
   batch_.push_back(&stream);
 }
 
+bool H2Session::running() const {
+  return std::any_of(streams_.begin(), streams_.end(), [](const auto& s) { return s->running(); });
+}
+
 H2Stream* H2Session::find(std::int32_t id) {
   for (const auto& s : streams_)
     if (s->id() == id) return s.get();

@@ -39,7 +39,7 @@ class H2Session final : public net::Expiring {
   // What was put off, then the turn's one flush.
   void run();
   bool idle() const { return active_ == 0; }
-  std::size_t streams() const { return streams_.size(); }
+  bool running() const;  // an exchange of it has not ended
   std::uint64_t requests() const { return requests_; }
   bool failed_by_flood() const { return flood_ != http::H2Flood::none; }
 

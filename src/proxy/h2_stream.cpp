@@ -52,7 +52,7 @@ void H2Stream::begin() {
   exchange_->begin(*this, session_.facts());
   http::RequestHead& head = exchange_->request();
   const config::Limits& limits = exchange_->limits();
-  const bool ends = stream_->ended_in;
+  const bool ends = stream_->head_ends;
   const http::Refusal r =
       http::read_h2_request(stream_->head, ends, {limits.fields, limits.target}, head);
   if (r != http::Refusal::none) {
@@ -74,16 +74,18 @@ void H2Stream::make_websocket_key() {
   for (http::Field& f : head.fields)
     if (f.name == "sec-websocket-key") f.dropped = true;
   base::Random& random = session_.services().random;
-  http::make_websocket_key(random.next(), random.next(), websocket_key_);
+  const std::uint64_t a = random.next();
+  const std::uint64_t b = random.next();
+  http::make_websocket_key(a, b, websocket_key_);
   head.websocket_key = {websocket_key_.data(), websocket_key_.size()};
   if (!head.fields.full()) head.fields.push({"sec-websocket-key", head.websocket_key});
 }
 
 void H2Stream::on_data(std::string_view bytes) {
   received_ += bytes.size();
-  if (announced_.kind == http::BodyKind::length && received_ > announced_.length && takes_body())
+  if (announced_.kind == http::BodyKind::length && received_ > announced_.length && running())
     return malformed(http::Refusal::length_mismatch);
-  if (!takes_body()) return;
+  if (!running()) return;
   if (delivering_ || paused_ || !has_body_ || !held_.empty()) {
     held_.append(session_.turn().buffers(), bytes);
     session_.held(static_cast<std::ptrdiff_t>(bytes.size()));
@@ -94,20 +96,20 @@ void H2Stream::on_data(std::string_view bytes) {
   if (stream_) session_.codec().consumed(*stream_, taken);
   if (taken == bytes.size()) return session_.note_batch(*this);
   paused_ = true;
-  if (!takes_body()) return;
+  if (!running()) return;
   held_.append(session_.turn().buffers(), bytes.substr(taken));
   session_.held(static_cast<std::ptrdiff_t>(bytes.size() - taken));
 }
 
 void H2Stream::on_batch_end() {
-  if (takes_body() && has_body_ && !end_told_ && !paused_ && held_.empty())
+  if (running() && has_body_ && !end_told_ && !paused_ && held_.empty())
     exchange_->on_request_body({nullptr, 0, 0, true, false});
 }
 
 void H2Stream::on_trailers() {
-  if (!takes_body()) return;
+  if (!running()) return;
   // RFC 9113 8.1: a field block behind the head ends the stream.
-  if (!stream_->ended_in || tunnel_) return malformed(http::Refusal::bad_pseudo_fields);
+  if (!stream_->tail_ends || tunnel_) return malformed(http::Refusal::bad_pseudo_fields);
   trailer_table_ = std::make_unique<http::FieldTable>();
   const http::Refusal r =
       http::read_h2_trailers(stream_->tail, exchange_->limits().fields, *trailer_table_);
@@ -118,7 +120,7 @@ void H2Stream::on_trailers() {
 
 void H2Stream::on_end() {
   end_seen_ = true;
-  if (!takes_body()) return;
+  if (!running()) return;
   if (announced_.kind == http::BodyKind::length && received_ != announced_.length)
     return malformed(http::Refusal::length_mismatch);
   if (held_.empty() && !delivering_ && (has_body_ || end_told_)) tell_end();
@@ -133,7 +135,7 @@ void H2Stream::tell_end() {
 void H2Stream::deliver() {
   if (delivering_ || !has_body_) return;
   delivering_ = true;
-  while (!paused_ && takes_body() && !held_.empty()) {
+  while (!paused_ && running() && !held_.empty()) {
     const std::string_view bytes = held_.front();
     const std::size_t taken =
         exchange_->on_request_body({bytes.data(), bytes.size(), 0, true, false});
@@ -143,7 +145,7 @@ void H2Stream::deliver() {
     if (taken < bytes.size()) paused_ = true;
   }
   delivering_ = false;
-  if (takes_body() && held_.empty() && !paused_ && end_seen_) tell_end();
+  if (running() && held_.empty() && !paused_ && end_seen_) tell_end();
 }
 
 void H2Stream::drop_held() {
@@ -233,19 +235,19 @@ void H2Stream::finished() {
 // --- Its end ---------------------------------------------------------------
 
 void H2Stream::on_room() {
-  if (!blocked_ || !takes_body()) return;
+  if (!blocked_ || !running()) return;
   blocked_ = false;
   exchange_->on_client_writable();
 }
 
 void H2Stream::on_closed() {
   stream_ = nullptr;
-  if (takes_body()) exchange_->on_client_lost(ClientLoss::reset);
+  if (running()) exchange_->on_client_lost(ClientLoss::reset);
   session_.put_off(*this);
 }
 
 void H2Stream::on_lost(ClientLoss how) {
-  if (takes_body()) exchange_->on_client_lost(how);
+  if (running()) exchange_->on_client_lost(how);
 }
 
 bool H2Stream::settle() {

@@ -60,6 +60,8 @@ class H2Stream final : public ClientEnd {
 
   // The exchange still runs, or its end was not dealt with.
   bool active() const { return exchange_ != nullptr; }
+  // The exchange has not ended: it still tells and is told.
+  bool running() const { return exchange_ && !finished_ && !aborted_; }
   bool request_complete() const { return end_told_; }
   bool blocked() const { return blocked_; }
   std::int32_t id() const { return id_; }
@@ -85,7 +87,6 @@ class H2Stream final : public ClientEnd {
   void tell_end();
   void make_websocket_key();
   void drop_held();
-  bool takes_body() const { return exchange_ && !finished_ && !aborted_; }
 
   H2Session& session_;
   http::H2Codec::Stream* stream_;  // null when the codec's is over

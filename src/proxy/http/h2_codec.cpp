@@ -71,6 +71,7 @@ struct H2Callbacks {
         if (ends) s->ended_in = true;
         if (frame->hd.type == NGHTTP2_HEADERS) {
           const bool request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+          (request ? s->head_ends : s->tail_ends) = ends;
           (request ? s->head : s->tail).close(c.pool_);
           c.block_ = nullptr;
           c.note(request ? H2Codec::Kind::request : H2Codec::Kind::trailers, s);
@@ -195,6 +196,10 @@ struct H2Callbacks {
       nghttp2_option_set_no_auto_window_update(o, 1);
       nghttp2_option_set_no_http_messaging(o, 1);
       nghttp2_option_set_no_closed_streams(o, 1);
+      // Ours are H2FrameScan's and H2Budget's. nghttp2 counts a CONTINUATION again for
+      // every piece that its header comes in.
+      nghttp2_option_set_max_continuations(o, 1u << 20);
+      nghttp2_option_set_stream_reset_rate_limit(o, 1u << 30, 1u << 30);
       nghttp2_option_set_builtin_recv_extension_type(o, NGHTTP2_PRIORITY_UPDATE);
       return std::unique_ptr<nghttp2_option, Free>(o);
     }();

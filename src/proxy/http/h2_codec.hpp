@@ -50,6 +50,8 @@ class H2Codec {
     void* user = nullptr;    // the owner's
     bool closed = false;     // nghttp2 knows it no more; nothing can be sent
     bool reset = false;      // by either side
+    bool head_ends = false;  // END_STREAM came with the head
+    bool tail_ends = false;  // ... with the last trailers, as it must
     bool ended_in = false;   // the client's END_STREAM came
     bool ended_out = false;  // ours was packed
     H2FieldBlock head;

@@ -72,23 +72,23 @@ Refusal read_h2_response(std::span<const H2Field> block, const HeadLimits& limit
     if (f.name.starts_with(':')) {
       // One pseudo-field, once, before all others (RFC 9113 8.3).
       if (f.name != ":status" || into.status != 0 || into.fields.size() != 0)
-        return Refusal::bad_status_line;
+        return Refusal::bad_pseudo_fields;
       if (const Refusal r = read_status(f.value, into); r != Refusal::none) return r;
       continue;
     }
-    if (into.status == 0) return Refusal::bad_status_line;
+    if (into.status == 0) return Refusal::bad_pseudo_fields;
     if (into.fields.size() >= limits.fields || into.fields.full()) return Refusal::too_many_fields;
     Field field;
     if (const Refusal r = read_field(f, field); r != Refusal::none) return r;
-    if (is_of_the_connection(field)) return Refusal::bad_connection;
+    if (is_of_the_connection(field)) return Refusal::connection_field;
     into.fields.push(field);
   }
-  if (into.status == 0) return Refusal::bad_status_line;
+  if (into.status == 0) return Refusal::bad_pseudo_fields;
   if (into.status == 101) return Refusal::unrequested_upgrade;  // RFC 9113 8.6
   if (const Refusal r = judge(into, {request_method, {}}); r != Refusal::none) return r;
-  if (into.status < 200) return ends ? Refusal::bad_status_line : Refusal::none;
+  if (into.status < 200) return ends ? Refusal::bad_pseudo_fields : Refusal::none;
   if (ends && into.body.kind == BodyKind::length && into.body.length != 0)
-    return Refusal::bad_content_length;
+    return Refusal::length_mismatch;
   if (ends && into.body.kind == BodyKind::until_close) into.body = {BodyKind::length, 0};
   into.keep_alive = true;
   return Refusal::none;
@@ -102,7 +102,7 @@ Refusal read_h2_trailers(std::span<const H2Field> block, const BodyLimits& limit
     size += h2_field_size(f.name.size(), f.value.size());
     if (size > limits.trailers || into.size() >= limits.fields || into.full())
       return Refusal::trailers_too_large;
-    if (f.name.starts_with(':')) return Refusal::forbidden_trailer;
+    if (f.name.starts_with(':')) return Refusal::bad_pseudo_fields;
     Field field;
     Refusal r = read_field(f, field);
     if (r == Refusal::none) r = judge_trailer(field);

@@ -49,7 +49,7 @@ void H2Upstream::on_fields(H2UpstreamStream& stream, const H2ClientEvent& event,
   if (stream.phase_ == Phase::body) {
     http::Refusal r = http::read_h2_trailers(fields, exchange.body_limits(), trailers_);
     // RFC 9113 8.1: a second block is the trailers, and ends the stream.
-    if (r == http::Refusal::none && !event.ends) r = http::Refusal::bad_status_line;
+    if (r == http::Refusal::none && !event.ends) r = http::Refusal::bad_pseudo_fields;
     if (r != http::Refusal::none) return fail(stream, UpstreamFailure::bad_answer, r);
     stream.phase_ = Phase::ended;
     keep_trailers(stream);
@@ -75,7 +75,7 @@ void H2Upstream::on_data(H2UpstreamStream& stream, const H2ClientEvent& event, c
   if (stream.phase_ == Phase::head)
     return fail(stream, UpstreamFailure::bad_answer, http::Refusal::bad_status_line);
   if (!stream.count_.add(event.bytes.size()))
-    return fail(stream, UpstreamFailure::bad_answer, http::Refusal::bad_content_length);
+    return fail(stream, UpstreamFailure::bad_answer, http::Refusal::length_mismatch);
   if (event.ends) stream.phase_ = Phase::ended;
   std::string_view rest = event.bytes;
   if (!stream.paused_ && stream.kept_.empty() && !rest.empty()) {
@@ -144,7 +144,7 @@ void H2Upstream::deliver(H2UpstreamStream& stream) {
 
 void H2Upstream::end_answer(H2UpstreamStream& stream) {
   if (!stream.count_.complete())
-    return fail(stream, UpstreamFailure::bad_answer, http::Refusal::bad_content_length);
+    return fail(stream, UpstreamFailure::bad_answer, http::Refusal::length_mismatch);
   stream.exchange_->on_response_end(stream.trailers_ ? &stream.trailers_->table : nullptr);
 }
 

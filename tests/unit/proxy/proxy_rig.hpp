@@ -15,6 +15,7 @@
 #include "proxy/exchange.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/h1_session.hpp"
+#include "proxy/h2_session.hpp"
 #include "proxy/snapshot_slot.hpp"
 #include "proxy/upstream/h1_upstream.hpp"
 #include "scripted_stream.hpp"
@@ -111,21 +112,30 @@ class ClientOwner {
 // The part of ClientConnection that a session needs.
 class ClientSide final : public net::Resident, public SessionHost, public ConnectionFacts {
  public:
-  ClientSide(Services& services, ExchangePool& exchanges, Wire& wire, ClientOwner& owner)
+  ClientSide(Services& services, ExchangePool& exchanges, Wire& wire, ClientOwner& owner,
+             bool speaks_h2)
       : stream_(wire), turn_(services.turn), owner_(owner), session(services, exchanges, *this) {
+    if (speaks_h2) h2 = std::make_unique<H2Session>(services, exchanges, *this);
     client = *base::IpAddress::parse("192.0.2.7");
     client_text = "192.0.2.7";
     public_port = 80;
   }
   ~ClientSide() override {
     // A session that ends by itself has told its exchange, and so has its record.
-    if (!closed_from_outside) CHECK_FALSE((session.exchange() && session.exchange()->active()));
+    if (closed_from_outside) return;
+    CHECK_FALSE((session.exchange() && session.exchange()->active()));
+    if (h2) CHECK_FALSE(h2->running());
   }
   ScriptedStream& stream() override { return stream_; }
   ConnectionFacts& facts() override { return *this; }
   void wake() override { turn_.run_later(*this); }
   void close(bool reset) override { owner_.on_closed(reset); }
-  void run() override { session.run(); }
+  void run() override { h2 ? h2->run() : session.run(); }
+  void start() { h2 ? h2->start() : session.start(); }
+  void on_ready(bool writable, bool error) {
+    h2 ? h2->on_ready(writable, error) : session.on_ready(writable, error);
+  }
+  void drain() { h2 ? h2->drain() : session.drain(); }
   bool closed_from_outside = false;
 
  private:
@@ -135,6 +145,7 @@ class ClientSide final : public net::Resident, public SessionHost, public Connec
 
  public:
   H1Session session;
+  std::unique_ptr<H2Session> h2;  // then the other one stays unused
 };
 
 // A pool whose connections are scripts. Like ConnectionPool: the last idle one first.
@@ -236,6 +247,7 @@ struct Scenario {
   bool upstream_same = true;
   // A retry asks of a fresh connection that it takes the kept body at once.
   bool fresh_connections_have_room = false;
+  bool h2 = false;  // what the client speaks
 };
 
 struct RunOptions {
@@ -264,8 +276,8 @@ class ProxyRig final : public ClientOwner {
     slot_.install(std::make_shared<Snapshot>(scenario.settings, intermediates_), {pool});
     client_wire.grant = client_wire.room = options.client_room;
     client_peer.script = scenario.client;
-    client = std::make_unique<ClientSide>(services, exchanges, client_wire, *this);
-    client->session.start();
+    client = std::make_unique<ClientSide>(services, exchanges, client_wire, *this, scenario.h2);
+    client->start();
     finish_turn();
   }
   ~ProxyRig() {
@@ -401,7 +413,7 @@ class ProxyRig final : public ClientOwner {
     if (!client) return false;
     return stream_event(client_peer, client_wire, client->stream(), options_.client,
                         client_told_end_, [this](bool writable, bool error) {
-                          client->session.on_ready(writable, error);
+                          client->on_ready(writable, error);
                           finish_turn();
                         });
   }
