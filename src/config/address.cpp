@@ -177,13 +177,13 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, std::string& compl
   if (!host) {
     complaint =
         is_ipv6(rest)
-            ? "which has no brackets around its IPv6 address; write " +
-                  std::string(prefix) + "[" + std::string(rest) + "]:9000"
+            ? "which has no brackets around its IPv6 address; write " + std::string(prefix) + "[" +
+                  std::string(rest) + "]:9000"
             : "which has no valid host; write http://127.0.0.1:9000 or https://app.example.com";
     return std::nullopt;
   }
-  const auto port =
-      parts->has_port ? parse_port(parts->port) : std::optional<std::uint16_t>(out.uses_tls() ? 443 : 80);
+  const auto port = parts->has_port ? parse_port(parts->port)
+                                    : std::optional<std::uint16_t>(out.uses_tls() ? 443 : 80);
   if (!port || *port == 0) {
     complaint =
         "whose port is not a number from 1 to 65535; write for example http://127.0.0.1:9000";

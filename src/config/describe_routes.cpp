@@ -157,8 +157,7 @@ Section describe(Upstream& u) {
               {"endpoints", Texts{endpoint},
                "Servers: http://host:port, https://host:port or unix:/path; over HTTP/2 "
                "h2://host:port (TLS) or h2c://host:port.",
-               "", "",
-               "http://127.0.0.1:9000", true},
+               "", "", "http://127.0.0.1:9000", true},
               {"balance", choice(u.balance, {"least_loaded", "round_robin"}),
                "least_loaded takes the less busy of two chosen at random."},
               {"max_idle", number(u.max_idle, 0, 100'000), "Idle connections kept for reuse.",

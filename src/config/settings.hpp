@@ -129,11 +129,11 @@ struct Ejection {
 
 // Towards h2:// and h2c:// endpoints.
 struct UpstreamHttp2 {
-  std::uint32_t max_connections = 8;       // per worker and endpoint
-  std::uint32_t max_streams = 100;         // per connection; the peer may allow fewer
-  std::uint32_t tenant_share = 50;         // percent of them, for one agency
+  std::uint32_t max_connections = 8;         // per worker and endpoint
+  std::uint32_t max_streams = 100;           // per connection; the peer may allow fewer
+  std::uint32_t tenant_share = 50;           // percent of them, for one agency
   std::uint32_t stream_window = 256u << 10;  // bytes of an answer that nobody has taken yet
-  Ms ping_timeout{10'000};                 // a peer that does not answer is dead
+  Ms ping_timeout{10'000};                   // a peer that does not answer is dead
 };
 
 struct Upstream {

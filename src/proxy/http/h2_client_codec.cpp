@@ -142,8 +142,7 @@ void H2ClientCodec::forget(H2ClientStream& stream) {
 }
 
 void H2ClientCodec::consume_stream(H2ClientStream& stream, std::size_t bytes) {
-  if (stream.open() && bytes > 0)
-    nghttp2_session_consume_stream(n_->session, stream.id_, bytes);
+  if (stream.open() && bytes > 0) nghttp2_session_consume_stream(n_->session, stream.id_, bytes);
 }
 
 void H2ClientCodec::consume_connection(std::size_t bytes) {
@@ -152,22 +151,18 @@ void H2ClientCodec::consume_connection(std::size_t bytes) {
 
 void H2ClientCodec::ping() { nghttp2_submit_ping(n_->session, NGHTTP2_FLAG_NONE, nullptr); }
 
-void H2ClientCodec::goodbye() {
-  nghttp2_session_terminate_session(n_->session, NGHTTP2_NO_ERROR);
-}
+void H2ClientCodec::goodbye() { nghttp2_session_terminate_session(n_->session, NGHTTP2_NO_ERROR); }
 
 // --- Bytes -----------------------------------------------------------------
 
 void H2ClientCodec::receive(std::string_view bytes, std::int64_t now_ms) {
   if (lost_) return;
   budget_.pass(now_ms);
-  const auto n =
-      nghttp2_session_mem_recv(n_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                               bytes.size());
+  const auto n = nghttp2_session_mem_recv(
+      n_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (n < 0) lost_ = true;  // no preface of a server, or no memory
   if (!lost_) consume_connection(std::exchange(unclaimed_, 0));
-  if (flooded_ && !lost_)
-    nghttp2_session_terminate_session(n_->session, NGHTTP2_ENHANCE_YOUR_CALM);
+  if (flooded_ && !lost_) nghttp2_session_terminate_session(n_->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 std::size_t H2ClientCodec::pull(std::span<char> into) {

@@ -68,7 +68,7 @@ struct H2ClientEvent {
   bool beyond = false;  // closed: above the last stream that a GOAWAY names
   H2ClientStream* stream = nullptr;
   std::string_view bytes{};  // data
-  std::size_t text = 0;  // fields: where their text begins, which pieces are theirs
+  std::size_t text = 0;      // fields: where their text begins, which pieces are theirs
   std::size_t first = 0;
   std::size_t count = 0;
 };
@@ -94,8 +94,8 @@ class H2FrameBudget {
 class H2ClientCodec {
  public:
   struct Windows {
-    std::uint32_t stream = 256u << 10;     // bytes of one answer on their way
-    std::uint32_t connection = 1u << 20;   // of all
+    std::uint32_t stream = 256u << 10;      // bytes of one answer on their way
+    std::uint32_t connection = 1u << 20;    // of all
     std::uint32_t header_list = 32u << 10;  // told to the peer; heads have their own limit
   };
   // `buffers` outlives the codec, as every open stream does.

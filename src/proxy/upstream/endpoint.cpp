@@ -127,9 +127,8 @@ EndpointResult parse_endpoint(std::string_view text) {
   if (text.starts_with("unix:")) return parse_unix(text);
   Endpoint e;
   std::string_view rest = text;
-  const auto known = std::find_if(std::begin(kPrefixes), std::end(kPrefixes), [&](const auto& p) {
-    return text.starts_with(p.second);
-  });
+  const auto known = std::find_if(std::begin(kPrefixes), std::end(kPrefixes),
+                                  [&](const auto& p) { return text.starts_with(p.second); });
   if (known == std::end(kPrefixes))
     return wrong(text, "must begin with http://, https://, h2://, h2c:// or unix:");
   e.scheme = known->first;
@@ -167,8 +166,7 @@ EndpointResult parse_endpoint(std::string_view text) {
 std::string Endpoint::text() const {
   if (scheme == EndpointScheme::unix_socket) return "unix:" + host;
   const bool brackets = ip_literal && host.find(':') != std::string::npos;
-  return prefix_of(scheme) + (brackets ? "[" + host + "]" : host) +
-         ":" + std::to_string(port);
+  return prefix_of(scheme) + (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 std::string Endpoint::authority() const {

@@ -23,13 +23,9 @@ struct Endpoint {
   std::uint16_t port = 0;   // unix: 0
   bool ip_literal = false;  // `host` is an address: nothing to resolve, no SNI to send
 
-  bool uses_tls() const {
-    return scheme == EndpointScheme::https || scheme == EndpointScheme::h2;
-  }
+  bool uses_tls() const { return scheme == EndpointScheme::https || scheme == EndpointScheme::h2; }
   // HTTP/2: one connection carries many requests.
-  bool multiplexed() const {
-    return scheme == EndpointScheme::h2c || scheme == EndpointScheme::h2;
-  }
+  bool multiplexed() const { return scheme == EndpointScheme::h2c || scheme == EndpointScheme::h2; }
   bool uses_dns() const { return scheme != EndpointScheme::unix_socket && !ip_literal; }
   // For logs and records: "http://[2001:db8::1]:80", "unix:/run/app.sock".
   std::string text() const;

@@ -40,16 +40,14 @@ std::uint32_t H2Upstream::limit() const {
 }
 
 bool H2Upstream::may_take(std::uint64_t tenant) const {
-  return !over_ && state_ != State::closed &&
-         share_.room(tenant, limit(), settings_.tenant_share);
+  return !over_ && state_ != State::closed && share_.room(tenant, limit(), settings_.tenant_share);
 }
 
-UpstreamEnd& H2Upstream::serve(Exchange& exchange, std::uint64_t tenant,
-                               const HealthTicket& ticket, bool reused) {
+UpstreamEnd& H2Upstream::serve(Exchange& exchange, std::uint64_t tenant, const HealthTicket& ticket,
+                               bool reused) {
   time_.disarm();
   state_ = State::active;
-  streams_.push_back(
-      std::make_unique<H2UpstreamStream>(*this, exchange, tenant, ticket, reused));
+  streams_.push_back(std::make_unique<H2UpstreamStream>(*this, exchange, tenant, ticket, reused));
   exchange.response().clear();
   if (turn_.now() - heard_ > silence) probe();
   return *streams_.back();
@@ -104,8 +102,7 @@ void H2Upstream::read() {
   if (input_ended_ || !stream_->may_read()) return;
   net::Block block = turn_.buffers().acquire(net::BlockSize::large);
   while (stream_->may_read()) {
-    const net::IoResult r =
-        stream_->read({block.data() + headroom, block.size() - headroom});
+    const net::IoResult r = stream_->read({block.data() + headroom, block.size() - headroom});
     if (r.status == net::IoStatus::would_block) return;
     if (r.status != net::IoStatus::ok) {
       input_ended_ = true;
@@ -240,8 +237,7 @@ void H2Upstream::on_deadline(net::Deadline& which) {
 void H2UpstreamStream::send_head(const OutgoingRequest& head) {
   const std::string_view scheme = connection_.tls_ ? "https" : "http";
   not_sent_ = !head.upgrade_to.empty() ||
-              !connection_.codec_.submit(*this, head, scheme,
-                                         exchange_->response_limits().head);
+              !connection_.codec_.submit(*this, head, scheme, exchange_->response_limits().head);
   connection_.over_ |= not_sent_;
   connection_.wake();
 }

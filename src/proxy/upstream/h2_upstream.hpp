@@ -72,8 +72,8 @@ class H2UpstreamStream final : public H2ClientStream, public UpstreamEnd {
 class H2Upstream final : public UpstreamConnection {
  public:
   // `header_list` is told to the peer.
-  H2Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts, const config::UpstreamHttp2& settings,
-             std::uint32_t header_list);
+  H2Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts,
+             const config::UpstreamHttp2& settings, std::uint32_t header_list);
   ~H2Upstream() override;
 
   // A stream for one more request of `tenant`, now or when it is connected.
@@ -136,19 +136,19 @@ class H2Upstream final : public UpstreamConnection {
   H2ClientCodec codec_;
   std::vector<std::unique_ptr<H2UpstreamStream>> streams_;
   StreamShare share_;
-  bool preface_ = false;      // the transport stands, the peer's SETTINGS have not come
-  bool over_ = false;         // takes no new request
+  bool preface_ = false;  // the transport stands, the peer's SETTINGS have not come
+  bool over_ = false;     // takes no new request
   bool input_ended_ = false;
   bool input_clean_ = false;
   bool write_failed_ = false;
-  bool blocked_ = false;      // the stream took less than was written
-  bool silent_ = false;       // a PING was not answered
-  bool blamed_ = false;       // its death was counted once
-  std::uint32_t resets_ = 0;  // that we sent
+  bool blocked_ = false;       // the stream took less than was written
+  bool silent_ = false;        // a PING was not answered
+  bool blamed_ = false;        // its death was counted once
+  std::uint32_t resets_ = 0;   // that we sent
   std::uint32_t allowed_ = 0;  // limit() as the pool last knew it
-  std::size_t kept_ = 0;      // bytes that wait for exchanges
-  std::size_t owed_ = 0;      // connection credit to give back
-  net::Block out_;            // [begin, end) is still to be written
+  std::size_t kept_ = 0;       // bytes that wait for exchanges
+  std::size_t owed_ = 0;       // connection credit to give back
+  net::Block out_;             // [begin, end) is still to be written
   std::size_t out_begin_ = 0;
   std::size_t out_end_ = 0;
   net::TimePoint heard_{};

@@ -27,8 +27,8 @@ bool operator==(const SocketAddress& a, const SocketAddress& b) {
 }
 
 ConnectionPool::ConnectionPool(net::Worker& worker, tls::EngineBuffers& buffers,
-               std::shared_ptr<EndpointGroup> group, const config::Upstream& settings,
-               std::uint64_t seed)
+                               std::shared_ptr<EndpointGroup> group,
+                               const config::Upstream& settings, std::uint64_t seed)
     : worker_(worker),
       buffers_(buffers),
       group_(std::move(group)),

@@ -127,16 +127,19 @@ TEST_CASE("fields go in lower case, without what belongs to a connection, with T
 }
 
 TEST_CASE("an answer in every split is the same answer") {
-  const std::string bytes =
-      server_preface() + h2_frame(h2_headers, end_headers, 1, h2_field(":status", "103")) +
-      h2_frame(h2_headers, 0, 1, h2_ok + h2_field("x-a", "1")) +
-      h2_frame(h2_continuation, end_headers, 1, h2_field("x-b", "2")) +
-      h2_frame(h2_data, 0, 1, "hello ") + h2_frame(h2_ping, 0, 0, "12345678") +
-      h2_frame(h2_data, 0, 1, "world") +
-      h2_frame(h2_headers, end_headers | end_stream, 1, h2_field("x-t", "3"));
-  const std::vector<std::string> wanted = {
-      "0 fields :status=103", "0 fields :status=200 x-a=1 x-b=2", "0 data hello world",
-      "0 fields x-t=3",       "0 end",                            "0 closed 0"};
+  const std::string bytes = server_preface() +
+                            h2_frame(h2_headers, end_headers, 1, h2_field(":status", "103")) +
+                            h2_frame(h2_headers, 0, 1, h2_ok + h2_field("x-a", "1")) +
+                            h2_frame(h2_continuation, end_headers, 1, h2_field("x-b", "2")) +
+                            h2_frame(h2_data, 0, 1, "hello ") +
+                            h2_frame(h2_ping, 0, 0, "12345678") + h2_frame(h2_data, 0, 1, "world") +
+                            h2_frame(h2_headers, end_headers | end_stream, 1, h2_field("x-t", "3"));
+  const std::vector<std::string> wanted = {"0 fields :status=103",
+                                           "0 fields :status=200 x-a=1 x-b=2",
+                                           "0 data hello world",
+                                           "0 fields x-t=3",
+                                           "0 end",
+                                           "0 closed 0"};
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     Peer p;
     REQUIRE(p.submit(0));
@@ -159,8 +162,8 @@ TEST_CASE("an end that comes apart from the last bytes") {
   p.receive(server_preface() + h2_frame(h2_headers, end_headers, 1, h2_ok));
   p.receive(h2_frame(h2_data, 0, 1, "x"));
   p.receive(h2_frame(h2_data, end_stream, 1));
-  CHECK(p.told == std::vector<std::string>{"0 fields :status=200", "0 data x", "0 end",
-                                           "0 closed 0"});
+  CHECK(p.told ==
+        std::vector<std::string>{"0 fields :status=200", "0 data x", "0 end", "0 closed 0"});
 }
 
 TEST_CASE("body bytes wait for the peer's window, and the block is given back") {

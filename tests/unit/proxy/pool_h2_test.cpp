@@ -57,7 +57,8 @@ void check_quiet(PoolRig& rig) {
 
 }  // namespace
 
-TEST_CASE("h2: nothing is sent before the server's SETTINGS; then all that wait, on one connection") {
+TEST_CASE(
+    "h2: nothing is sent before the server's SETTINGS; then all that wait, on one connection") {
   H2Origin origin;
   PoolRig rig({&origin});
   PoolClient &a = rig.ask(), &b = rig.ask();
@@ -238,11 +239,11 @@ TEST_CASE("h2: an idle connection goes to the next pool, and ends with a GOAWAY"
 }
 
 TEST_CASE("h2: an upstream that stops at any byte leaves nothing behind") {
-  const std::string script = server_preface() +
-                             h2_frame(h2_headers, end_headers, 1, h2_field(":status", "103")) +
-                             h2_frame(h2_headers, end_headers, 1, h2_ok + h2_field("x-a", "b")) +
-                             h2_frame(h2_data, 0, 1, "hello ") + h2_frame(h2_data, 0, 1, "world") +
-                             h2_frame(h2_headers, end_headers | end_stream, 1, h2_field("x-t", "1"));
+  const std::string script =
+      server_preface() + h2_frame(h2_headers, end_headers, 1, h2_field(":status", "103")) +
+      h2_frame(h2_headers, end_headers, 1, h2_ok + h2_field("x-a", "b")) +
+      h2_frame(h2_data, 0, 1, "hello ") + h2_frame(h2_data, 0, 1, "world") +
+      h2_frame(h2_headers, end_headers | end_stream, 1, h2_field("x-t", "1"));
   for (std::size_t cut = 0; cut <= script.size(); ++cut) {
     CAPTURE(cut);
     H2Origin origin;
