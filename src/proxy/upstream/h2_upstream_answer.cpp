@@ -107,7 +107,7 @@ void H2Upstream::drop_kept(H2UpstreamStream& stream) {
 void H2Upstream::keep_trailers(H2UpstreamStream& stream) {
   if (trailers_.size() == 0) return;
   stream.trailers_ = std::make_unique<H2UpstreamStream::Trailers>();
-  auto& [text, table] = *stream.trailers_;
+  std::string& text = stream.trailers_->text;
   std::size_t size = 0;
   for (const http::Field& f : trailers_) size += f.name.size() + f.value.size();
   text.reserve(size);  // its views must not move
@@ -118,7 +118,7 @@ void H2Upstream::keep_trailers(H2UpstreamStream& stream) {
     };
     f.name = copy(f.name);
     f.value = copy(f.value);
-    table.push(f);
+    stream.trailers_->table.push(f);
   }
 }
 
