@@ -151,17 +151,20 @@ void Decoder::read(const Node& node, const Key&, const Decimal& type, const std:
 }
 
 void Decoder::read(const Node& node, const Key&, const Size& type, const std::string& where) {
-  const Scalar s = scalar(node, where, "a size");
+  const std::string also = type.word.empty() ? "" : " or " + std::string(type.word);
+  const Scalar s = scalar(node, where, "a size" + also);
   if (!s.ok) return;
+  if (!type.word.empty() && s.text == type.word) return type.store(0);
   const auto value = s.plain ? parse_size(s.text) : std::nullopt;
   if (!value) {
-    fault(node.mark, where + " is " + in_quotes(s.text) +
-                         ", but must be a size; write whole bytes, or a whole number with KiB, MiB "
-                         "or GiB such as " +
-                         show_size(std::max<std::uint64_t>(type.now, 1024)) + remove_quotes(s));
+    fault(node.mark, where + " is " + in_quotes(s.text) + ", but must be a size" + also +
+                         "; write whole bytes, or a whole number with KiB, MiB or GiB such as " +
+                         show_size(std::max<std::uint64_t>({type.now, type.least, 1024})) +
+                         (type.word.empty() ? "" : "," + also) + remove_quotes(s));
   } else if (*value < type.least || *value > type.most) {
     fault(node.mark,
-          beyond(where, s.text, *value < type.least, show_size(type.least), show_size(type.most)));
+          beyond(where, s.text, *value < type.least, show_size(type.least), show_size(type.most)) +
+              also);
   } else {
     type.store(*value);
   }

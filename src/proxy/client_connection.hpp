@@ -25,6 +25,9 @@ class ConnectionOwner {
   virtual void on_closed(ClientConnection& connection) = 0;
   // For metrics and the budget of failed handshakes.
   virtual void on_handshake(ClientConnection& connection, HandshakeEnd how) = 0;
+  // A PROXY header has said who the client is. False: it may not have another
+  // connection.
+  virtual bool on_client_known(ClientConnection& connection) = 0;
 
  protected:
   ~ConnectionOwner() = default;
@@ -54,6 +57,11 @@ class ClientConnection final : public net::Watched,
   // Destroyed at the turn's end, whatever is under way.
   void close_now() { close(false); }
   bool idle() const { return (!session_ || session_->idle()) && (!h2_ || h2_->idle()); }
+  // It has had an answer and has asked for nothing since.
+  bool between_requests() const {
+    const std::uint64_t answered = h2_ ? h2_->requests() : session_ ? session_->requests() : 0;
+    return phase_ == Phase::session && idle() && answered > 0;
+  }
 
   // SessionHost
   net::ByteStream& stream() override { return *stream_; }

@@ -7,6 +7,7 @@
 #include "base/metrics.hpp"
 #include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
+#include "proxy/overload.hpp"
 
 namespace marquee::proxy {
 
@@ -51,7 +52,7 @@ struct ProxyMetrics {
   base::Counter<> tunnels;
   base::Counter<HandshakeResult, TlsVersion> handshakes;
   base::Counter<Scheme> accepted;
-  base::Counter<> refused_connections;
+  base::Counter<ConnectionRefusal> refused_connections;
   base::Counter<> accept_pauses;
   base::Gauge<Scheme> connections;
   base::Gauge<> in_flight;

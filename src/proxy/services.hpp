@@ -36,6 +36,8 @@ class AccessSink {
   virtual ~AccessSink() = default;
   virtual void begun() {}  // a request's first bytes came
   virtual void record(Exchange& exchange) = 0;
+  // A client was cut off after its request had been recorded as answered.
+  virtual void lost(ClientLoss) {}
   virtual void flood(http::H2Flood) {}  // a client's connection was ended for it
 };
 
