@@ -144,11 +144,12 @@ Section describe(TlsPolicy& t) {
       {
           {"min_version", tls_version(t.min_version, t.versions_mark), "Lowest TLS version."},
           {"max_version", tls_version(t.max_version, t.versions_mark), "Highest TLS version."},
-          {"ciphers", text(t.ciphers, openssl_list_fault),
+          {"ciphers", text(t.ciphers, openssl_list_fault, &t.ciphers_mark),
            "TLS 1.2 cipher suites, best first, in OpenSSL's names. Only AEAD with ECDHE."},
-          {"ciphersuites", text(t.ciphersuites, openssl_list_fault),
+          {"ciphersuites", text(t.ciphersuites, openssl_list_fault, &t.ciphersuites_mark),
            "TLS 1.3 cipher suites, best first."},
-          {"groups", text(t.groups, openssl_list_fault), "Key exchange groups, best first."},
+          {"groups", text(t.groups, openssl_list_fault, &t.groups_mark),
+           "Key exchange groups, best first."},
           {"session_tickets", Flag{&t.session_tickets}, "Lets clients resume sessions by tickets."},
           {"ticket_rotation", Duration{&t.ticket_rotation, seconds(1), hours(48)},
            "Age at which the ticket key is replaced. Three generations are accepted, and RFC 8446 "

@@ -64,6 +64,9 @@ struct TlsPolicy {
   std::string ciphersuites =
       "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
   std::string groups = "X25519:P-256";
+  Mark ciphers_mark;  // line 0: the default
+  Mark ciphersuites_mark;
+  Mark groups_mark;
   bool session_tickets = true;
   Ms ticket_rotation{std::chrono::hours(12)};  // three generations are accepted
   // Failed handshakes per client prefix (/24, /64): bucket size and refill per second.

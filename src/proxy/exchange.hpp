@@ -82,6 +82,7 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   // What is left of the request body is cheaper to read than a new connection.
   bool rest_is_small() const;
   bool request_complete() const { return request_complete_; }
+  bool upstream_asked() const { return opening_ || request_sent_; }
   bool answer_begun() const { return answer_ != Answer::waiting; }
   bool answer_complete() const { return answer_ == Answer::complete; }
   const Outcome& outcome() const { return outcome_; }
@@ -99,6 +100,7 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   const config::Settings& settings() const { return pin_->shared->settings(); }
   const config::Limits& limits() const { return limits_; }
   Services& services() { return services_; }
+  std::size_t place = 0;  // in its pool
 
   // After a reload: keeps what it still needs by itself and lets the old
   // settings go, so that a long body or tunnel does not hold them.

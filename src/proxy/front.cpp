@@ -13,6 +13,9 @@ constexpr std::size_t slots_per_sweep = 8192;
 constexpr std::size_t ended_for_memory = 256;
 constexpr std::size_t ended_for_descriptors = 32;
 
+// Kept from a peak for the next one.
+constexpr std::size_t free_exchanges = 256;
+
 constexpr std::uint64_t waiter_of(std::size_t slot, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(slot);
 }
@@ -51,6 +54,7 @@ void Front::on_turn_end() {
     if (!log_time_.armed())
       worker_.turn().deadlines().arm(log_time_, *this, net::Ms(1000), worker_.turn().now());
   }
+  exchanges_.trim(free_exchanges);
   // What was closed in this turn is destroyed by now.
   if (std::exchange(freed_, false))
     for (auto& listener : listeners_) listener->resume();
@@ -240,6 +244,7 @@ void Front::on_descriptors_short() {
 
 void Front::shed() {
   end_idle(ended_for_memory);
+  exchanges_.trim(0);
   worker_.turn().buffers().trim();
 }
 

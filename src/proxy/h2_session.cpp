@@ -164,9 +164,11 @@ void H2Session::take(const http::H2Codec::Event& event) {
       return;
     case Kind::closed:
       // What had reached an upstream counts twice.
-      if (event.stream->reset && stream && stream->active() && !event.stream->ended_out &&
-          budget_.spend(http::H2Flood::rapid_reset, 1, turn_.now()))
-        calm(http::H2Flood::rapid_reset);
+      if (event.stream->reset && stream && stream->running() && stream->reached_upstream()) {
+        const auto kind =
+            event.stream->reset_sent ? http::H2Flood::provoked_reset : http::H2Flood::rapid_reset;
+        if (budget_.spend(kind, 1, turn_.now())) calm(kind);
+      }
       codec_.release(*event.stream);
       if (stream) stream->on_closed();
       return;
@@ -309,10 +311,7 @@ void H2Session::run() {
   } while (!due_.empty());
   if (state_ == State::over) return;
   budget_.earn_window_updates(4 * codec_.take_data_frames());
-  if (const std::uint32_t provoked = codec_.take_provoked();
-      provoked > 0 && state_ == State::open &&
-      budget_.spend(http::H2Flood::provoked_reset, provoked, turn_.now()))
-    calm(http::H2Flood::provoked_reset);
+  if (const std::uint32_t provoked = codec_.take_provoked(); provoked > 0) clients_fault(provoked);
   finish_output();
 }
 
@@ -355,6 +354,11 @@ void H2Session::judge_time() {
     turn_.deadlines().arm(head_time_, *this, services_.snapshots.settings().timeouts.head,
                           turn_.now());
   }
+}
+
+void H2Session::clients_fault(std::uint32_t cost) {
+  if (state_ == State::open && budget_.spend(http::H2Flood::provoked_reset, cost, turn_.now()))
+    calm(http::H2Flood::provoked_reset);
 }
 
 void H2Session::calm(http::H2Flood flood) {

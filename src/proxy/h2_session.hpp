@@ -61,6 +61,8 @@ class H2Session final : public net::Expiring {
   // Bytes of request bodies that wait in streams, for the bound on them.
   void held(std::ptrdiff_t more);
   void note_batch(H2Stream& stream);
+  // Its error makes us reset a stream.
+  void clients_fault(std::uint32_t cost);
 
  private:
   enum class State : std::uint8_t {

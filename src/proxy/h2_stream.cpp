@@ -153,7 +153,11 @@ void H2Stream::drop_held() {
   held_.clear();
 }
 
-void H2Stream::malformed(http::Refusal refusal) { exchange_->break_off(refusal); }
+void H2Stream::malformed(http::Refusal refusal) {
+  const std::uint32_t cost = reached_upstream() ? 2 : 1;
+  exchange_->break_off(refusal);
+  session_.clients_fault(cost);
+}
 
 // --- What the exchange asks ------------------------------------------------
 
@@ -240,6 +244,8 @@ void H2Stream::on_room() {
   exchange_->on_client_writable();
 }
 
+bool H2Stream::reached_upstream() const { return exchange_ && exchange_->upstream_asked(); }
+
 void H2Stream::on_closed() {
   stream_ = nullptr;
   if (running()) exchange_->on_client_lost(ClientLoss::reset);
@@ -261,8 +267,7 @@ bool H2Stream::settle() {
     trailers_ = nullptr;
     drop_held();
     session_.stream_active(false);
-    if (stream_ && aborted_)
-      session_.codec().reset(*stream_, code_, code_ == http::H2Error::protocol_error);
+    if (stream_ && aborted_) session_.codec().reset(*stream_, code_);
   }
   if (!stream_) return false;
   // A whole answer to a request that nobody reads on (RFC 9113 8.1).

@@ -62,6 +62,7 @@ class H2Stream final : public ClientEnd {
   bool active() const { return exchange_ != nullptr; }
   // The exchange has not ended: it still tells and is told.
   bool running() const { return exchange_ && !finished_ && !aborted_; }
+  bool reached_upstream() const;
   bool request_complete() const { return end_told_; }
   bool blocked() const { return blocked_; }
   std::int32_t id() const { return id_; }

@@ -130,6 +130,7 @@ struct H2Callbacks {
     if (type == NGHTTP2_RST_STREAM) {
       H2Codec::Stream* s = c.stream_of(frame->hd.stream_id);
       if (!s || !s->reset_asked) ++c.provoked_;
+      if (s) s->reset_sent = true;
     } else if ((type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) &&
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
       if (H2Codec::Stream* s = c.stream_of(frame->hd.stream_id)) s->ended_out = true;
@@ -330,9 +331,8 @@ void H2Codec::send_trailers(Stream& stream, const FieldTable& trailers) {
   pack();
 }
 
-void H2Codec::reset(Stream& stream, H2Error code, bool clients_fault) {
+void H2Codec::reset(Stream& stream, H2Error code) {
   if (stream.closed || over_) return;
-  if (clients_fault) ++provoked_;
   stream.reset_asked = true;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id,
                             static_cast<std::uint32_t>(code));

@@ -47,9 +47,10 @@ class H2Codec {
   // One request's stream, from its first field to the owner's release().
   struct Stream {
     std::int32_t id = 0;
-    void* user = nullptr;    // the owner's
-    bool closed = false;     // nghttp2 knows it no more; nothing can be sent
-    bool reset = false;      // by either side
+    void* user = nullptr;  // the owner's
+    bool closed = false;   // nghttp2 knows it no more; nothing can be sent
+    bool reset = false;    // by either side
+    bool reset_sent = false;
     bool head_ends = false;  // END_STREAM came with the head
     bool tail_ends = false;  // ... with the last trailers, as it must
     bool ended_in = false;   // the client's END_STREAM came
@@ -100,7 +101,7 @@ class H2Codec {
   bool over() const { return over_; }
   // A field block decodes to many times what is allowed.
   bool list_flood() const { return list_flood_; }
-  // RST_STREAM frames sent for errors of the client, since last asked.
+  // RST_STREAM frames that nghttp2 sent for errors of the client, since last asked.
   std::uint32_t take_provoked() { return std::exchange(provoked_, 0); }
   std::uint32_t take_data_frames() { return std::exchange(data_frames_, 0); }
   void release(Stream& stream);
@@ -112,7 +113,7 @@ class H2Codec {
   std::size_t send_body(Stream& stream, const char* data, std::size_t size, bool ends);
   void send_end(Stream& stream);
   void send_trailers(Stream& stream, const FieldTable& trailers);
-  void reset(Stream& stream, H2Error code, bool clients_fault = false);
+  void reset(Stream& stream, H2Error code);
   // What the stream's consumer took; gives the client credit for more.
   void consumed(Stream& stream, std::size_t bytes);
   void consumed(std::size_t bytes);  // the connection's

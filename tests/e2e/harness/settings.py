@@ -91,6 +91,7 @@ class Listener:
     protocol: str = "http"
     proxy_protocol: str = ""
     fallback: str = ""
+    h2c: bool = False
 
 
 def seconds(value):
@@ -152,6 +153,8 @@ def _listener(li):
         out["proxy_protocol"] = li.proxy_protocol
     if li.fallback:
         out["fallback"] = li.fallback
+    if li.h2c:
+        out["h2c"] = True
     return out
 
 

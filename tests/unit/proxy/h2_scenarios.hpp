@@ -45,6 +45,7 @@ inline std::vector<Scenario> h2_scenarios() {
        {{"", h2_open() + h2_get(1, "/1")}, {"~", h2_get(3, "/2")}, leave("two")},
        {{{head_end, answer("one~")}, {head_end, answer("two")}}},
        2});
+  all.back().upstream_whole = true;
   add({"h2_three_at_once",
        {{"", h2_open() + h2_get(1, "/1") + h2_get(3, "/2") + h2_get(5, "/3")},
         {"onetwo", ""},
@@ -163,6 +164,7 @@ inline std::vector<Scenario> h2_scenarios() {
               websocket_accept(rig_websocket_key()) + "\r\n\r\nhello"},
          {"ping", "pong"},
          {"bye", "farewell", Action::fin}}}});
+  all.back().upstream_whole = true;
   add({"h2_tunnel_without_proof",
        {
            {"", h2_open() + h2_head(1, h2_websocket(), false)},

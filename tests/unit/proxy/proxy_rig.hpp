@@ -248,6 +248,9 @@ struct Scenario {
   // A retry asks of a fresh connection that it takes the kept body at once.
   bool fresh_connections_have_room = false;
   bool h2 = false;  // what the client speaks
+  // The client waits for bytes that come in one frame only while the upstream's
+  // come in one read.
+  bool upstream_whole = false;
 };
 
 struct RunOptions {
