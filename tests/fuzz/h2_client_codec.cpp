@@ -1,10 +1,11 @@
 // What an upstream sends over HTTP/2 is the same whole and in pieces; an answer's
 // head that is accepted survives being written for an HTTP/1.1 client.
+#include "proxy/http/h2_client_codec.hpp"
+
 #include <algorithm>
 #include <array>
 
 #include "heads.hpp"
-#include "proxy/http/h2_client_codec.hpp"
 
 using marquee::net::BufferPool;
 using marquee::proxy::H2ClientCodec;
@@ -123,8 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // One that is given up may have been so at another byte.
   if (!whole.codec.lost() && !split.codec.lost()) require(whole.told == split.told);
   for (Run* run : {&whole, &split})
-    for (H2ClientStream& s : run->streams)
-      run->codec.reset(s, marquee::proxy::H2Code::cancel);
+    for (H2ClientStream& s : run->streams) run->codec.reset(s, marquee::proxy::H2Code::cancel);
   require(whole.buffers.lent_bytes() == 0 && split.buffers.lent_bytes() == 0);
   return 0;
 }
