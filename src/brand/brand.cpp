@@ -1,0 +1,116 @@
+#include "brand/brand.hpp"
+
+#include <algorithm>
+
+#include "brand/colour.hpp"
+#include "brand/escape.hpp"
+#include "brand/html_token.hpp"
+#include "brand/safe_url.hpp"
+
+namespace marquee::brand {
+namespace {
+
+bool name_byte(char c) { return is_alpha(c) || (c >= '0' && c <= '9') || c == '-' || c == '_'; }
+
+// Classes and attributes to remove: names of letters, digits, - and _ only.
+void take_names(const std::vector<std::string>& from, std::vector<std::string>& to,
+                std::string_view field, std::vector<std::string_view>& faults) {
+  for (const std::string& name : from) {
+    if (name.empty() || name.size() > kMaxRemovedName || to.size() == kMaxRemovedNames ||
+        !std::all_of(name.begin(), name.end(), name_byte)) {
+      faults.push_back(field);
+      continue;
+    }
+    to.push_back(name);
+  }
+}
+
+std::string attribute_of(std::string_view url, std::string_view field,
+                         std::vector<std::string_view>& faults) {
+  if (url.empty()) return {};
+  const auto safe = safe_url(url);
+  if (!safe) {
+    faults.push_back(field);
+    return {};
+  }
+  return escape_html(*safe, safe->size());
+}
+
+void add_variables(std::string& out, std::string_view name, std::string_view text) {
+  const auto colour = parse_colour(text);
+  if (!colour) return;
+  out.append("--brand-").append(name).append(":").append(to_css(*colour));
+  out.append(";--brand-").append(name).append("-foreground:");
+  out.append(to_css(readable_on(*colour))).append(";");
+}
+
+void check_colour(const std::string& text, std::string_view field,
+                  std::vector<std::string_view>& faults) {
+  if (!text.empty() && !parse_colour(text)) faults.push_back(field);
+}
+
+}  // namespace
+
+PieceMatcher::PieceMatcher(std::string_view pattern) : failure_(pattern.size()) {
+  for (const char c : pattern) pattern_.push_back(to_lower(c));
+  std::uint16_t k = 0;
+  for (std::size_t i = 1; i < pattern_.size(); ++i) {
+    while (k > 0 && pattern_[i] != pattern_[k]) k = failure_[k - 1U];
+    if (pattern_[i] == pattern_[k]) ++k;
+    failure_[i] = k;
+  }
+}
+
+bool PieceMatcher::feed(std::string_view piece, std::uint16_t& state) const {
+  if (pattern_.empty()) return false;
+  for (const char byte : piece) {
+    if (state == pattern_.size()) return true;
+    const char c = to_lower(byte);
+    while (state > 0 && c != pattern_[state]) state = failure_[state - 1U];
+    if (c == pattern_[state]) ++state;
+  }
+  return state == pattern_.size();
+}
+
+std::string colour_variables(const Brand& brand) {
+  std::string inside;
+  add_variables(inside, "primary", brand.primary);
+  add_variables(inside, "secondary", brand.secondary);
+  return inside.empty() ? inside : ":root{" + inside + "}";
+}
+
+BrandPlan::BrandPlan(const Brand& brand) {
+  const std::string name = escape_html(brand.name, kMaxName);
+  // A name of spaces only is none.
+  if (name.find_first_not_of(' ') != std::string::npos) {
+    title_alone = name;
+    title_suffix = escape_html(brand.title_separator, kMaxSeparator) + name;
+    name_escaped = PieceMatcher(name);
+    name_plain = PieceMatcher(std::string_view(brand.name).substr(0, kMaxName));
+  }
+
+  const std::string icon = attribute_of(brand.favicon_url, "favicon_url", faults);
+  const std::string logo = attribute_of(brand.logo_url, "logo_url", faults);
+  const std::string sheet = attribute_of(brand.stylesheet_path, "stylesheet_path", faults);
+  check_colour(brand.primary, "primary", faults);
+  check_colour(brand.secondary, "secondary", faults);
+  replaces_icons = !icon.empty();
+  replaces_logo = !logo.empty();
+  if (!icon.empty()) {
+    head.append("<link rel=\"icon\" href=\"").append(icon).append("\">");
+    head.append("<link rel=\"apple-touch-icon\" href=\"").append(icon).append("\">");
+  }
+  if (!logo.empty()) head.append("<meta name=\"brand-logo\" content=\"").append(logo).append("\">");
+  const std::string variables = colour_variables(brand);
+  if (!sheet.empty())
+    head.append("<link rel=\"stylesheet\" href=\"").append(sheet).append("\">");
+  else if (!variables.empty())
+    head.append("<style id=\"brand-colors\">").append(variables).append("</style>");
+
+  take_names(brand.removed_classes, removed_classes, "removed_classes", faults);
+  take_names(brand.removed_attributes, removed_attributes, "removed_attributes", faults);
+  for (std::string& attribute : removed_attributes)
+    std::transform(attribute.begin(), attribute.end(), attribute.begin(), to_lower);
+}
+
+}  // namespace marquee::brand

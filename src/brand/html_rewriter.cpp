@@ -1,0 +1,322 @@
+#include "brand/html_rewriter.hpp"
+
+#include <algorithm>
+
+#include "brand/html_attributes.hpp"
+#include "brand/html_traits.hpp"
+
+namespace marquee::brand {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::size_t kMaxValue = 4096;  // of an attribute that a rule looks at
+
+bool only_icons(std::string_view rel) {
+  bool icons = false;
+  bool others = false;
+  for_each_token(rel, [&](std::string_view token) {
+    if (equal_ignoring_case(token, "icon") || equal_ignoring_case(token, "apple-touch-icon") ||
+        equal_ignoring_case(token, "apple-touch-icon-precomposed") ||
+        equal_ignoring_case(token, "mask-icon"))
+      icons = true;
+    else if (!equal_ignoring_case(token, "shortcut"))
+      others = true;
+    return !others;
+  });
+  return icons && !others;
+}
+
+bool brand_logo(std::string_view name) { return equal_ignoring_case(name, "brand-logo"); }
+
+// Tags of the head that are dropped, because the brand's own stand in their place.
+// All of them are void elements.
+struct HeadRule {
+  TagKey element;
+  std::string_view attribute;
+  bool (*matches)(std::string_view value);
+  bool BrandPlan::*when;
+};
+constexpr HeadRule kHeadRules[] = {
+    {tag_key("link"), "rel", only_icons, &BrandPlan::replaces_icons},
+    {tag_key("meta"), "name", brand_logo, &BrandPlan::replaces_logo},
+};
+
+}  // namespace
+
+HtmlRewriter::HtmlRewriter(const BrandPlan& plan, RewriteOptions options)
+    : plan_(&plan),
+      tokenizer_(options.max_tag),
+      elements_(options.scripting),
+      passing_(plan.empty()) {}
+
+// --- bytes --------------------------------------------------------------------
+
+void HtmlRewriter::feed(std::string_view bytes, ByteSink& out) {
+  // A byte order mark is no text: it does not end the head.
+  while (bom_ < 3 && !passing_ && !bytes.empty()) {
+    if (bytes.front() != kByteOrderMark[bom_]) {
+      const std::string_view begun = kByteOrderMark.substr(0, bom_);
+      bom_ = 3;
+      if (begun.empty()) break;
+      chunk_ = begun;
+      tokenizer_.feed(begun);
+      run(out);
+      break;
+    }
+    bytes.remove_prefix(1);
+    if (++bom_ == 3) out.write(kByteOrderMark);
+  }
+  if (bytes.empty()) return;
+  if (passing_) return out.write(bytes);
+  chunk_ = bytes;
+  tokenizer_.feed(bytes);
+  run(out);
+}
+
+void HtmlRewriter::finish(ByteSink& out) {
+  if (passing_) return;
+  if (bom_ < 3) {
+    if (bom_ > 0) out.write(kByteOrderMark.substr(0, bom_));
+    return;
+  }
+  tokenizer_.finish();
+  chunk_ = {};
+  tokenizer_.feed(chunk_);
+  run(out);
+  if (passing_) return;
+  out_ = &out;
+  on_end_of_page();
+  passing_ = true;
+}
+
+void HtmlRewriter::run(ByteSink& out) {
+  out_ = &out;
+  Token token;
+  while (!passing_ && tokenizer_.next(token)) {
+    on_token(token);
+    if (!plan_->removes() && head_.phase() == HeadPhase::over) passing_ = true;
+    // Bytes that the tokenizer held are gone with its next token.
+    if (!run_.empty() &&
+        (run_.data() < chunk_.data() || run_.data() >= chunk_.data() + chunk_.size()))
+      flush();
+  }
+  if (passing_) keep(tokenizer_.unread());
+  flush();
+}
+
+void HtmlRewriter::keep(std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (!run_.empty() && run_.data() + run_.size() == bytes.data()) {
+    run_ = {run_.data(), run_.size() + bytes.size()};
+    return;
+  }
+  flush();
+  run_ = bytes;
+}
+
+void HtmlRewriter::insert(std::string_view bytes) {
+  flush();
+  if (!bytes.empty()) out_->write(bytes);
+}
+
+void HtmlRewriter::flush() {
+  if (!run_.empty()) out_->write(run_);
+  run_ = {};
+}
+
+// --- tokens -------------------------------------------------------------------
+
+void HtmlRewriter::on_token(const Token& token) {
+  switch (token.kind) {
+    case TokenKind::text:
+      return on_text(token);
+    case TokenKind::start_tag:
+      return on_start(token);
+    case TokenKind::end_tag:
+      return on_end(token);
+    case TokenKind::unfinished:
+      on_end_of_page();
+      break;
+    case TokenKind::doctype:
+      head_.on_doctype();
+      break;
+    default:
+      break;
+  }
+  if (!removing()) keep(token.raw);
+}
+
+void HtmlRewriter::on_text(const Token& token) {
+  if (removing()) return;
+  if (token.model == ContentModel::data) {
+    const std::size_t end = head_.on_text(token.raw);
+    if (end != HeadTracker::kNone) {
+      keep(token.raw.substr(0, end));
+      insert_head();
+      return keep(token.raw.substr(end));
+    }
+  } else if (title_ == Title::open) {
+    title_empty_ = title_empty_ && std::all_of(token.raw.begin(), token.raw.end(), is_space);
+    title_named_ = title_named_ || plan_->name_escaped.feed(token.raw, name_escaped_) ||
+                   plan_->name_plain.feed(token.raw, name_plain_);
+  }
+  keep(token.raw);
+}
+
+void HtmlRewriter::on_start(const Token& token) {
+  if (!token.first) {
+    if (keep_pieces_) keep(token.raw);
+    return;
+  }
+  keep_pieces_ = true;
+  const std::uint32_t traits = html_traits(token.key);
+  const bool html = !elements_.foreign();
+  if (head_.phase() != HeadPhase::over && head_.on_start(token.key, traits, html)) insert_head();
+  const bool in_head = head_.phase() != HeadPhase::over && !head_.in_template();
+
+  const OpenElements::Start start = elements_.on_start(token, traits);
+  // What is not known here, and framesets, pass as they are.
+  if (!start.known || (token.key == tag_key("frameset") && html)) {
+    passing_ = true;
+    return keep(token.raw);
+  }
+  if (start.model != ContentModel::data) tokenizer_.set_content(start.model, token.name);
+  tokenizer_.set_cdata(elements_.foreign());
+  if (removing() && start.floor > removed_) {
+    keep_pieces_ = false;
+    return;
+  }
+  removed_ = kNone;
+  if (token.opaque) return keep(token.raw);
+  brand_tag(token, start.floor, start.pushed, in_head);
+}
+
+// A start tag outside of everything that is removed.
+void HtmlRewriter::brand_tag(const Token& token, std::size_t depth, bool pushed, bool in_head) {
+  if (in_head && head_rule_drops(token)) return;
+  bool strip = false;
+  if (plan_->removes() && is_branding(token, strip)) {
+    if (pushed) removed_ = depth;
+    return;
+  }
+  if (in_head && token.key == tag_key("title") && title_ == Title::none &&
+      !plan_->title_alone.empty())
+    title_ = Title::open;
+  if (strip) return keep_without_attributes(token);
+  keep(token.raw);
+}
+
+void HtmlRewriter::on_end(const Token& token) {
+  if (!token.first) {
+    if (keep_pieces_) keep(token.raw);
+    return;
+  }
+  const bool html = !elements_.foreign();
+  const std::uint32_t traits = html_traits(token.key);
+  if (head_.on_end(token.key, html)) insert_head();
+  const OpenElements::End end = elements_.on_end(token, traits);
+  tokenizer_.set_cdata(elements_.foreign());
+  keep_pieces_ = true;
+  if (removing()) {
+    // A tag that matches nothing, or something inside, goes with it. Where it takes
+    // out only the removed element (misnested formatting), its content remains.
+    if (end.matched == OpenElements::kNone || end.matched > removed_) {
+      keep_pieces_ = false;
+    } else if (end.matched == removed_) {
+      keep_pieces_ = false;
+      if (!end.alone) removed_ = kNone;
+    } else if (end.alone) {
+      --removed_;
+    } else {
+      removed_ = kNone;
+    }
+  } else if (title_ == Title::open && token.key == tag_key("title")) {
+    end_title();
+  }
+  if (keep_pieces_) keep(token.raw);
+}
+
+void HtmlRewriter::on_end_of_page() {
+  if (!removing() && head_.open() && head_.seen() && !head_.in_template() &&
+      tokenizer_.between_tokens())
+    insert_head();
+}
+
+void HtmlRewriter::insert_head() {
+  if (inserted_) return;
+  inserted_ = true;
+  insert(plan_->head);
+}
+
+void HtmlRewriter::end_title() {
+  title_ = Title::done;
+  if (title_empty_)
+    insert(plan_->title_alone);
+  else if (!title_named_)
+    insert(plan_->title_suffix);
+}
+
+// --- rules --------------------------------------------------------------------
+
+bool HtmlRewriter::head_rule_drops(const Token& token) const {
+  for (const HeadRule& rule : kHeadRules) {
+    Attribute attribute;
+    if (rule.element == token.key && plan_->*rule.when &&
+        find_attribute(token, rule.attribute, attribute) &&
+        rule.matches(decoded_value(attribute.value, kMaxValue)))
+      return true;
+  }
+  return false;
+}
+
+// Whether the element is to be removed; `strip`: only some of its attributes.
+bool HtmlRewriter::is_branding(const Token& token, bool& strip) const {
+  AttributeReader reader(token);
+  Attribute attribute;
+  bool branding = false;
+  bool classes_read = false;
+  while (!branding && reader.next(attribute)) {
+    if (!classes_read && equal_ignoring_case(attribute.name, "class")) {
+      classes_read = true;
+      const auto find = [&](std::string_view list) {
+        for_each_token(list, [&](std::string_view name) {
+          const auto& classes = plan_->removed_classes;
+          branding = std::find(classes.begin(), classes.end(), name) != classes.end();
+          return !branding;
+        });
+      };
+      if (attribute.value.find('&') == std::string_view::npos)
+        find(attribute.value);
+      else
+        find(decoded_value(attribute.value, kMaxValue));
+    }
+    for (const std::string& name : plan_->removed_attributes)
+      if (equal_ignoring_case(attribute.name, name)) strip = true;
+  }
+  // The page itself is not removed.
+  return branding && !(html_traits(token.key) & kNotPushed);
+}
+
+// Cuts out names and values; spaces remain, so that nothing grows together.
+void HtmlRewriter::keep_without_attributes(const Token& token) {
+  AttributeReader reader(token);
+  Attribute attribute;
+  std::size_t from = 0;
+  const std::string_view raw = token.raw;
+  while (reader.next(attribute)) {
+    bool strip = false;
+    for (const std::string& name : plan_->removed_attributes)
+      strip = strip || equal_ignoring_case(attribute.name, name);
+    if (!strip) continue;
+    std::size_t next = attribute.end;
+    while (next < raw.size() && is_space(raw[next])) ++next;
+    // What follows would become this or the last attribute's value: leave it.
+    if (next < raw.size() && raw[next] == '=') continue;
+    keep(raw.substr(from, attribute.begin - from));
+    if (raw[attribute.begin - 1] == '/') insert(" ");  // not "/>"
+    from = attribute.end;
+  }
+  keep(raw.substr(from));
+}
+
+}  // namespace marquee::brand

@@ -1,0 +1,44 @@
+// The classes of bytes inside a tag.
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "brand/html_token.hpp"
+
+namespace marquee::brand {
+
+enum : std::uint8_t {
+  kSpace = 1,
+  kSlash = 2,
+  kGreater = 4,
+  kEquals = 8,
+  // What ends each part of a tag.
+  kEndsName = kSpace | kSlash | kGreater,
+  kEndsAttributeName = kEndsName | kEquals,
+  kEndsUnquoted = kSpace | kGreater,
+};
+
+inline constexpr auto kTagBytes = [] {
+  std::array<std::uint8_t, 256> table{};
+  for (const char c : {' ', '\t', '\n', '\r', '\f'}) table[static_cast<unsigned char>(c)] = kSpace;
+  table['/'] = kSlash;
+  table['>'] = kGreater;
+  table['='] = kEquals;
+  return table;
+}();
+
+inline bool tag_byte(char c, unsigned classes) {
+  return (kTagBytes[static_cast<unsigned char>(c)] & classes) != 0;
+}
+
+// tag_code of each byte; 0xFE ends the name.
+inline constexpr auto kNameBytes = [] {
+  std::array<std::uint8_t, 256> table{};
+  for (unsigned c = 0; c < 256; ++c)
+    table[c] = (kTagBytes[c] & kEndsName) != 0
+                   ? std::uint8_t{0xFE}
+                   : static_cast<std::uint8_t>(tag_code(static_cast<unsigned char>(c)));
+  return table;
+}();
+
+}  // namespace marquee::brand
