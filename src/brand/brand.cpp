@@ -25,6 +25,28 @@ void take_names(const std::vector<std::string>& from, std::vector<std::string>& 
   }
 }
 
+// In lower case, without those that hold another one.
+std::vector<std::string> needles_of(const std::vector<std::string>& classes,
+                                    const std::vector<std::string>& attributes) {
+  std::vector<std::string> all;
+  for (const auto* names : {&classes, &attributes}) {
+    for (const std::string& name : *names) {
+      std::string& lower = all.emplace_back(name);
+      std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
+    }
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  std::vector<std::string> needles;
+  for (const std::string& name : all) {
+    const bool held = std::any_of(needles.begin(), needles.end(), [&](const std::string& needle) {
+      return name.find(needle) != std::string::npos;
+    });
+    if (!held) needles.push_back(name);
+  }
+  return needles;
+}
+
 std::string attribute_of(std::string_view url, std::string_view field,
                          std::vector<std::string_view>& faults) {
   if (url.empty()) return {};
@@ -111,6 +133,7 @@ BrandPlan::BrandPlan(const Brand& brand) {
   take_names(brand.removed_attributes, removed_attributes, "removed_attributes", faults);
   for (std::string& attribute : removed_attributes)
     std::transform(attribute.begin(), attribute.end(), attribute.begin(), to_lower);
+  needles = needles_of(removed_classes, removed_attributes);
 }
 
 }  // namespace marquee::brand

@@ -64,6 +64,8 @@ struct BrandPlan {
   bool replaces_logo = false;
   std::vector<std::string> removed_classes;
   std::vector<std::string> removed_attributes;
+  // A tag that holds none of these, in any case, is not touched by the two.
+  std::vector<std::string> needles;
   // Field names whose value was refused: "favicon_url".
   std::vector<std::string_view> faults;
 };

@@ -2,6 +2,7 @@
 // first sixteen bytes are looked at in line, the C library does the rest.
 #pragma once
 #include <cstring>
+#include <string_view>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -40,6 +41,37 @@ inline const char* find_any(const char* p, const char* end, char a, char b, char
 #endif
   while (p != end && *p != a && *p != b && *p != c) ++p;
   return p;
+}
+
+// The first place in [p, end) where `lower` stands, whatever the case of its ASCII
+// letters, or end. A place is looked at where its first and last byte agree, sixteen
+// places at a time; both sides are folded alike, so that no place is missed.
+inline const char* find_folded(const char* p, const char* end, std::string_view lower) {
+  const std::size_t n = lower.size();
+  const auto fold = [](char c) { return static_cast<char>(c | 0x20); };
+  const auto agrees = [&](const char* at) {
+    for (std::size_t i = 0; i < n; ++i)
+      if (fold(at[i]) != fold(lower[i])) return false;
+    return true;
+  };
+  if (n == 0 || static_cast<std::size_t>(end - p) < n) return end;
+  const char* const last = end - n;  // where it may begin at most
+#if defined(__SSE2__)
+  const __m128i folded = _mm_set1_epi8(0x20);
+  const __m128i first_byte = _mm_set1_epi8(fold(lower.front()));
+  const __m128i last_byte = _mm_set1_epi8(fold(lower.back()));
+  for (; last - p >= 16; p += 16) {
+    const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + n - 1));
+    const __m128i both = _mm_and_si128(_mm_cmpeq_epi8(_mm_or_si128(a, folded), first_byte),
+                                       _mm_cmpeq_epi8(_mm_or_si128(b, folded), last_byte));
+    for (auto mask = static_cast<unsigned>(_mm_movemask_epi8(both)); mask != 0; mask &= mask - 1)
+      if (agrees(p + __builtin_ctz(mask))) return p + __builtin_ctz(mask);
+  }
+#endif
+  for (; p <= last; ++p)
+    if (agrees(p)) return p;
+  return end;
 }
 
 }  // namespace marquee::brand

@@ -49,8 +49,16 @@ bool font_breaks_out(const Token& tag) {
 
 }  // namespace
 
+void OpenElements::cut(std::size_t size) {
+  while (open_.size() > size) {
+    if (open_.back().id == kP) --paragraphs_;
+    open_.pop_back();
+  }
+}
+
 bool OpenElements::push(std::uint64_t id, std::uint32_t bits, Start& result) {
   if (open_.size() >= kMost) return result.known = false;
+  if (id == kP) ++paragraphs_;
   open_.push_back({id, bits});
   return result.pushed = true;
 }
@@ -65,12 +73,19 @@ bool OpenElements::foreign_rules(std::uint64_t id) const {
 }
 
 void OpenElements::break_out() {
-  while (foreign() && !(open_.back().bits & (kHtmlPoint | kTextPoint))) open_.pop_back();
+  while (foreign() && !(open_.back().bits & (kHtmlPoint | kTextPoint))) cut(open_.size() - 1);
 }
 
 OpenElements::Start OpenElements::on_start(const Token& tag, std::uint32_t traits) {
   Start result;
   const std::uint64_t id = element_id(tag.key, tag.name);
+  constexpr std::uint32_t rules = kImplies | kPeculiar | kTablePart | kNotPushed;
+  if (!foreign() && !(traits & rules) && (!(traits & kClosesP) || paragraphs_ == 0)) {
+    // Most tags: they close nothing.
+    result.floor = open_.size();
+    if (!(traits & kVoid)) push(id, traits, result);
+    return result;
+  }
   if (tag.opaque && (foreign() || id == kSvgTag || id == kMathTag)) {
     result.known = false;
     return result;
@@ -144,13 +159,13 @@ bool OpenElements::start_html(const Token& tag, std::uint64_t id, std::uint32_t 
 // --- what a start tag closes (13.2.6.4.7) ---------------------------------------
 
 void OpenElements::close_implied(TagKey key, std::uint32_t traits) {
-  if (open_.empty()) return;
+  if (open_.empty() || !(traits & (kClosesP | kImplies))) return;
   if (key == tag_key("li") || (traits & kDefinition)) close_list_item(traits);
-  if (traits & kClosesP) {
+  if ((traits & kClosesP) && paragraphs_ != 0) {
     const std::size_t at = find_in_scope(kP, kScope, tag_key("button"));
     if (at != kNone) cut(at);
-    if (open_.empty()) return;
   }
+  if (open_.empty() || !(traits & kImplies)) return;
   const Element& top = open_.back();
   if ((traits & kHeading) && (top.bits & kHeading)) {
     open_.pop_back();
@@ -240,6 +255,11 @@ std::size_t OpenElements::find_for_end(std::uint64_t id, std::uint32_t traits) c
 OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
   End result;
   const std::uint64_t id = element_id(tag.key, tag.name);
+  if (!open_.empty() && open_.back().id == id) {  // as it should be
+    result.matched = open_.size() - 1;
+    cut(result.matched);
+    return result;
+  }
   if (foreign()) {
     if (id == kP || id == tag_key("br")) {
       break_out();
@@ -259,7 +279,7 @@ OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
     for (std::size_t i = at + 1; i < open_.size() && !result.alone; ++i)
       result.alone = (open_[i].bits & kSpecial) != 0;
   }
-  if (result.alone)
+  if (result.alone)  // never a p
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
   else
     cut(at);

@@ -72,9 +72,10 @@ class OpenElements {
                             TagKey extra2 = 0) const;
   std::size_t find_for_end(std::uint64_t id, std::uint32_t traits) const;
   std::size_t find_any(std::uint64_t id) const;
-  void cut(std::size_t size) { open_.resize(size); }
+  void cut(std::size_t size);
 
   std::vector<Element> open_;
+  std::size_t paragraphs_ = 0;  // how many of them are p
   bool scripting_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "brand/byte_scan.hpp"
 #include "brand/html_attributes.hpp"
 #include "brand/html_traits.hpp"
 
@@ -91,6 +92,7 @@ void HtmlRewriter::finish(ByteSink& out) {
 
 void HtmlRewriter::run(ByteSink& out) {
   out_ = &out;
+  needle_ = nullptr;
   Token token;
   while (!passing_ && tokenizer_.next(token)) {
     on_token(token);
@@ -195,7 +197,7 @@ void HtmlRewriter::on_start(const Token& token) {
 void HtmlRewriter::brand_tag(const Token& token, std::size_t depth, bool pushed, bool in_head) {
   if (in_head && head_rule_drops(token)) return;
   bool strip = false;
-  if (plan_->removes() && is_branding(token, strip)) {
+  if (plan_->removes() && may_be_branding(token.raw) && is_branding(token, strip)) {
     if (pushed) removed_ = depth;
     return;
   }
@@ -269,6 +271,22 @@ bool HtmlRewriter::head_rule_drops(const Token& token) const {
   return false;
 }
 
+// Few tags hold one of the names anywhere: the others' attributes are not read.
+// (A class that is written with character references is therefore not found.)
+bool HtmlRewriter::may_be_branding(std::string_view tag) {
+  const char* const end = tag.data() + tag.size();
+  const char* const chunk_end = chunk_.data() + chunk_.size();
+  const auto first = [&](const char* from, const char* to) {
+    const char* nearest = to;
+    for (const std::string& needle : plan_->needles)
+      nearest = std::min(nearest, find_folded(from, to, needle));
+    return nearest;
+  };
+  if (tag.data() < chunk_.data() || end > chunk_end) return first(tag.data(), end) != end;
+  if (!needle_ || needle_ < tag.data()) needle_ = first(tag.data(), chunk_end);
+  return needle_ < end;
+}
+
 // Whether the element is to be removed; `strip`: only some of its attributes.
 bool HtmlRewriter::is_branding(const Token& token, bool& strip) const {
   AttributeReader reader(token);
@@ -278,17 +296,11 @@ bool HtmlRewriter::is_branding(const Token& token, bool& strip) const {
   while (!branding && reader.next(attribute)) {
     if (!classes_read && equal_ignoring_case(attribute.name, "class")) {
       classes_read = true;
-      const auto find = [&](std::string_view list) {
-        for_each_token(list, [&](std::string_view name) {
-          const auto& classes = plan_->removed_classes;
-          branding = std::find(classes.begin(), classes.end(), name) != classes.end();
-          return !branding;
-        });
-      };
-      if (attribute.value.find('&') == std::string_view::npos)
-        find(attribute.value);
-      else
-        find(decoded_value(attribute.value, kMaxValue));
+      for_each_token(attribute.value, [&](std::string_view name) {
+        const auto& classes = plan_->removed_classes;
+        branding = std::find(classes.begin(), classes.end(), name) != classes.end();
+        return !branding;
+      });
     }
     for (const std::string& name : plan_->removed_attributes)
       if (equal_ignoring_case(attribute.name, name)) strip = true;

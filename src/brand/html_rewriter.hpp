@@ -55,6 +55,7 @@ class HtmlRewriter {
   void on_end_of_page();
   void brand_tag(const Token& token, std::size_t depth, bool pushed, bool in_head);
   bool head_rule_drops(const Token& token) const;
+  bool may_be_branding(std::string_view tag);
   bool is_branding(const Token& token, bool& strip) const;
   void keep_without_attributes(const Token& token);
   void insert_head();
@@ -73,9 +74,10 @@ class HtmlRewriter {
   OpenElements elements_;
   HeadTracker head_;
   ByteSink* out_ = nullptr;
-  std::string_view run_;         // kept, not written yet
-  std::string_view chunk_;       // what feed() was given
-  std::size_t removed_ = kNone;  // index of the element that is being removed
+  std::string_view run_;          // kept, not written yet
+  std::string_view chunk_;        // what feed() was given
+  const char* needle_ = nullptr;  // the next place in the chunk where one stands
+  std::size_t removed_ = kNone;   // index of the element that is being removed
   std::uint16_t name_escaped_ = 0;
   std::uint16_t name_plain_ = 0;
   std::uint8_t bom_ = 0;  // bytes of a byte order mark seen; 3: the page has begun

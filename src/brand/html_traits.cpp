@@ -49,6 +49,10 @@ constexpr Group kGroups[] = {
     {kRawtext, "style xmp iframe noembed noframes"},
     {kNotPushed, "html head body frameset"},
     {kDefinition, "dd dt"},
+    {kImplies, "li dd dt h1 h2 h3 h4 h5 h6 rt rp rb rtc option optgroup a nobr button"},
+    {kPeculiar,
+     "svg math select input keygen textarea form plaintext noscript script title style xmp iframe "
+     "noembed noframes"},
 };
 
 constexpr std::size_t kSlots = 512;

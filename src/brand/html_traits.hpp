@@ -26,6 +26,8 @@ enum : std::uint32_t {
   kRawtext = 1U << 15,
   kNotPushed = 1U << 16,   // html, head, body, frameset: there is one, or none
   kDefinition = 1U << 17,  // dd, dt
+  kImplies = 1U << 18,     // its start tag may close others than p
+  kPeculiar = 1U << 19,    // has a rule of its own
 };
 
 // Zero for a name that is none of HTML's.
