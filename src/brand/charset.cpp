@@ -1,0 +1,130 @@
+#include "brand/charset.hpp"
+
+#include <algorithm>
+
+#include "brand/html_attributes.hpp"
+#include "brand/html_tokenizer.hpp"
+
+namespace marquee::brand {
+namespace {
+
+std::string_view trimmed(std::string_view s) {
+  while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
+  while (!s.empty() && is_space(s.back())) s.remove_suffix(1);
+  return s;
+}
+
+// charset=LABEL, as in a meta's content: "text/html; charset=x" (WHATWG HTML
+// 2.4.4). Empty without one.
+std::string_view charset_in(std::string_view s) {
+  constexpr std::string_view name = "charset";
+  for (std::size_t i = 0; i + name.size() < s.size(); ++i) {
+    if (!equal_ignoring_case(s.substr(i, name.size()), name)) continue;
+    std::string_view rest = trimmed(s.substr(i + name.size()));
+    if (rest.empty() || rest.front() != '=') continue;
+    rest = trimmed(rest.substr(1));
+    if (rest.empty()) return {};
+    if (rest.front() == '"' || rest.front() == '\'') {
+      const std::size_t close = rest.find(rest.front(), 1);
+      return close == std::string_view::npos ? std::string_view() : rest.substr(1, close - 1);
+    }
+    return rest.substr(0, rest.find_first_of("; \t\r\n\f"));
+  }
+  return {};
+}
+
+// The label that a meta tag declares; empty if it declares none.
+std::string_view charset_of(const Token& meta) {
+  Attribute a;
+  if (find_attribute(meta, "charset", a) && !trimmed(a.value).empty()) return trimmed(a.value);
+  Attribute content;
+  if (find_attribute(meta, "http-equiv", a) && equal_ignoring_case(a.value, "content-type") &&
+      find_attribute(meta, "content", content))
+    return charset_in(content.value);
+  return {};
+}
+
+}  // namespace
+
+bool ascii_compatible(std::string_view label) {
+  label = trimmed(label);
+  constexpr std::string_view exact[] = {"utf-8",
+                                        "utf8",
+                                        "unicode-1-1-utf-8",
+                                        "unicode11utf8",
+                                        "unicode20utf8",
+                                        "x-unicode20utf8",
+                                        "latin1",
+                                        "latin2",
+                                        "latin3",
+                                        "latin4",
+                                        "latin5",
+                                        "latin6",
+                                        "l1",
+                                        "l2",
+                                        "l3",
+                                        "l4",
+                                        "l5",
+                                        "l6",
+                                        "l9",
+                                        "ascii",
+                                        "us-ascii",
+                                        "ansi_x3.4-1968"};
+  for (const std::string_view name : exact)
+    if (equal_ignoring_case(label, name)) return true;
+  for (const std::string_view family : {"windows-125", "cp125", "x-cp125"}) {
+    if (label.size() == family.size() + 1 &&
+        equal_ignoring_case(label.substr(0, family.size()), family))
+      return label.back() >= '0' && label.back() <= '8';
+  }
+  for (std::string_view family : {"iso-8859-", "iso8859-", "iso_8859-", "iso8859"}) {
+    if (!equal_ignoring_case(label.substr(0, family.size()), family)) continue;
+    const std::string_view part = label.substr(family.size());
+    if (equal_ignoring_case(part, "8-i") || equal_ignoring_case(part, "8-e") ||
+        equal_ignoring_case(part, "6-i") || equal_ignoring_case(part, "6-e"))
+      return true;
+    if (part.empty() || part.size() > 2 ||
+        !std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; }))
+      return false;
+    const int number = part.size() == 1 ? part[0] - '0' : (part[0] - '0') * 10 + part[1] - '0';
+    return number >= 1 && number <= 16;
+  }
+  return false;
+}
+
+CharsetVerdict judge_charset(std::string_view content_type, std::string_view first, bool whole) {
+  const auto verdict = [](bool compatible) {
+    return compatible ? CharsetVerdict::compatible : CharsetVerdict::foreign;
+  };
+  const std::string_view type = trimmed(content_type.substr(0, content_type.find(';')));
+  if (!equal_ignoring_case(type, "text/html")) return CharsetVerdict::foreign;
+  whole = whole || first.size() >= kPrescan;
+  if (first.size() < 3 && !whole) return CharsetVerdict::need_more;
+  if (first.starts_with("\xFE\xFF") || first.starts_with("\xFF\xFE"))
+    return CharsetVerdict::foreign;
+  if (first.starts_with("\xEF\xBB\xBF")) return CharsetVerdict::compatible;
+  const std::string_view declared = charset_in(content_type);
+  if (!declared.empty()) return verdict(ascii_compatible(declared));
+
+  first = first.substr(0, kPrescan);
+  // ISO-2022 and its like shift with this byte; undeclared, a browser may guess so.
+  if (first.find('\x1B') != std::string_view::npos) return CharsetVerdict::foreign;
+  HtmlTokenizer tokenizer(kPrescan);
+  tokenizer.feed(first);
+  // The prescan reads tags wherever they stand, in scripts and titles as well, but
+  // not in comments.
+  for (Token token; tokenizer.next(token);) {
+    if (token.kind != TokenKind::start_tag || token.key != tag_key("meta") || token.opaque)
+      continue;
+    const std::string_view label = charset_of(token);
+    if (label.empty()) continue;
+    // A <meta> that can be read is not UTF-16, whatever it says.
+    if (equal_ignoring_case(label.substr(0, 6), "utf-16") ||
+        equal_ignoring_case(label, "x-user-defined"))
+      return CharsetVerdict::compatible;
+    return verdict(ascii_compatible(label));
+  }
+  return whole ? CharsetVerdict::compatible : CharsetVerdict::need_more;
+}
+
+}  // namespace marquee::brand
