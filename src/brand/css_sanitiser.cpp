@@ -139,7 +139,7 @@ void Sanitiser::read(Statement& s) {
 }
 
 void Sanitiser::add(Statement& s) {
-  if (after_less_ && !is_delim(token_, '=')) s.text.push_back(' ');
+  if (after_less_ && !is_delim(token_, '=') && token_.kind != CssKind::space) s.text.push_back(' ');
   after_less_ = false;
   switch (token_.kind) {
     case CssKind::space:
