@@ -94,7 +94,10 @@ void CssTokenizer::take_escape(std::string& out) {
     c = c * 16 + static_cast<char32_t>(is_digit(d) ? d - '0' : d - 'a' + 10);
   }
   if (css_space(at(0))) ++at_;
-  append_utf8(out, c == 0 || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) ? 0xFFFD : c);
+  // C1 control characters would be left out when this is read again.
+  const bool none =
+      c == 0 || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) || (c >= 0x80 && c < 0xA0);
+  append_utf8(out, none ? 0xFFFD : c);
 }
 
 void CssTokenizer::take_name(std::string& out) {

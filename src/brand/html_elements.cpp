@@ -138,6 +138,7 @@ bool OpenElements::start_html(const Token& tag, std::uint64_t id, std::uint32_t 
     result.floor = open_.size();
     if (!in_table) return true;
   } else {
+    if (tag.key == kTableTag) close_outer_table();
     close_implied(tag.key, traits);
     result.floor = open_.size();
   }
@@ -217,6 +218,14 @@ bool OpenElements::close_table_parts(TagKey key, std::uint32_t traits) {
     if (closes || cell) keep = i;
   }
   return false;
+}
+
+// A table directly in a table ends it.
+void OpenElements::close_outer_table() {
+  for (std::size_t i = open_.size(); i-- > 0;) {
+    if (open_[i].id == kTableTag) return cut(i);
+    if (open_[i].bits & kScope) return;
+  }
 }
 
 // --- end tags -------------------------------------------------------------------

@@ -68,6 +68,7 @@ class OpenElements {
   void close_implied(TagKey key, std::uint32_t traits);
   void close_list_item(std::uint32_t traits);
   bool close_table_parts(TagKey key, std::uint32_t traits);
+  void close_outer_table();
   std::size_t find_in_scope(std::uint64_t id, std::uint32_t stop, TagKey extra1 = 0,
                             TagKey extra2 = 0) const;
   std::size_t find_for_end(std::uint64_t id, std::uint32_t traits) const;

@@ -51,7 +51,8 @@ constexpr Group kGroups[] = {
     {kDefinition, "dd dt"},
     {kImplies, "li dd dt h1 h2 h3 h4 h5 h6 rt rp rb rtc option optgroup a nobr button"},
     {kPeculiar,
-     "svg math select input keygen textarea form plaintext noscript script title style xmp iframe "
+     "svg math table select input keygen textarea form plaintext noscript script title style xmp "
+     "iframe "
      "noembed noframes"},
 };
 

@@ -125,6 +125,7 @@ TEST_CASE("what must not come through") {
       {std::string_view("a{b:c\0d}", 8),
        "a{b:c\xEF\xBF\xBD"
        "d;}"},
+      {"H\\96me5{}", "H\xEF\xBF\xBDme5{}"},
       {"a{b:\xFF}", "a{b:\xEF\xBF\xBD;}"},
   };
   for (const Case& c : cases) check(c);

@@ -193,6 +193,7 @@ TEST_CASE("branding elements go, with what is in them and nothing else") {
        "<table><tr><td>y</table>"},
       {"<table><thead class=dramac-branding><tr><th>x<tbody><tr></table>",
        "<table><tbody><tr></table>"},
+      {"<table class=dramac-branding><tr><table><td>y</table>", "<table><td>y</table>"},
       {"<select><option class=dramac-branding>x<option>y</select>", "<select><option>y</select>"},
       {"<h1 class=dramac-branding>x<h2>y</h2>", "<h2>y</h2>"},
       {"<a class=dramac-branding>x<a>y</a>", "<a>y</a>"},
