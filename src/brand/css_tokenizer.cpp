@@ -52,7 +52,9 @@ void append_css_name(std::string& out, std::string_view name) {
     const char c = name[i];
     // A digit in front would make a number of it, and so would "-1".
     const bool first = i == 0 || (i == 1 && name[0] == '-');
-    if (name_byte(c) && !(first && is_digit(c)) && !(c == '-' && name.size() == 1))
+    // "-" is no name, and "--" before '>' would be the end of a comment in HTML.
+    const bool dash = i + 1 == name.size() && first && c == '-';
+    if (name_byte(c) && !(first && is_digit(c)) && !dash)
       out.push_back(c);
     else
       append_escaped(out, c);

@@ -103,6 +103,7 @@ bool OpenElements::start_foreign(const Token& tag, std::uint64_t id, std::uint32
     return false;
   }
   result.floor = open_.size();
+  result.foreign = true;
   if (tag.self_closing) return true;
   std::uint32_t bits = open_.back().bits & kForeign;
   if (bits & kSvg) {
@@ -266,6 +267,7 @@ OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
   const std::uint64_t id = element_id(tag.key, tag.name);
   if (!open_.empty() && open_.back().id == id) {  // as it should be
     result.matched = open_.size() - 1;
+    result.foreign = foreign();
     cut(result.matched);
     return result;
   }
@@ -277,6 +279,7 @@ OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
         if (open_[i].id != id) continue;
         cut(i);
         result.matched = i;
+        result.foreign = true;
         return result;
       }
     }

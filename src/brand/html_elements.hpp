@@ -29,6 +29,7 @@ class OpenElements {
     // elements in <select>, an overlong tag in foreign content).
     bool known = true;
     bool pushed = false;
+    bool foreign = false;   // an element of SVG or MathML within such
     std::size_t floor = 0;  // elements left open when the tag had closed what it closes
     ContentModel model = ContentModel::data;
   };
@@ -40,6 +41,7 @@ class OpenElements {
     std::size_t matched = kNone;
     // Only that one element was taken out; those above remain open.
     bool alone = false;
+    bool foreign = false;  // it closes an element of SVG or MathML
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
   End on_end(const Token& tag, std::uint32_t traits);

@@ -172,13 +172,12 @@ void HtmlRewriter::on_start(const Token& token) {
   }
   keep_pieces_ = true;
   const std::uint32_t traits = html_traits(token.key);
-  const bool html = !elements_.foreign();
-  if (head_.phase() != HeadPhase::over && head_.on_start(token.key, traits, html)) insert_head();
-  const bool in_head = head_.phase() != HeadPhase::over && !head_.in_template();
-
   const OpenElements::Start start = elements_.on_start(token, traits);
+  if (head_.phase() != HeadPhase::over && head_.on_start(token.key, traits, !start.foreign))
+    insert_head();
+  const bool in_head = head_.phase() != HeadPhase::over && !head_.in_template();
   // What is not known here, and framesets, pass as they are.
-  if (!start.known || (token.key == tag_key("frameset") && html)) {
+  if (!start.known || (token.key == tag_key("frameset") && !start.foreign)) {
     passing_ = true;
     return keep(token.raw);
   }
@@ -213,10 +212,8 @@ void HtmlRewriter::on_end(const Token& token) {
     if (keep_pieces_) keep(token.raw);
     return;
   }
-  const bool html = !elements_.foreign();
-  const std::uint32_t traits = html_traits(token.key);
-  if (head_.on_end(token.key, html)) insert_head();
-  const OpenElements::End end = elements_.on_end(token, traits);
+  const OpenElements::End end = elements_.on_end(token, html_traits(token.key));
+  if (head_.phase() != HeadPhase::over && head_.on_end(token.key, !end.foreign)) insert_head();
   tokenizer_.set_cdata(elements_.foreign());
   keep_pieces_ = true;
   if (removing()) {

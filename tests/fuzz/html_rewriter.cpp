@@ -49,15 +49,14 @@ std::size_t marks_in_head(std::string_view page) {
   tokenizer.finish();
   Token token;
   while (tokenizer.next(token) && head.phase() != HeadPhase::over) {
-    const bool html = !elements.foreign();
     if (token.kind == TokenKind::text && token.model == ContentModel::data) head.on_text(token.raw);
     if (token.kind == TokenKind::end_tag && token.first) {
-      head.on_end(token.key, html);
-      elements.on_end(token, html_traits(token.key));
+      const auto end = elements.on_end(token, html_traits(token.key));
+      head.on_end(token.key, !end.foreign);
     }
     if (token.kind != TokenKind::start_tag || !token.first) continue;
-    head.on_start(token.key, html_traits(token.key), html);
     const auto start = elements.on_start(token, html_traits(token.key));
+    head.on_start(token.key, html_traits(token.key), !start.foreign);
     if (start.model != ContentModel::data) tokenizer.set_content(start.model, token.name);
     tokenizer.set_cdata(elements.foreign());
     if (token.raw == kMark && head.open() && !head.in_template()) ++marks;

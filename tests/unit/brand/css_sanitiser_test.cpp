@@ -43,6 +43,7 @@ TEST_CASE("honest CSS comes out as CSS") {
       {"a{b:c;&:hover{d:e}}", "a{b:c;&:hover{d:e;}}"},
       {"a[href^=\"https://x\"]{color:red}", "a[href^=\"https://x\"]{color:red;}"},
       {".\\35  .b{x:y}", ".\\35  .b{x:y;}"},
+      {"\\-->a{x:y}", "-\\2d >a{x:y;}"},
       {"a/**/b/* } */{x:y}", "a/**/b/**/{x:y;}"},
       {"\xC3\xA4{x:\xE2\x82\xAC}", "\xC3\xA4{x:\xE2\x82\xAC;}"},
       {"a{x:1\\65 5}", "a{x:1\\65 \\35;}"},
