@@ -120,42 +120,51 @@ bool OpenElements::start_foreign(const Token& tag, std::uint64_t id, std::uint32
 
 bool OpenElements::start_html(const Token& tag, std::uint64_t id, std::uint32_t traits,
                               Start& result) {
-  if (id == kSvgTag || id == kMathTag) {
-    result.floor = open_.size();
-    if (find_any(kSelect) != kNone) return result.known = false;
-    return tag.self_closing || push(id, id == kSvgTag ? kSvg : kMath, result);
-  }
-  if (tag.key == kSelect || tag.key == tag_key("input") || tag.key == tag_key("keygen") ||
-      tag.key == tag_key("textarea")) {
-    const std::size_t at = find_in_scope(kSelect, kScope);
-    if (at != kNone) cut(at);
-    if (at != kNone && tag.key == kSelect) {
-      result.floor = open_.size();
-      return true;
-    }
-  }
+  if ((traits & kPeculiar) && !start_peculiar(tag, traits, result)) return result.known;
   if (traits & kTablePart) {
     const bool in_table = close_table_parts(tag.key, traits);
     result.floor = open_.size();
     if (!in_table) return true;
   } else {
-    if (tag.key == kTableTag) close_outer_table();
     close_implied(tag.key, traits);
     result.floor = open_.size();
   }
-  const bool text = (traits & (kRcdata | kRawtext)) != 0 || tag.key == tag_key("plaintext") ||
-                    (scripting_ && tag.key == tag_key("noscript"));
-  if (text && find_any(kSelect) != kNone) return result.known = false;
   if (traits & (kVoid | kNotPushed)) return true;
-  if (tag.key == tag_key("form") && find_any(id) != kNone && find_any(kTemplate) == kNone)
-    return true;
-  if (tag.key == kScript)
-    result.model = ContentModel::script;
-  else if (text)
-    result.model = traits & kRcdata                  ? ContentModel::rcdata
-                   : tag.key == tag_key("plaintext") ? ContentModel::plaintext
-                                                     : ContentModel::rawtext;
   return push(id, traits, result);
+}
+
+// What has rules of its own. False: that is all there is to do with the tag.
+bool OpenElements::start_peculiar(const Token& tag, std::uint32_t traits, Start& result) {
+  const TagKey key = tag.key;
+  result.floor = open_.size();
+  const bool plaintext = key == tag_key("plaintext");
+  const bool text = (traits & (kRcdata | kRawtext)) != 0 || plaintext ||
+                    (scripting_ && key == tag_key("noscript"));
+  if (key == kSelect || key == tag_key("input") || key == tag_key("keygen") ||
+      key == tag_key("textarea")) {
+    const std::size_t at = find_in_scope(kSelect, kScope);
+    if (at != kNone) cut(at);
+    result.floor = open_.size();
+    if (at != kNone && key == kSelect) return false;
+  }
+  if (key == kSvgTag || key == kMathTag) {
+    if (find_any(kSelect) != kNone)
+      result.known = false;
+    else if (!tag.self_closing)
+      push(key, key == kSvgTag ? kSvg : kMath, result);
+    return false;
+  }
+  if (text && find_any(kSelect) != kNone) return result.known = false;
+  if (key == tag_key("form") && find_any(key) != kNone && find_any(kTemplate) == kNone)
+    return false;
+  if (key == kTableTag) close_outer_table();
+  if (key == kScript)
+    result.model = ContentModel::script;
+  else if (plaintext)
+    result.model = ContentModel::plaintext;
+  else if (text)
+    result.model = traits & kRcdata ? ContentModel::rcdata : ContentModel::rawtext;
+  return true;
 }
 
 // --- what a start tag closes (13.2.6.4.7) ---------------------------------------

@@ -65,6 +65,7 @@ class OpenElements {
   bool foreign_rules(std::uint64_t id) const;
   bool start_foreign(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
   bool start_html(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
+  bool start_peculiar(const Token& tag, std::uint32_t traits, Start& result);
   bool push(std::uint64_t id, std::uint32_t bits, Start& result);
   void break_out();
   void close_implied(TagKey key, std::uint32_t traits);

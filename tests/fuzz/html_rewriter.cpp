@@ -53,6 +53,7 @@ std::size_t marks_in_head(std::string_view page) {
     if (token.kind == TokenKind::end_tag && token.first) {
       const auto end = elements.on_end(token, html_traits(token.key));
       head.on_end(token.key, !end.foreign);
+      tokenizer.set_cdata(elements.foreign());
     }
     if (token.kind != TokenKind::start_tag || !token.first) continue;
     const auto start = elements.on_start(token, html_traits(token.key));
