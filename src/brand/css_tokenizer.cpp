@@ -184,14 +184,12 @@ void CssTokenizer::take_url(CssToken& token) {
     if (css_space(c)) {
       while (css_space(at(0))) ++at_;
       if (at(0) != ')' && at_ < css_.size()) token.kind = CssKind::bad;
-    } else if (c == '"' || c == '\'' || c == '(') {
-      token.kind = CssKind::bad;
-    } else if (c != '\\') {
-      token.text.push_back(c);
-    } else if (at_ < css_.size() && at(0) != '\n') {
+    } else if (c == '\\' && at_ < css_.size() && at(0) != '\n') {
       take_escape(token.text);
-    } else {
+    } else if (c == '"' || c == '\'' || c == '(' || c == '\\') {
       token.kind = CssKind::bad;
+    } else {
+      token.text.push_back(c);
     }
   }
 }

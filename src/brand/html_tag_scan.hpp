@@ -7,16 +7,14 @@
 
 namespace marquee::brand {
 
-enum : std::uint8_t {
-  kSpace = 1,
-  kSlash = 2,
-  kGreater = 4,
-  kEquals = 8,
-  // What ends each part of a tag.
-  kEndsName = kSpace | kSlash | kGreater,
-  kEndsAttributeName = kEndsName | kEquals,
-  kEndsUnquoted = kSpace | kGreater,
-};
+inline constexpr std::uint8_t kSpace = 1;
+inline constexpr std::uint8_t kSlash = 2;
+inline constexpr std::uint8_t kGreater = 4;
+inline constexpr std::uint8_t kEquals = 8;
+// What ends each part of a tag.
+inline constexpr std::uint8_t kEndsName = kSpace | kSlash | kGreater;
+inline constexpr std::uint8_t kEndsAttributeName = kEndsName | kEquals;
+inline constexpr std::uint8_t kEndsUnquoted = kSpace | kGreater;
 
 inline constexpr auto kTagBytes = [] {
   std::array<std::uint8_t, 256> table{};

@@ -7,28 +7,26 @@
 
 namespace marquee::brand {
 
-enum : std::uint32_t {
-  kVoid = 1U << 0,        // has no content and no end tag
-  kSpecial = 1U << 1,     // "special" category
-  kScope = 1U << 2,       // bounds the search for an open element
-  kClosesP = 1U << 3,     // its start tag closes an open p
-  kFormatting = 1U << 4,  // may be closed through others (adoption agency)
-  kHeading = 1U << 5,
-  kBreakout = 1U << 6,       // its start tag ends foreign content
-  kHeadContent = 1U << 7,    // may stand in the head
-  kAfterHead = 1U << 8,      // after the head it goes back into it
-  kTableCell = 1U << 9,      // td, th
-  kTableRow = 1U << 10,      // tr
-  kTableSection = 1U << 11,  // tbody, thead, tfoot
-  kTablePart = 1U << 12,     // all of these, caption, colgroup, col
-  kRuby = 1U << 13,          // rt, rp, rb, rtc
-  kRcdata = 1U << 14,
-  kRawtext = 1U << 15,
-  kNotPushed = 1U << 16,   // html, head, body, frameset: there is one, or none
-  kDefinition = 1U << 17,  // dd, dt
-  kImplies = 1U << 18,     // its start tag may close others than p
-  kPeculiar = 1U << 19,    // has a rule of its own
-};
+inline constexpr std::uint32_t kVoid = 1U << 0;        // has no content and no end tag
+inline constexpr std::uint32_t kSpecial = 1U << 1;     // "special" category
+inline constexpr std::uint32_t kScope = 1U << 2;       // bounds the search for an open element
+inline constexpr std::uint32_t kClosesP = 1U << 3;     // its start tag closes an open p
+inline constexpr std::uint32_t kFormatting = 1U << 4;  // closed through others (adoption agency)
+inline constexpr std::uint32_t kHeading = 1U << 5;
+inline constexpr std::uint32_t kBreakout = 1U << 6;       // its start tag ends foreign content
+inline constexpr std::uint32_t kHeadContent = 1U << 7;    // may stand in the head
+inline constexpr std::uint32_t kAfterHead = 1U << 8;      // after the head it goes back into it
+inline constexpr std::uint32_t kTableCell = 1U << 9;      // td, th
+inline constexpr std::uint32_t kTableRow = 1U << 10;      // tr
+inline constexpr std::uint32_t kTableSection = 1U << 11;  // tbody, thead, tfoot
+inline constexpr std::uint32_t kTablePart = 1U << 12;     // all of these, caption, colgroup, col
+inline constexpr std::uint32_t kRuby = 1U << 13;          // rt, rp, rb, rtc
+inline constexpr std::uint32_t kRcdata = 1U << 14;
+inline constexpr std::uint32_t kRawtext = 1U << 15;
+inline constexpr std::uint32_t kNotPushed = 1U << 16;   // html, head, body, frameset
+inline constexpr std::uint32_t kDefinition = 1U << 17;  // dd, dt
+inline constexpr std::uint32_t kImplies = 1U << 18;     // its start tag may close others than p
+inline constexpr std::uint32_t kPeculiar = 1U << 19;    // has a rule of its own
 
 // Zero for a name that is none of HTML's.
 std::uint32_t html_traits(TagKey key);

@@ -1,5 +1,6 @@
 // Feeds pages in pieces and writes down what comes out.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -11,12 +12,7 @@
 
 namespace marquee::brand::testing {
 
-// The content model of an element in an HTML body, without a tree.
-struct Models {
-  bool by_name = true;
-  bool cdata = false;
-};
-
+// The content model of an element in an HTML body, by its name alone.
 inline void set_model(HtmlTokenizer& tokenizer, const Token& token) {
   const auto is = [&](std::string_view name) { return equal_ignoring_case(token.name, name); };
   if (is("script")) tokenizer.set_content(ContentModel::script, token.name);
