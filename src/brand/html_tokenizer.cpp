@@ -60,14 +60,14 @@ bool HtmlTokenizer::rest(Token& token) {
   if (held_.empty()) return false;
   TokenKind kind = TokenKind::text;
   if (where_ == Where::tag) kind = TokenKind::unfinished;
-  // A browser makes an empty comment of these.
-  if (where_ == Where::prefix && model_ == ContentModel::data && held_.size() > 1 &&
-      held_[1] == '!')
-    kind = TokenKind::bogus_comment;
-  emit_piece(token, kind, held_.data(), held_.data() + held_.size(), true, true);
+  // "<!" is an open comment, as "<!x" is.
+  const bool open = where_ == Where::prefix && model_ == ContentModel::data && held_.size() > 1 &&
+                    held_[1] == '!';
+  if (open) kind = TokenKind::bogus_comment;
+  emit_piece(token, kind, held_.data(), held_.data() + held_.size(), true, !open);
   p_ = end_;
   held_out_ = true;
-  where_ = Where::content;
+  where_ = open ? Where::until_gt : Where::content;
   return true;
 }
 

@@ -122,14 +122,7 @@ TEST_CASE("comments") {
       {"<!-", "B:<!-\n"},
       {"<!a", "B:<!a\n"},
   };
-  for (Case c : cases) {
-    // What the page's end cuts off in "<!" has no more pieces.
-    std::string expected(c.tokens);
-    if (c.page == "<!" || c.page == "<!-")
-      expected = expected.substr(0, expected.size() - 1) + ".\n";
-    c.tokens = expected;
-    check(c);
-  }
+  for (const Case& c : cases) check(c);
 }
 
 TEST_CASE("doctypes") {
