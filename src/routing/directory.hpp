@@ -49,6 +49,9 @@ struct LookupKeys {
   std::optional<base::Hostname> twin;  // the other name of the www pair
   std::string wildcard;                // parent of a wildcard row that would cover it, or ""
   std::string site_label;              // sites.subdomain, where host is label.<sites base>, or ""
+  // The name is the sites base or below it: twin and wildcard are empty, and only
+  // the site of that label may answer.
+  bool below_base = false;
 };
 // `sites_base`: normalised, or empty.
 LookupKeys keys_of(const base::Hostname& host, std::string_view sites_base);

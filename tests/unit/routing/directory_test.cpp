@@ -19,8 +19,15 @@ TEST_CASE("lookup keys: name, twin, wildcard parent, site label") {
   CHECK(www.wildcard == "shop.example");
   const LookupKeys site = keys_of(host("bakery.sites.platform.example"), "sites.platform.example");
   CHECK(site.site_label == "bakery");
-  CHECK(site.wildcard == "sites.platform.example");
-  CHECK(keys_of(host("a.b.sites.platform.example"), "sites.platform.example").site_label.empty());
+  CHECK(site.below_base);
+  CHECK(site.wildcard.empty());
+  CHECK(!site.twin);
+  for (const char* other : {"a.b.sites.platform.example", "sites.platform.example"}) {
+    const LookupKeys keys = keys_of(host(other), "sites.platform.example");
+    CHECK(keys.site_label.empty());
+    CHECK(keys.below_base);
+  }
+  CHECK(!keys_of(host("evilsites.platform.example"), "sites.platform.example").below_base);
   CHECK(keys_of(host("shop.localhost"), "").wildcard == "localhost");
   CHECK(keys_of(host("single"), "").wildcard.empty());
 }
