@@ -107,22 +107,6 @@ class Chain {
 
 }  // namespace
 
-std::string_view name(DomainState state) {
-  switch (state) {
-    case DomainState::serving:
-      return "serving";
-    case DomainState::disabled:
-      return "disabled";
-    case DomainState::agency_suspended:
-      return "agency_suspended";
-    case DomainState::installation_disabled:
-      return "installation_disabled";
-    case DomainState::site_unpublished:
-      return "site_unpublished";
-  }
-  return "serving";
-}
-
 bool is_live(const DomainRecord& record, const StatePolicy& policy) {
   switch (record.kind) {
     case RecordKind::module_domain:

@@ -30,16 +30,6 @@ struct StatePolicy {
   bool serve_unpublished = false;
 };
 
-// What visitors of a domain get. All but `serving` are pages of Marquee.
-enum class DomainState : std::uint8_t {
-  serving,
-  disabled,               // the domain was switched off
-  agency_suspended,       // its agency's status or subscription is refused
-  installation_disabled,  // its module is switched off
-  site_unpublished,
-};
-std::string_view name(DomainState state);
-
 // Whether the row takes its name: verified, and that is believed.
 bool is_live(const DomainRecord& record, const StatePolicy& policy);
 // Of a live record. The gravest reason counts: suspended before switched off
