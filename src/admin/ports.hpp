@@ -25,8 +25,8 @@ struct ListenerStatus {
 struct UpstreamStatus {
   std::string pool;
   std::string endpoint;
-  std::string state;           // "up", "ejected", "probing"
-  std::uint64_t failures = 0;  // since the start
+  std::string state;              // "up", "ejected", "probing"
+  std::uint64_t failures = 0;     // since the start
   std::uint64_t connections = 0;  // open now, idle ones included
 };
 
@@ -44,6 +44,19 @@ struct ReloadStatus {
   std::vector<std::string> problems;  // "file:line:column: sentence"
 };
 
+// The bounds of the process, and whether one is met.
+struct OverloadStatus {
+  std::uint64_t resident = 0;      // bytes
+  std::uint64_t memory_limit = 0;  // bytes
+  std::uint64_t connection_limit = 0;
+  std::uint64_t descriptor_limit = 0;
+  // Why new connections are refused or wait at present: "memory", "descriptors",
+  // "connections"; empty: they are served.
+  std::vector<std::string> reasons;
+  std::vector<std::pair<std::string, std::uint64_t>> refused;  // since the start
+  std::uint64_t accept_pauses = 0;
+};
+
 struct Status {
   std::string version;
   std::int64_t pid = 0;
@@ -55,6 +68,7 @@ struct Status {
   std::string settings_file;
   ReloadStatus last_reload;
   std::uint32_t snapshots_alive = 0;
+  OverloadStatus overload;
   std::uint64_t connections = 0;           // client connections open now
   std::uint64_t upstream_connections = 0;  // open now, idle ones included
   std::uint64_t requests_in_flight = 0;
@@ -80,6 +94,8 @@ class StatusSource {
   virtual std::vector<base::MetricSnapshot> metrics() = 0;  // base::Registry::scrape()
   // True from the first accepted connection to the beginning of the drain.
   virtual bool ready() = 0;
+  // Why new connections are not served at present ("memory"); empty: they are.
+  virtual std::string overload() { return {}; }
   // Reads the settings again. `done` is called exactly once, on the control
   // thread, during the call or later; also when a reload is already under way
   // (then with that one's result, or its own after it).

@@ -115,8 +115,13 @@ asio::awaitable<Response> route(StatusSource& source, const Request& request) {
   if (!read) co_return wrong_method("GET, HEAD");
   if (path == "/healthz") co_return answer(200, "text/plain; charset=utf-8", "ok\n");
   if (path == "/readyz") {
-    co_return source.ready() ? answer(200, "text/plain; charset=utf-8", "ready\n")
-                             : answer(503, "text/plain; charset=utf-8", "not ready\n");
+    // Whoever balances load should send new connections elsewhere while they
+    // would be refused here.
+    const std::string overload = source.overload();
+    if (source.ready() && overload.empty())
+      co_return answer(200, "text/plain; charset=utf-8", "ready\n");
+    co_return answer(503, "text/plain; charset=utf-8",
+                     overload.empty() ? "not ready\n" : "not ready: " + overload + "\n");
   }
   if (path == "/metrics") {
     co_return answer(200, "text/plain; version=0.0.4; charset=utf-8",

@@ -1,7 +1,8 @@
 // The admin HTTP server, on the control thread's io_context.
 //
 //   GET  /healthz     200 while the process runs
-//   GET  /readyz      200 while it serves, 503 before and while it drains
+//   GET  /readyz      200 while it serves, 503 before, while it drains, and
+//                     while new connections are refused
 //   GET  /metrics     Prometheus text format
 //   GET  /v1/status   JSON
 //   POST /v1/reload   200 {"ok":true,...} or 422 {"ok":false,"problems":[...]}

@@ -47,6 +47,15 @@ json::value last_reload(const ReloadStatus& r) {
                       {"problems", strings(r.problems)}};
 }
 
+json::object overload_json(const OverloadStatus& o) {
+  json::object refused;
+  for (const auto& [reason, count] : o.refused) refused[reason] = count;
+  return {{"reasons", strings(o.reasons)},          {"resident_bytes", o.resident},
+          {"memory_limit_bytes", o.memory_limit},   {"connection_limit", o.connection_limit},
+          {"descriptor_limit", o.descriptor_limit}, {"refused", std::move(refused)},
+          {"accept_pauses", o.accept_pauses}};
+}
+
 }  // namespace
 
 std::string status_json(const Status& s) {
@@ -79,6 +88,7 @@ std::string status_json(const Status& s) {
       {"settings_file", s.settings_file},
       {"last_reload", last_reload(s.last_reload)},
       {"snapshots_alive", s.snapshots_alive},
+      {"overload", overload_json(s.overload)},
       {"connections", s.connections},
       {"upstream_connections", s.upstream_connections},
       {"requests_in_flight", s.requests_in_flight},

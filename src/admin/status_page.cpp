@@ -121,6 +121,42 @@ void reload(std::string& page, const json::object& s) {
   }
 }
 
+// "2xx 12   4xx 3"; counts of zero only with `zeros`.
+std::string counts(const json::object& from, bool zeros) {
+  std::string out;
+  for (const auto& [kind, count] : from) {
+    const std::string_view name(kind.data(), kind.size());
+    const std::int64_t n = number(from, name);
+    if (n == 0 && !zeros) continue;
+    if (!out.empty()) out += "   ";
+    out += printable(name) + " " + grouped(n);
+  }
+  return out;
+}
+
+// Said only where a bound is met, or was.
+void overload(std::string& page, const json::object& s) {
+  const json::object* const o = object(s, "overload");
+  if (!o) return;
+  constexpr std::int64_t mib = 1 << 20;
+  line(page, "Memory",
+       grouped(number(*o, "resident_bytes") / mib) + " MiB of " +
+           grouped(number(*o, "memory_limit_bytes") / mib) + " MiB");
+  std::string reasons;
+  if (const json::value* const list = o->if_contains("reasons"); list && list->is_array()) {
+    for (const json::value& reason : list->as_array()) {
+      if (!reason.is_string()) continue;
+      reasons += (reasons.empty() ? "" : ", ") +
+                 printable({reason.as_string().data(), reason.as_string().size()});
+    }
+  }
+  if (!reasons.empty()) line(page, "OVERLOADED", "no new connections: " + reasons);
+  if (const json::object* const refused = object(*o, "refused"))
+    line(page, "Refused", counts(*refused, false));
+  if (const std::int64_t n = number(*o, "accept_pauses"); n > 0)
+    line(page, "Accepting", "paused " + counted(n, "time", "times") + " for want of descriptors");
+}
+
 void traffic(std::string& page, const json::object& s) {
   line(page, "Connections",
        counted(number(s, "connections"), "client", "clients") + ", " +
@@ -128,12 +164,7 @@ void traffic(std::string& page, const json::object& s) {
            counted(number(s, "requests_in_flight"), "request", "requests") + " under way");
   const json::object* const requests = object(s, "requests");
   if (!requests) return;
-  std::string classes;
-  for (const auto& [kind, count] : *requests) {
-    if (!classes.empty()) classes += "   ";
-    const std::string_view name(kind.data(), kind.size());
-    classes += printable(name) + " " + grouped(number(*requests, name));
-  }
+  const std::string classes = counts(*requests, true);
   line(page, "Requests", classes.empty() ? "none yet" : classes);
 }
 
@@ -205,6 +236,7 @@ std::optional<std::string> status_page(std::string_view status_json) {
     label.clear();
   }
   traffic(page, s);
+  overload(page, s);
   if (const auto n = number(s, "snapshots_alive"); n > 1) {
     line(page, "Settings held", grouped(n) + " versions (requests still run under older ones)");
   }

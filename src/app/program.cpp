@@ -92,6 +92,7 @@ std::string Program::start() {
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return groups.error;
   make_nodes();
+  watch_resources();
   put_in_force(snapshot_, std::move(groups.groups), context_);
   if (const std::string error = open_listeners(settings); !error.empty()) return error;
   admin_ = std::make_unique<admin::Server>(
@@ -155,9 +156,9 @@ void Program::make_nodes() {
     tls.failed_burst = settings.tls.failed_handshake_burst;
     tls.failed_rate = settings.tls.failed_handshake_rate;
     tls.seed = random.next();
-    node.front =
-        std::make_unique<proxy::Front>(*node.worker, proxy_metrics_, registry_.cells(i), shared_,
-                                       access_log_ ? &access_log_->worker(i) : nullptr, tls);
+    node.front = std::make_unique<proxy::Front>(
+        *node.worker, proxy_metrics_, registry_.cells(i), shared_, logger_,
+        access_log_ ? &access_log_->worker(i) : nullptr, tls);
     nodes_.push_back(std::move(node));
   }
 }

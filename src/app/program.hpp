@@ -4,6 +4,7 @@
 //   program.cpp         start, signals, stop
 //   program_reload.cpp  from one settings to the next
 //   program_status.cpp  what the admin listener is told
+//   program_overload.cpp  memory and descriptors, watched for the workers
 #pragma once
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -44,6 +45,7 @@ class Program final : public admin::StatusSource {
   admin::Status status() override;
   std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
   bool ready() override { return state_ == admin::ServerState::serving; }
+  std::string overload() override;
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
  private:
@@ -88,6 +90,11 @@ class Program final : public admin::StatusSource {
   unsigned https_port() const;
   void declare_metrics();
   std::uint32_t snapshots_alive();
+  void watch_resources();
+  void sample_descriptors();
+  void sample_memory();
+  std::uint64_t memory_limit() const;
+  admin::OverloadStatus overload_status() const;
 
   std::string path_;
   boost::asio::io_context control_{1};
@@ -95,6 +102,7 @@ class Program final : public admin::StatusSource {
   boost::asio::signal_set signals_{control_};
   boost::asio::steady_timer drain_timer_{control_};
   boost::asio::steady_timer ticket_timer_{control_};
+  boost::asio::steady_timer sample_timer_{control_};
   ServiceNotifier notifier_;
   std::vector<PassedSocket> passed_;
   base::Logger logger_;
@@ -102,6 +110,12 @@ class Program final : public admin::StatusSource {
   proxy::ProxyMetrics proxy_metrics_{registry_};
   std::unique_ptr<base::LogWriter> access_log_;
   proxy::SharedCounts shared_;
+  proxy::MemoryMark memory_;
+  std::uint64_t memory_available_ = 0;
+  std::uint64_t resident_ = 0;
+  std::uint64_t descriptor_limit_ = 0;
+  unsigned samples_ = 0;
+  unsigned samples_short_ = 0;  // since memory became short
   std::shared_ptr<const tls::InternalCa> internal_ca_;
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;

@@ -43,7 +43,14 @@ admin::Status Program::status() {
   s.last_reload = last_reload_;
   s.snapshots_alive = snapshots_alive();
   s.connections = shared_.connections.load(std::memory_order_relaxed);
+  s.overload = overload_status();
   for (const base::MetricSnapshot& m : registry_.scrape()) {
+    if (m.name == "marquee_connections_refused_total")
+      for (const auto& point : m.samples)
+        s.overload.refused.emplace_back(point.labels.back(),
+                                        static_cast<std::uint64_t>(point.value));
+    if (m.name == "marquee_accept_pauses_total")
+      s.overload.accept_pauses = static_cast<std::uint64_t>(m.samples.front().value);
     if (m.name == "marquee_requests_in_flight")
       s.requests_in_flight = static_cast<std::uint64_t>(m.samples.front().value);
     if (m.name != "marquee_requests_total") continue;
@@ -98,6 +105,14 @@ void Program::declare_metrics() {
         [this] { return snapshot_->settings().domains.size(); });
   gauge("marquee_last_reload_success", "1 when the last reload, or the start, was good.",
         [this] { return last_reload_.ok ? 1 : 0; });
+  gauge("marquee_resident_memory_bytes", "Resident memory of the process, as last sampled.",
+        [this] { return resident_; });
+  gauge("marquee_memory_limit_bytes", "Resident memory from which new connections are refused.",
+        [this] { return memory_limit(); });
+  gauge("marquee_memory_short", "1 while new connections are refused for want of memory.",
+        [this] { return shared_.memory_short.load(std::memory_order_relaxed) ? 1 : 0; });
+  gauge("marquee_listeners_paused", "Listeners, of each worker, that wait for descriptors.",
+        [this] { return shared_.paused_listeners.load(std::memory_order_relaxed); });
   registry_.collected({"marquee_reloads_total", "Reloads by result."}, MetricKind::counter,
                       {"result"}, [this](std::vector<base::MetricSample>& out) {
                         out.push_back(sample(static_cast<double>(reloads_good_), {"ok"}));

@@ -135,6 +135,7 @@ void UpstreamGroups::put_in_force(Groups groups, const config::Settings& setting
   std::erase_if(known_, [&](const auto& k) { return !wanted.contains(k.first); });
   for (const auto& [name, addresses] : known_) publish_name(name, addresses);
   std::vector<net::ResolvedSet::Name> names;
+  names.reserve(wanted.size());
   for (const auto& [name, interval] : wanted) names.push_back({name, interval});
   names_.reset();
   if (names.empty()) return;

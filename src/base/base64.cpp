@@ -12,13 +12,14 @@ constexpr std::string_view kStandard =
 constexpr std::string_view kUrl =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-using Values = std::array<std::int8_t, 256>;
+// -1: not of the alphabet.
+using Values = std::array<std::int16_t, 256>;
 
 constexpr Values values_of(std::string_view alphabet) {
   Values v{};
   for (auto& value : v) value = -1;
   for (std::size_t i = 0; i < alphabet.size(); ++i) {
-    v[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+    v[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int16_t>(i);
   }
   return v;
 }

@@ -41,6 +41,7 @@ class IpAddress {
   std::string text() const;
 
   friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a 0 in the default
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 
  private:

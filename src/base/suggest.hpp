@@ -7,13 +7,13 @@
 
 namespace marquee::base {
 
-// Edits (insert, delete, replace, swap of neighbours; ASCII case is ignored)
-// that turn `a` into `b`: optimal string alignment.
+// Edits (insert, delete, replace, swap of neighbours; ASCII case is ignored, a
+// dash is an underscore) that turn `a` into `b`: optimal string alignment.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The closest candidate, the first of equals; empty where none is close (more
-// than a third of the word wrong) or the word is longer than 128 bytes. The
-// view is one of `candidates`.
+// than a third of the word wrong, and neither is a piece of the other) or the
+// word is longer than 128 bytes. The view is one of `candidates`.
 std::string_view did_you_mean(std::string_view word,
                               const std::vector<std::string_view>& candidates);
 

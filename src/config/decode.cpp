@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/suggest.hpp"
 #include "config/field_rules.hpp"
-#include "config/suggest.hpp"
 #include "config/text.hpp"
 
 namespace marquee::config {
@@ -143,7 +143,7 @@ void Decoder::unknown(const Node::Entry& entry, const Section& section, const st
   if (const auto places = places_of(entry.key); !places.empty() && places.size() <= 3) {
     return fault(entry.mark, what + "it belongs " + place_list(places));
   }
-  const auto meant = did_you_mean(entry.key, names);
+  const auto meant = base::did_you_mean(entry.key, names);
   fault(entry.mark, what + (meant.empty() ? "the keys here are " + key_list(names)
                                           : "did you mean \"" + std::string(meant) + "\"?"));
 }

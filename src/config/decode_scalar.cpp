@@ -1,9 +1,9 @@
 // Scalars: text, switches, numbers, sizes, durations, secrets.
 #include <algorithm>
 
+#include "base/suggest.hpp"
 #include "config/decode.hpp"
 #include "config/substitute.hpp"
-#include "config/suggest.hpp"
 #include "config/text.hpp"
 
 namespace marquee::config {
@@ -37,7 +37,7 @@ std::string_view meant_by(const std::string& text, const std::vector<std::string
     const std::string_view word = yes ? "true" : "false";
     if (std::find(words.begin(), words.end(), word) != words.end()) return word;
   }
-  return did_you_mean(text, words);
+  return base::did_you_mean(text, words);
 }
 
 // Out of bounds, in one sentence; bounds as they are written in the file.
@@ -151,17 +151,20 @@ void Decoder::read(const Node& node, const Key&, const Decimal& type, const std:
 }
 
 void Decoder::read(const Node& node, const Key&, const Size& type, const std::string& where) {
-  const Scalar s = scalar(node, where, "a size");
+  const std::string also = type.word.empty() ? "" : " or " + std::string(type.word);
+  const Scalar s = scalar(node, where, "a size" + also);
   if (!s.ok) return;
+  if (!type.word.empty() && s.text == type.word) return type.store(0);
   const auto value = s.plain ? parse_size(s.text) : std::nullopt;
   if (!value) {
-    fault(node.mark, where + " is " + in_quotes(s.text) +
-                         ", but must be a size; write whole bytes, or a whole number with KiB, MiB "
-                         "or GiB such as " +
-                         show_size(std::max<std::uint64_t>(type.now, 1024)) + remove_quotes(s));
+    fault(node.mark, where + " is " + in_quotes(s.text) + ", but must be a size" + also +
+                         "; write whole bytes, or a whole number with KiB, MiB or GiB such as " +
+                         show_size(std::max<std::uint64_t>({type.now, type.least, 1024})) +
+                         (type.word.empty() ? "" : "," + also) + remove_quotes(s));
   } else if (*value < type.least || *value > type.most) {
     fault(node.mark,
-          beyond(where, s.text, *value < type.least, show_size(type.least), show_size(type.most)));
+          beyond(where, s.text, *value < type.least, show_size(type.least), show_size(type.most)) +
+              also);
   } else {
     type.store(*value);
   }

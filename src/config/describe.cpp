@@ -186,9 +186,15 @@ Section describe(Limits& l) {
        "per connection"},
       {"connections", number(l.connections, 1, 10'000'000),
        "Client connections. More are refused and counted.", "connections", "per process"},
+      {"memory", size(l.memory, 16 * kMiB, 16 * 1024 * kGiB, "auto"),
+       "Resident memory from which new connections are refused and idle ones ended, until an "
+       "eighth of it is free again. auto is 90 % of what the control group allows, or of the "
+       "machine's memory.",
+       "", "per process", "auto"},
       {"connections_per_client", number(l.connections_per_client, 0, 10'000'000),
-       "Connections of one client (IPv4 address, IPv6 /64); 0 is no limit.", "connections",
-       "per process"},
+       "Connections of one client (IPv4 address, IPv6 /64); 0 is no limit. Trusted proxies have "
+       "none; behind a PROXY header it is that client's.",
+       "connections", "per process"},
       {"retry_body", size(l.retry_body, 0, kMiB),
        "Request body kept so that a request can be sent again when a reused upstream connection "
        "dies.",

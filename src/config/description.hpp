@@ -41,6 +41,7 @@ struct Size {  // bytes; "16KiB"
   std::uint64_t least;
   std::uint64_t most;
   std::function<void(std::uint64_t)> store;
+  std::string_view word{};  // a word that stands for 0, such as "auto"
 };
 struct Duration {  // "10s"; "0" where `least` is zero, beside the bounds if `zero`
   Ms* value;
@@ -132,8 +133,8 @@ Number number(T& field, std::uint64_t least, std::uint64_t most = std::numeric_l
   return {field, least, most, [&field](std::uint64_t v) { field = static_cast<T>(v); }, word};
 }
 template <typename T>
-Size size(T& field, std::uint64_t least, std::uint64_t most) {
-  return {field, least, most, [&field](std::uint64_t v) { field = static_cast<T>(v); }};
+Size size(T& field, std::uint64_t least, std::uint64_t most, std::string_view word = {}) {
+  return {field, least, most, [&field](std::uint64_t v) { field = static_cast<T>(v); }, word};
 }
 template <typename E>
 Choice choice(E& field, std::vector<std::string_view> words, Mark* mark = nullptr) {

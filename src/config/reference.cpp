@@ -113,7 +113,10 @@ class ReferencePrinter {
             range(show_decimal(d.least), show_decimal(d.most))};
   }
   static Row cells(const Key&, const Size& s) {
-    return {"size", code(show_size(s.now)), range(show_size(s.least), show_size(s.most))};
+    const bool word = !s.word.empty();
+    return {word ? "size, or `" + std::string(s.word) + "`" : "size",
+            word && s.now == 0 ? code(s.word) : code(show_size(s.now)),
+            range(show_size(s.least), show_size(s.most))};
   }
   static Row cells(const Key&, const Duration& d) {
     return {"duration", code(show_duration(*d.value)),

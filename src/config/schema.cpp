@@ -177,10 +177,15 @@ class SchemaPrinter {
             std::string(kVariable)});
   }
   void print(const Key&, const Size& s) {
-    w_.member("default", show_size(s.now));
-    any_of({R"({ "type": "integer", "minimum": )" + std::to_string(s.least) + R"(, "maximum": )" +
-                std::to_string(s.most) + " }",
-            R"({ "$ref": "#/$defs/size" })", std::string(kVariable)});
+    const bool word = !s.word.empty() && s.now == 0;
+    w_.member("default", word ? std::string(s.word) : show_size(s.now));
+    std::vector<std::string> choices{R"({ "type": "integer", "minimum": )" +
+                                         std::to_string(s.least) + R"(, "maximum": )" +
+                                         std::to_string(s.most) + " }",
+                                     R"({ "$ref": "#/$defs/size" })"};
+    if (!s.word.empty()) choices.push_back(R"({ "const": ")" + std::string(s.word) + "\" }");
+    choices.emplace_back(kVariable);
+    any_of(choices);
   }
   void print(const Key&, const Duration& d) {
     w_.member("default", show_duration(*d.value));

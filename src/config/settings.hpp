@@ -168,6 +168,7 @@ struct Limits {
   std::uint32_t connections = 100'000;        // per process
   std::uint32_t connections_per_client = 0;   // per /32 or /64, per process; 0: no limit
   std::uint32_t retry_body = 16u << 10;       // body bytes kept for one retry
+  std::uint64_t memory = 0;                   // resident bytes that refuse new connections; 0: auto
 };
 
 struct Timeouts {
@@ -180,6 +181,12 @@ struct Timeouts {
   Ms drain{30'000};  // SIGTERM to exit
   Ms linger{2'000};  // reading on after an early refusal, so that the answer is seen
 };
+
+// What the floor asks for in one window.
+constexpr std::uint64_t bytes_per_window(const Timeouts& t) {
+  return static_cast<std::uint64_t>(t.body_floor) * static_cast<std::uint64_t>(t.body.count()) /
+         1000;
+}
 
 enum class DirectoryKind : std::uint8_t { yaml, sqlite, postgres };
 enum class Trust : std::uint8_t { unset, yes, no };

@@ -37,4 +37,12 @@ void BufferPool::give_back(char* data, BlockSize size) {
   free_[static_cast<std::size_t>(size)].push_back(data);
 }
 
+void BufferPool::trim() {
+  for (auto& list : free_) {
+    for (char* data : list) delete[] data;
+    list.clear();
+  }
+  free_bytes_ = 0;
+}
+
 }  // namespace marquee::net

@@ -68,6 +68,8 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
 
   Block acquire(BlockSize size);
+  // Frees what nobody holds.
+  void trim();
   std::size_t lent_bytes() const { return lent_bytes_; }
   std::size_t free_bytes() const { return free_bytes_; }
 

@@ -41,6 +41,10 @@ class ByteStream {
   // Bytes that were taken by write() and have not left for the kernel yet.
   virtual std::size_t pending_out() const = 0;
 
+  // Bytes on their way out that the peer has not acknowledged: with us, and in the
+  // kernel. May be a system call; for watching slow readers.
+  virtual std::size_t untaken() const { return pending_out(); }
+
   // Called once per readiness event with what epoll said, so that the stream
   // knows that its socket is worth trying again.
   virtual void on_readiness(bool readable, bool writable) = 0;

@@ -1,5 +1,7 @@
 #include "net/deadlines.hpp"
 
+#include <algorithm>
+
 namespace marquee::net {
 
 void Deadline::disarm() {
@@ -20,44 +22,45 @@ void Deadline::take_over(Deadline& other, Expiring& owner) {
   other.prev_ = other.next_ = nullptr;
 }
 
-Deadlines::List& Deadlines::list_of(Ms length) {
-  for (auto& list : lists_)
-    if (list->length == length) return *list;
-  auto list = std::make_unique<List>();
-  list->length = length;
-  list->head.prev_ = list->head.next_ = &list->head;
-  lists_.push_back(std::move(list));
-  return *lists_.back();
+Deadline& Deadlines::list_of(Ms length) {
+  for (const List& list : lists_)
+    if (list.length == length) return *list.head;
+  lists_.push_back({length, std::make_unique<Deadline>()});
+  Deadline& head = *lists_.back().head;
+  head.prev_ = head.next_ = &head;
+  return head;
 }
 
 void Deadlines::arm(Deadline& d, Expiring& owner, Ms length, TimePoint now) {
   d.disarm();
   if (length.count() <= 0) return;
-  Deadline& head = list_of(length).head;
+  Deadline& head = list_of(length);
   d.when_ = now + length;
   d.owner_ = &owner;
   d.prev_ = head.prev_;
   d.next_ = &head;
   head.prev_->next_ = &d;
   head.prev_ = &d;
+  soonest_ = std::min(soonest_, d.when_);
 }
 
 void Deadlines::expire(TimePoint now) {
+  if (now < soonest_) return;
   for (std::size_t i = 0; i < lists_.size(); ++i) {
-    Deadline& head = lists_[i]->head;
+    Deadline& head = *lists_[i].head;
     while (head.next_ != &head && head.next_->when_ <= now) {
       Deadline& d = *head.next_;
       d.disarm();
       d.owner_->on_deadline(d);
     }
   }
+  soonest_ = next();
 }
 
 TimePoint Deadlines::next() const {
   TimePoint earliest = TimePoint::max();
-  for (const auto& list : lists_)
-    if (list->head.next_ != &list->head && list->head.next_->when_ < earliest)
-      earliest = list->head.next_->when_;
+  for (const List& list : lists_)
+    if (list.head->next_ != list.head.get()) earliest = std::min(earliest, list.head->next_->when_);
   return earliest;
 }
 

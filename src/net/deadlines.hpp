@@ -54,16 +54,21 @@ class Deadlines {
   // Calls every owner whose time has come.
   void expire(TimePoint now);
 
-  // The earliest deadline, or TimePoint::max() when none runs.
+  // The earliest deadline, or TimePoint::max() when none runs. Looks at every
+  // list; a turn asks for a bound instead.
   TimePoint next() const;
+  // Nothing is due before this. It may be early, when that deadline was
+  // disarmed; expire() makes it exact.
+  TimePoint soonest() const { return soonest_; }
 
  private:
   struct List {
     Ms length;
-    Deadline head;  // sentinel: a ring
+    std::unique_ptr<Deadline> head;  // sentinel: a ring
   };
-  List& list_of(Ms length);
-  std::vector<std::unique_ptr<List>> lists_;  // few distinct lengths: a linear search
+  Deadline& list_of(Ms length);
+  std::vector<List> lists_;  // few distinct lengths: a linear search
+  TimePoint soonest_ = TimePoint::max();
 };
 
 }  // namespace marquee::net

@@ -1,5 +1,7 @@
 #include "net/socket.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,6 +11,11 @@ namespace marquee::net {
 
 void Fd::close() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+std::size_t unacknowledged(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 IoResult PlainStream::read(std::span<char> into) {

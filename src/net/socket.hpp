@@ -28,6 +28,9 @@ class Fd {
   int fd_ = -1;
 };
 
+// Bytes sent that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
+std::size_t unacknowledged(int fd);
+
 // `fd` is owned by the caller and outlives the stream.
 class PlainStream final : public ByteStream {
  public:
@@ -36,6 +39,7 @@ class PlainStream final : public ByteStream {
   IoResult write(std::span<const iovec> parts) override;
   IoResult on_writable() override { return {full_ ? IoStatus::would_block : IoStatus::ok, 0}; }
   std::size_t pending_out() const override { return full_ ? 1 : 0; }
+  std::size_t untaken() const override { return unacknowledged(fd_); }
   void on_readiness(bool readable, bool writable) override {
     readable_ |= readable;
     if (writable) full_ = false;

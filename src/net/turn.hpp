@@ -40,6 +40,7 @@ class Turn {
 
   BufferPool& buffers() { return buffers_; }
   Deadlines& deadlines() { return deadlines_; }
+  const Deadlines& deadlines() const { return deadlines_; }
 
   void run_later(Resident& r);
   // The owner gives `r` up; it is destroyed when the turn ends.

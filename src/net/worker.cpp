@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +36,27 @@ struct Post {
   Post* next = nullptr;
 };
 
+// Wakes the worker for its deadlines. It is set only when one comes that is
+// earlier than what it is set to, so it may ring early. A timeout given to
+// epoll_wait would cost a kernel timer, made and unmade, in every turn.
+struct Alarm final : Watched {
+  Fd fd{checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")};
+  TimePoint at = TimePoint::max();
+
+  void ring_by(TimePoint when) {
+    using namespace std::chrono;
+    if (when >= at) return;
+    at = when;
+    // steady_clock counts CLOCK_MONOTONIC's nanoseconds.
+    const auto since = when.time_since_epoch();
+    const auto whole = duration_cast<seconds>(since);
+    const itimerspec once{{}, {whole.count(), nanoseconds(since - whole).count()}};
+    ::timerfd_settime(fd.get(), TFD_TIMER_ABSTIME, &once, nullptr);
+  }
+  // Edge-triggered, and setting it anew clears it: there is nothing to read.
+  void on_ready(Ready) override { at = TimePoint::max(); }
+};
+
 }  // namespace
 
 struct Worker::Loop final : Watched {
@@ -43,6 +65,7 @@ struct Worker::Loop final : Watched {
   std::atomic<Post*> posts{nullptr};  // newest first
   std::atomic<bool> stopped{false};
   Turn turn;
+  Alarm alarm;
   TimePoint next_check{};  // no deadline is looked at before this
   bool more = false;       // work of this turn was left over
   std::function<void()> turn_end;
@@ -54,13 +77,15 @@ struct Worker::Loop final : Watched {
 
   void read_clock() { turn.set_time(std::chrono::steady_clock::now(), wall_now_ms()); }
 
-  int wait_ms() {
-    if (more) return 0;
-    const TimePoint next = turn.deadlines().next();
-    if (next == TimePoint::max()) return -1;
-    const auto wait = std::chrono::ceil<Ms>(std::max(next, next_check) - turn.now());
-    return static_cast<int>(std::clamp<Ms::rep>(wait.count(), 0, 60'000));
+  // Blocks, unless work of the last turn was left over.
+  int wait(bool may_block) {
+    if (more) may_block = false;
+    if (may_block) alarm.ring_by(due());
+    return ::epoll_wait(set.get(), events.data(), batch, may_block ? -1 : 0);
   }
+
+  // When deadlines are looked at next.
+  TimePoint due() const { return std::max(turn.deadlines().soonest(), next_check); }
 
   static void dispatch(const epoll_event& e) {
     auto* owner = static_cast<Watched*>(e.data.ptr);
@@ -91,7 +116,7 @@ struct Worker::Loop final : Watched {
   }
 
   void expire() {
-    if (turn.now() < next_check) return;
+    if (turn.now() < due()) return;
     turn.deadlines().expire(turn.now());
     next_check = turn.now() + tick;
   }
@@ -99,7 +124,7 @@ struct Worker::Loop final : Watched {
 
 Worker::Worker(std::uint32_t index) : index_(index), loop_(std::make_unique<Loop>()) {
   loop_->read_clock();
-  if (!watch_listener(loop_->bell.get(), *loop_))
+  if (!watch_listener(loop_->bell.get(), *loop_) || !watch(loop_->alarm.fd.get(), loop_->alarm))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 Worker::~Worker() = default;
@@ -126,7 +151,7 @@ void Worker::on_turn_end(std::function<void()> work) { loop_->turn_end = std::mo
 
 void Worker::turn_once(bool may_block) {
   Loop& l = *loop_;
-  const int n = ::epoll_wait(l.set.get(), l.events.data(), batch, may_block ? l.wait_ms() : 0);
+  const int n = l.wait(may_block);
   l.read_clock();
   for (int i = 0; i < n; ++i) Loop::dispatch(l.events[static_cast<std::size_t>(i)]);
   l.expire();

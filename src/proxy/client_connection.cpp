@@ -26,6 +26,7 @@ ClientConnection::ClientConnection(Services& services, ExchangePool& exchanges,
   secure = listener_->secure();
   public_port = listener_->public_port;
   fallback = listener_->fallback;
+  client_known = !listener_->local();
   set_client(peer);
 }
 
@@ -82,7 +83,9 @@ void ClientConnection::read_proxy_header() {
   if (::recv(fd_.get(), bytes.data(), parsed.consumed, 0) < 0) return close(false);
   if (parsed.kind == ProxySource::proxied) {
     client_port = parsed.source.port;
+    client_known = true;
     set_client(parsed.source.ip);
+    if (!owner_.on_client_known(*this)) return close(true);
   }
   if (engine_) {
     phase_ = Phase::handshake;

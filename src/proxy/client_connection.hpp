@@ -24,6 +24,9 @@ class ConnectionOwner {
   virtual void on_closed(ClientConnection& connection) = 0;
   // For metrics and the budget of failed handshakes.
   virtual void on_handshake(ClientConnection& connection, HandshakeEnd how) = 0;
+  // A PROXY header has said who the client is. False: it may not have another
+  // connection.
+  virtual bool on_client_known(ClientConnection& connection) = 0;
 
  protected:
   ~ConnectionOwner() = default;
@@ -53,6 +56,10 @@ class ClientConnection final : public net::Watched,
   // Destroyed at the turn's end, whatever is under way.
   void close_now() { close(false); }
   bool idle() const { return !session_ || session_->idle(); }
+  // It has had an answer and has asked for nothing since.
+  bool between_requests() const {
+    return phase_ == Phase::session && session_->idle() && session_->requests() > 0;
+  }
   H1Session* session() { return session_ ? &*session_ : nullptr; }
 
   // SessionHost

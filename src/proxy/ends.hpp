@@ -66,6 +66,9 @@ class ClientEnd {
   // The answer is complete; the end may reuse or free the exchange after the
   // present call stack. With the request unread it closes in an orderly way.
   virtual void finished() = 0;
+  // Bytes of what was sent that the client has not taken from the network yet;
+  // 0 where the protocol itself shows what it takes.
+  virtual std::uint64_t untaken() const { return 0; }
 
  protected:
   ~ClientEnd() = default;

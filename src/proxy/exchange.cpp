@@ -48,7 +48,9 @@ void Exchange::reset() {
   body_kept_ = true;
   answer_ = Answer::waiting;
   interim_ = 0;
-  body_to_upstream_ = discarded_ = window_in_ = window_out_ = 0;
+  body_to_upstream_ = discarded_ = 0;
+  window_in_.stop();
+  window_out_.stop();
   request_additions_.clear();
   response_additions_.clear();
   arena_.clear();
@@ -148,7 +150,10 @@ void Exchange::choose_upstream() {
   add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(), host_, ids_,
                      turn_.wall_ms(), arena_, request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
-  if (!request_complete_) arm_body_window();
+  if (!request_complete_) {
+    window_in_.begin(0);
+    arm_body_window();
+  }
   opening_ = true;
   pool_->open(*this, false);
 }

@@ -21,6 +21,7 @@
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
 #include "proxy/filter/filter_chain.hpp"
+#include "proxy/floor_window.hpp"
 #include "proxy/http/body_decoder.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/head_parser.hpp"
@@ -155,8 +156,16 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   void arm_upstream(net::Ms length) {
     turn_.deadlines().arm(upstream_time_, *this, length, turn_.now());
   }
-  void arm_body_window() { turn_.deadlines().arm(body_time_, *this, timeouts_.body, turn_.now()); }
   void on_body_window();
+  void arm_body_window() {
+    turn_.deadlines().arm(body_time_, *this, FloorWindow::part(timeouts_), turn_.now());
+  }
+  // Answer bytes that the client itself has taken; what waits in the kernel is not
+  // its merit. May be below zero: heads and framing wait there too.
+  std::int64_t taken_by_client() const {
+    return static_cast<std::int64_t>(outcome_.bytes_out) -
+           static_cast<std::int64_t>(client_->untaken());
+  }
 
   Services& services_;
   net::Turn& turn_;
@@ -191,8 +200,8 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   std::uint32_t interim_ = 0;
   std::uint64_t body_to_upstream_ = 0;
   std::uint64_t discarded_ = 0;
-  std::uint64_t window_in_ = 0;  // bytes_in and bytes_out when the window began
-  std::uint64_t window_out_ = 0;
+  FloorWindow window_in_;   // of the request's body
+  FloorWindow window_out_;  // of the answer's, by taken_by_client()
 
   net::Deadline upstream_time_;  // first byte, then idle
   net::Deadline total_time_;

@@ -171,19 +171,26 @@ void Exchange::on_deadline(net::Deadline& which) {
                                            : UpstreamFailure::idle_timeout);
 }
 
-// The floor: whoever we wait for must move `body_floor` bytes a second.
+// The floor: whoever we wait for must move `body_floor` bytes a second. Nobody is
+// held to it while the other side stands in the way.
 void Exchange::on_body_window() {
-  const auto need = static_cast<std::uint64_t>(timeouts_.body_floor) *
-                    static_cast<std::uint64_t>(timeouts_.body.count()) / 1000;
-  const bool reading = !request_complete_ && !request_paused_ && !opening_;
-  if (reading && outcome_.bytes_in - window_in_ < need) {
+  const std::uint64_t need = config::bytes_per_window(timeouts_);
+  const auto in = static_cast<std::int64_t>(outcome_.bytes_in);
+  if (request_complete_ || request_paused_ || opening_) {
+    window_in_.stop();
+  } else if (!window_in_.running()) {
+    window_in_.begin(in);
+  } else if (window_in_.below(in, need)) {
     outcome_.loss = ClientLoss::too_slow;
     return refuse(RefusalCause::slow_body, 408);
   }
-  if (response_paused_ && outcome_.bytes_out - window_out_ < need)
+  if (!response_paused_) {
+    window_out_.stop();
+  } else if (!window_out_.running()) {
+    window_out_.begin(taken_by_client());
+  } else if (window_out_.below(taken_by_client(), need)) {
     return on_client_lost(ClientLoss::too_slow);
-  window_in_ = outcome_.bytes_in;
-  window_out_ = outcome_.bytes_out;
+  }
   if (!request_complete_ || response_paused_) arm_body_window();
 }
 

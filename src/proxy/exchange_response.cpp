@@ -95,11 +95,7 @@ std::size_t Exchange::to_client(const BodySlice& slice) {
   if (slice.size == 0) client_->flush();
   if (taken < slice.size && !response_paused_) {
     response_paused_ = true;
-    if (!outcome_.tunnel && !body_time_.armed()) {
-      window_in_ = outcome_.bytes_in;
-      window_out_ = outcome_.bytes_out;
-      arm_body_window();
-    }
+    if (!outcome_.tunnel && !body_time_.armed()) arm_body_window();
   }
   if (!local_.active()) arm_upstream(outcome_.tunnel ? timeouts_.tunnel_idle : read_idle_);
   return taken;

@@ -1,11 +1,17 @@
 #include "proxy/front.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "tls/name_check.hpp"
 
 namespace marquee::proxy {
 namespace {
+
+// Idle connections looked at, and ended, in one go.
+constexpr std::size_t slots_per_sweep = 8192;
+constexpr std::size_t ended_for_memory = 256;
+constexpr std::size_t ended_for_descriptors = 32;
 
 constexpr std::uint64_t waiter_of(std::size_t slot, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(slot);
@@ -15,28 +21,13 @@ Scheme scheme_of(const ListenerFacts& l) { return l.secure() ? Scheme::https : S
 
 }  // namespace
 
-bool ClientCounts::enter(const base::ClientPrefix& client, std::uint32_t limit) {
-  Shard& s = shard(client);
-  const std::lock_guard hold(s.lock);
-  std::uint32_t& count = s.counts[client];
-  if (count >= limit) return false;
-  ++count;
-  return true;
-}
-
-void ClientCounts::leave(const base::ClientPrefix& client) {
-  Shard& s = shard(client);
-  const std::lock_guard hold(s.lock);
-  const auto it = s.counts.find(client);
-  if (it != s.counts.end() && --it->second == 0) s.counts.erase(it);
-}
-
 Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cells,
-             SharedCounts& shared, base::WorkerLog* log, TlsFront::Parts tls)
+             SharedCounts& shared, base::Logger& logger, base::WorkerLog* log, TlsFront::Parts tls)
     : worker_(worker),
       metrics_(metrics),
       cells_(cells),
       shared_(shared),
+      logger_(logger),
       random_(base::Random::from_kernel()),
       worker_log_(log),
       records_(metrics, cells, nullptr),
@@ -60,6 +51,9 @@ void Front::on_turn_end() {
     if (!log_time_.armed())
       worker_.turn().deadlines().arm(log_time_, *this, net::Ms(1000), worker_.turn().now());
   }
+  // What was closed in this turn is destroyed by now.
+  if (std::exchange(freed_, false))
+    for (auto& listener : listeners_) listener->resume();
   if (!retiring_.empty())
     std::erase_if(retiring_, [](const auto& pool) { return pool->connections() == 0; });
 }
@@ -139,12 +133,12 @@ void Front::set_addresses(const EndpointGroup& group, std::size_t endpoint,
 
 bool Front::add_listener(net::Fd fd, std::shared_ptr<const ListenerFacts> facts) {
   listeners_.push_back(std::make_unique<Listener>(
-      worker_, std::move(fd), std::move(facts),
+      worker_, std::move(fd), std::move(facts), shared_,
       [this](net::Fd accepted, const base::IpAddress& peer, std::uint16_t port,
              const std::shared_ptr<const ListenerFacts>& listener) {
         accept(std::move(accepted), peer, port, listener);
       },
-      [this] { metrics_.accept_pauses.increment(cells_); }));
+      [this] { on_descriptors_short(); }));
   return listeners_.back()->start();
 }
 
@@ -165,22 +159,18 @@ void Front::update_listener(std::shared_ptr<const ListenerFacts> facts) {
 void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
                    const std::shared_ptr<const ListenerFacts>& listener) {
   metrics_.accepted.increment(cells_, scheme_of(*listener));
-  const config::Limits& limits = snapshots_.current().shared->settings().limits;
-  if (shared_.connections.load(std::memory_order_relaxed) >= limits.connections) {
-    metrics_.refused_connections.increment(cells_);
-    return;
-  }
-  if (listener->secure() && !tls_.within_budget(peer)) {
-    metrics_.handshakes.increment(cells_, HandshakeResult::refused_budget, TlsVersion::none);
-    return;
-  }
   std::optional<base::ClientPrefix> counted;
-  if (limits.connections_per_client != 0) {
-    counted = base::client_prefix(peer, 32, 64);
-    if (!shared_.clients.enter(*counted, limits.connections_per_client)) {
-      metrics_.refused_connections.increment(cells_);
-      return;
-    }
+  if (shared_.memory_short.load(std::memory_order_relaxed))
+    return refuse(ConnectionRefusal::memory, peer);
+  // Behind a PROXY header stands another client; see on_client_known().
+  if (listener->proxy_protocol == config::ProxyProtocol::off && !listener->local() &&
+      !admit(peer, snapshots_.current().shared->trusted().contains(peer), listener->secure(),
+             counted))
+    return;
+  const std::uint32_t most = snapshots_.current().shared->settings().limits.connections;
+  if (!shared_.enter(most)) {
+    if (counted) shared_.clients.leave(*counted);
+    return refuse(ConnectionRefusal::connections, peer);
   }
   const int raw = fd.get();
   auto connection = std::make_unique<ClientConnection>(services_, exchanges_, *this, listener,
@@ -199,9 +189,9 @@ void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
   }
   if (!connection || !worker_.watch(raw, *connection)) {
     if (counted) shared_.clients.leave(*counted);
+    shared_.leave();
     return;
   }
-  shared_.connections.fetch_add(1, std::memory_order_relaxed);
   metrics_.connections.add(cells_, 1, scheme_of(*listener));
   if (slot == connections_.size())
     connections_.emplace_back();
@@ -211,8 +201,64 @@ void Front::accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
   connections_[slot]->start();
 }
 
+// A client's own bounds. A trusted proxy speaks for many: it has no count.
+bool Front::admit(const base::IpAddress& client, bool trusted, bool secure,
+                  std::optional<base::ClientPrefix>& counted) {
+  if (secure && !tls_.within_budget(client)) {
+    metrics_.handshakes.increment(cells_, HandshakeResult::refused_budget, TlsVersion::none);
+    return false;
+  }
+  const std::uint32_t most = snapshots_.current().shared->settings().limits.connections_per_client;
+  if (most == 0 || trusted) return true;
+  const base::ClientPrefix prefix = base::client_prefix(client, 32, 64);
+  if (!shared_.clients.enter(prefix, most)) {
+    refuse(ConnectionRefusal::client, client);
+    return false;
+  }
+  counted = prefix;
+  return true;
+}
+
+bool Front::on_client_known(ClientConnection& connection) {
+  return admit(connection.client, connection.trusted, connection.secure, connection.counted);
+}
+
+void Front::refuse(ConnectionRefusal why, const base::IpAddress& client) {
+  metrics_.refused_connections.increment(cells_, why);
+  logger_.write(base::LogLevel::warn, shared_.refusal_log[static_cast<std::size_t>(why)],
+                worker_.turn().now(), "connection refused",
+                {{"reason", name(why)}, {"client", client.text()}});
+}
+
+void Front::on_descriptors_short() {
+  metrics_.accept_pauses.increment(cells_);
+  logger_.write(base::LogLevel::warn, shared_.pause_log, worker_.turn().now(),
+                "descriptors short: accepting waits",
+                {{"connections", shared_.connections.load(std::memory_order_relaxed)}});
+  end_idle(ended_for_descriptors);
+}
+
+void Front::shed() {
+  end_idle(ended_for_memory);
+  worker_.turn().buffers().trim();
+}
+
+// Those that wait between two requests lose least. Round robin over the slots, so
+// that a bounded sweep meets all of them in time.
+void Front::end_idle(std::size_t most) {
+  const std::size_t slots = std::min(connections_.size(), slots_per_sweep);
+  for (std::size_t i = 0; i < slots && most > 0; ++i) {
+    if (++idle_cursor_ >= connections_.size()) idle_cursor_ = 0;
+    const auto& connection = connections_[idle_cursor_];
+    if (!connection || !connection->between_requests()) continue;
+    connection->drain();
+    --most;
+  }
+}
+
 void Front::on_closed(ClientConnection& connection) {
-  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  shared_.leave();
+  freed_ = true;
   metrics_.connections.add(cells_, -1, scheme_of(connection.listener()));
   if (connection.counted) shared_.clients.leave(*connection.counted);
   free_slots_.push_back(connection.slot);

@@ -2,55 +2,28 @@
 // pools, and the services that its exchanges run on. Everything here belongs to
 // the worker's thread; the control thread reaches it by Worker::post().
 #pragma once
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/uuid.hpp"
 #include "net/worker.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/listener.hpp"
+#include "proxy/overload.hpp"
 #include "proxy/request_records.hpp"
 #include "proxy/tls_front.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace marquee::proxy {
 
-// What all workers count together (design 3: process-wide caps).
-// Connections per client network (/32, /64), for Limits::connections_per_client.
-// Taken on accept and close only, and only where the limit is set.
-class ClientCounts {
- public:
-  // False: the client has `limit` connections already.
-  bool enter(const base::ClientPrefix& client, std::uint32_t limit);
-  void leave(const base::ClientPrefix& client);
-
- private:
-  struct Shard {
-    std::mutex lock;
-    std::unordered_map<base::ClientPrefix, std::uint32_t> counts;
-  };
-  Shard& shard(const base::ClientPrefix& c) {
-    return shards_[std::hash<base::ClientPrefix>{}(c) % shards_.size()];
-  }
-  std::array<Shard, 16> shards_;
-};
-
-struct SharedCounts {
-  ClientCounts clients;
-  std::atomic<std::uint32_t> connections{0};
-};
-
 class Front final : public ConnectionOwner, public net::Expiring {
  public:
   Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cells, SharedCounts& shared,
-        base::WorkerLog* log, TlsFront::Parts tls);
+        base::Logger& logger, base::WorkerLog* log, TlsFront::Parts tls);
   ~Front();
 
   // Before install() of settings that want an access log where none was wanted.
@@ -71,6 +44,9 @@ class Front final : public ConnectionOwner, public net::Expiring {
 
   // No new connections; idle ones end, the others after their answers.
   void drain();
+  // Memory is short: ends idle connections, at most some hundred, and gives free
+  // buffers back.
+  void shed();
   // Ends what is left.
   void close_all();
   std::size_t snapshots_alive() const { return snapshots_.alive(); }
@@ -79,12 +55,18 @@ class Front final : public ConnectionOwner, public net::Expiring {
   // ConnectionOwner
   void on_closed(ClientConnection& connection) override;
   void on_handshake(ClientConnection& connection, HandshakeEnd how) override;
+  bool on_client_known(ClientConnection& connection) override;
 
   void on_deadline(net::Deadline& which) override;
 
  private:
   void accept(net::Fd fd, const base::IpAddress& peer, std::uint16_t port,
               const std::shared_ptr<const ListenerFacts>& listener);
+  bool admit(const base::IpAddress& client, bool trusted, bool secure,
+             std::optional<base::ClientPrefix>& counted);
+  void refuse(ConnectionRefusal why, const base::IpAddress& client);
+  void on_descriptors_short();
+  void end_idle(std::size_t most);
   void on_turn_end();
   void drain_moved(const Snapshot& old, const Snapshot& next);
 
@@ -92,6 +74,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   const ProxyMetrics& metrics_;
   base::Cells& cells_;
   SharedCounts& shared_;
+  base::Logger& logger_;
   base::Random random_;
   std::unique_ptr<AccessLog> log_;
   base::WorkerLog* worker_log_;
@@ -106,7 +89,9 @@ class Front final : public ConnectionOwner, public net::Expiring {
   // {slot, generation} finds it; null: free.
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::size_t> free_slots_;
-  net::Deadline log_time_;  // runs while records wait to be handed over
+  std::size_t idle_cursor_ = 0;  // where end_idle() goes on
+  bool freed_ = false;           // a descriptor of this turn is free again
+  net::Deadline log_time_;       // runs while records wait to be handed over
 };
 
 }  // namespace marquee::proxy

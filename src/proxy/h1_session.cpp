@@ -14,6 +14,10 @@ constexpr std::uint64_t linger_bytes = 1u << 20;
 // Less than this behind a head would cut its body into crumbs.
 constexpr std::size_t room_after_head = 2048;
 
+constexpr bool cut_off(ClientLoss how) {
+  return how == ClientLoss::too_slow || how == ClientLoss::idle;
+}
+
 }  // namespace
 
 H1Session::H1Session(Services& services, ExchangePool& exchanges, SessionHost& host)
@@ -35,7 +39,10 @@ void H1Session::start(net::Deadline* first_head) {
 void H1Session::on_ready(bool writable, bool reset) {
   if (state_ == State::over) return;
   if (reset && exchange_ && !finished_) {
-    exchange_->on_client_lost(ClientLoss::reset);
+    if (tunnel_over() && writer_.drained(host_.stream()))
+      exchange_->on_request_end(nullptr);
+    else
+      exchange_->on_client_lost(ClientLoss::reset);
     return run();
   }
   if (writable && writer_.full(host_.stream()) && writer_.on_writable(host_.stream())) {
@@ -50,7 +57,8 @@ void H1Session::on_ready(bool writable, bool reset) {
 // What was put off: the end of a request, a dead stream, a wish to go on.
 void H1Session::run() {
   if (state_ == State::over) return;
-  if (aborted_) return close(reset_on_abort_);
+  // A client that does not read would not see an end that waits behind its bytes.
+  if (aborted_) return close(reset_on_abort_ || (exchange_ && cut_off(exchange_->outcome().loss)));
   if (write_failed_ && exchange_ && !finished_) {
     exchange_->on_client_lost(ClientLoss::write_failed);
     return close(false);
@@ -59,9 +67,7 @@ void H1Session::run() {
     if (write_failed_) return close(false);
     // The answer's last bytes may still wait for room.
     if (!writer_.drained(host_.stream())) {
-      if (!time_.armed())
-        turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.idle,
-                              turn_.now());
+      if (!time_.armed()) watch_reader();
       return;
     }
     end_request();
@@ -180,6 +186,7 @@ bool H1Session::read_head() {
       if (requests_ > 0)
         turn_.deadlines().arm(time_, *this, exchange_->settings().timeouts.head, turn_.now());
       head_timed_ = true;
+      reader_watched_ = false;
     }
     if (end_ == block_.size()) {
       if (into_large_block()) return true;
@@ -308,7 +315,7 @@ void H1Session::on_input_end(bool clean) {
       exchange_->on_client_lost(ClientLoss::incomplete_request);
       return close(false);
     case State::body:
-      if (tunnel_ && clean) {
+      if (tunnel_ && (clean || tunnel_over())) {
         state_ = State::waiting;
         return exchange_->on_request_end(nullptr);
       }

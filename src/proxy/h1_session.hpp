@@ -9,6 +9,7 @@
 #include "net/turn.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/floor_window.hpp"
 #include "proxy/http/body_decoder.hpp"
 #include "proxy/http/head_parser.hpp"
 #include "proxy/http/head_writer.hpp"
@@ -60,6 +61,7 @@ class H1Session final : public ClientEnd, public net::Expiring {
   void resume_request() override;
   void abort() override;
   void finished() override;
+  std::uint64_t untaken() const override;
 
   void run();
   void on_deadline(net::Deadline& which) override;
@@ -89,8 +91,14 @@ class H1Session final : public ClientEnd, public net::Expiring {
   void end_request();
   void next_request();
   void begin_linger();
+  void watch_reader();
+  void on_reader_window();
+  void on_linger_end();
   void close(bool reset);
   void release_buffers();
+  // The upstream has ended a tunnel in order: however the client goes now, all has
+  // been said.
+  bool tunnel_over() const;
   std::string_view buffered() const { return {block_.data() + begin_, end_ - begin_}; }
 
   net::Turn& turn_;
@@ -109,6 +117,7 @@ class H1Session final : public ClientEnd, public net::Expiring {
   bool draining_ = false;
   bool large_ = false;  // this client sends bodies: read with a large block
   bool tunnel_ = false;
+  bool reader_watched_ = false;  // time_ is a window of the body floor: see watch_reader()
   bool end_waits_ = false;       // a tunnel's end, behind bytes that wait for room
   bool skipped_line_ = false;    // the one empty line before a request
   bool head_timed_ = false;      // time_ runs for the present head
@@ -121,7 +130,8 @@ class H1Session final : public ClientEnd, public net::Expiring {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   net::Block out_block_;  // the answer's head, until it is written
-  net::Deadline time_;    // idle, head or linger
+  net::Deadline time_;    // idle, head, linger, or a reader's window
+  FloorWindow reader_;
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;  // behind the last answer
   http::RequestHeadParser parser_;

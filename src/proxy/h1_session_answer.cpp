@@ -1,4 +1,5 @@
 // What a session writes, and what comes between two requests.
+#include <algorithm>
 #include <cstring>
 
 #include "proxy/exchange.hpp"
@@ -6,7 +7,6 @@
 #include "proxy/h1_session.hpp"
 
 namespace marquee::proxy {
-
 // --- What the exchange asks ------------------------------------------------
 
 void H1Session::send_interim(const OutgoingResponse& head) {
@@ -93,6 +93,10 @@ void H1Session::finished() {
   host_.wake();
 }
 
+std::uint64_t H1Session::untaken() const { return writer_.untaken(host_.stream()); }
+
+bool H1Session::tunnel_over() const { return tunnel_ && exchange_ && exchange_->answer_complete(); }
+
 // --- Between requests ------------------------------------------------------
 
 void H1Session::end_request() {
@@ -108,6 +112,7 @@ void H1Session::end_request() {
   if (complete) return next_request();
   if (!small) return begin_linger();
   state_ = State::discard;
+  reader_watched_ = false;
   discarded_ = 0;
   turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.body, turn_.now());
 }
@@ -124,16 +129,56 @@ void H1Session::next_request() {
   }
   begin_ = head_size_ = 0;
   if (draining_ || services_.draining) return begin_linger();
-  turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.idle, turn_.now());
+  // The last answer may still stand in the kernel, before a client that does not
+  // read: that is looked at on the way to the idle limit.
+  watch_reader();
+}
+
+// The answer is written, or handed to the kernel, but the client may not have
+// taken it: the floor holds until it has.
+void H1Session::watch_reader() {
+  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
+  reader_watched_ = limits.body_floor > 0 && FloorWindow::part(limits) < limits.idle;
+  reader_.stop();
+  turn_.deadlines().arm(time_, *this, reader_watched_ ? FloorWindow::part(limits) : limits.idle,
+                        turn_.now());
+}
+
+void H1Session::on_reader_window() {
+  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
+  const std::uint64_t owed = untaken();
+  if (owed == 0) {
+    reader_watched_ = false;
+    if (state_ != State::idle) return close(false);
+    const config::Ms rest = limits.idle - FloorWindow::part(limits);
+    return turn_.deadlines().arm(time_, *this, std::max(rest, config::Ms(1)), turn_.now());
+  }
+  const auto moved = -static_cast<std::int64_t>(owed);
+  if (!reader_.running()) {
+    reader_.begin(moved);
+  } else if (reader_.below(moved, config::bytes_per_window(limits))) {
+    services_.sink.lost(ClientLoss::too_slow);
+    return close(true);
+  }
+  turn_.deadlines().arm(time_, *this, FloorWindow::part(limits), turn_.now());
 }
 
 // RFC 9112 9.6: send our end, then read until the client has ended its own, so
 // that its unread bytes do not make the kernel reset our answer away.
 void H1Session::begin_linger() {
   state_ = State::linger;
+  reader_watched_ = false;
   discarded_ = 0;
   host_.stream().shutdown_send();
   turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.linger, turn_.now());
+}
+
+// A client that sends nothing more may still be reading. Our own end counts as
+// one byte that it has not taken.
+void H1Session::on_linger_end() {
+  const config::Timeouts& limits = services_.snapshots.settings().timeouts;
+  if (limits.body_floor == 0 || services_.draining || untaken() <= 1) return close(false);
+  watch_reader();
 }
 
 void H1Session::drain() {
@@ -157,10 +202,13 @@ void H1Session::close(bool reset) {
 }
 
 void H1Session::on_deadline(net::Deadline&) {
+  if (reader_watched_) return on_reader_window();
   switch (state_) {
     case State::head:
       state_ = State::waiting;
       return exchange_->refuse(RefusalCause::slow_head, 408);
+    case State::linger:
+      return on_linger_end();
     default:
       return close(false);
   }

@@ -41,6 +41,10 @@ class MessageWriter {
   bool full(const net::ByteStream& stream) const {
     return full_ || !kept_.empty() || stream.pending_out() > 0;
   }
+  // Bytes that the client has not acknowledged yet; see ByteStream::untaken().
+  std::uint64_t untaken(const net::ByteStream& stream) const {
+    return kept_.size() + stream.untaken();
+  }
   bool failed() const { return failed_; }
   bool head_waits() const { return !head_.empty(); }
   // The body's announced length was written in full (always true for chunked).

@@ -52,8 +52,10 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
           base::axis("version", TlsVersion::v13))),
       accepted(r.counter<Scheme>({"marquee_connections_accepted_total", "Connections accepted."},
                                  base::axis("scheme", Scheme::https))),
-      refused_connections(r.counter<>({"marquee_connections_refused_total",
-                                       "Connections closed at once: a connection limit was met."})),
+      refused_connections(r.counter<ConnectionRefusal>(
+          {"marquee_connections_refused_total",
+           "Connections closed as soon as they were accepted, by reason."},
+          closed<ConnectionRefusal>("reason"))),
       accept_pauses(r.counter<>(
           {"marquee_accept_pauses_total", "Times that accepting paused for want of descriptors."})),
       connections(r.gauge<Scheme>({"marquee_connections", "Client connections open now."},

@@ -6,6 +6,7 @@
 
 #include "base/metrics.hpp"
 #include "proxy/outcome.hpp"
+#include "proxy/overload.hpp"
 
 namespace marquee::proxy {
 
@@ -43,7 +44,7 @@ struct ProxyMetrics {
   base::Counter<> tunnels;
   base::Counter<HandshakeResult, TlsVersion> handshakes;
   base::Counter<Scheme> accepted;
-  base::Counter<> refused_connections;
+  base::Counter<ConnectionRefusal> refused_connections;
   base::Counter<> accept_pauses;
   base::Gauge<Scheme> connections;
   base::Gauge<> in_flight;

@@ -18,6 +18,7 @@ class RequestRecords final : public AccessSink {
 
   void begun() override { metrics_.in_flight.add(cells_, 1); }
   void record(Exchange& exchange) override;
+  void lost(ClientLoss how) override { metrics_.client_losses.increment(cells_, how); }
 
  private:
   void count(const Exchange& exchange, std::int64_t total_us);

@@ -35,6 +35,8 @@ class AccessSink {
   virtual ~AccessSink() = default;
   virtual void begun() {}  // a request's first bytes came
   virtual void record(Exchange& exchange) = 0;
+  // A client was cut off after its request had been recorded as answered.
+  virtual void lost(ClientLoss) {}
 };
 
 // Chooses the filters of an answer with a body. Asked when its head has come from

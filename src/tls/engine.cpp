@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "net/socket.hpp"
 #include "tls/context.hpp"
 #include "tls/handshake.hpp"
 #include "tls/name_check.hpp"
@@ -303,6 +304,10 @@ net::IoResult Engine::on_writable() {
 
 std::size_t Engine::pending_out() const {
   return state_->wire.held() ? 0 : state_->wire.out_bytes();
+}
+
+std::size_t Engine::untaken() const {
+  return state_->wire.out_bytes() + net::unacknowledged(state_->wire.fd());
 }
 
 void Engine::on_readiness(bool readable, bool writable) {

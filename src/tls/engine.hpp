@@ -74,6 +74,7 @@ class Engine final : public net::ByteStream {
   net::IoResult write(std::span<const iovec> parts) override;
   net::IoResult on_writable() override;
   std::size_t pending_out() const override;
+  std::size_t untaken() const override;
   void on_readiness(bool readable, bool writable) override;
   void on_hangup() override;
   bool may_read() const override;

@@ -282,7 +282,8 @@ void H1Pool::on_verdict(H1Upstream& connection, Verdict verdict) {
       health.succeeded(ticket, group_->share);
       break;
     case Verdict::bad:
-      group_->endpoints[connection.place.endpoint]->failures.fetch_add(1, std::memory_order_relaxed);
+      group_->endpoints[connection.place.endpoint]->failures.fetch_add(1,
+                                                                       std::memory_order_relaxed);
       health.failed(ticket, now(), rule_, group_->share);
       break;
     case Verdict::none:

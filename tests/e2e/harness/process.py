@@ -18,3 +18,9 @@ def is_sanitized(binary):
     """Sanitizers hold memory back: RSS bounds say nothing under them."""
     data = pathlib.Path(binary).read_bytes()
     return b"__asan_init" in data or b"__tsan_init" in data
+
+
+def cpu_seconds(pid):
+    """User and system time so far, of all threads."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -55,6 +55,7 @@ struct Source final : StatusSource {
              {{{}, 0, {3, 5, 6}, 2.5}}}};
   }
   bool ready() override { return is_ready; }
+  std::string overload() override { return is_overloaded ? "memory" : ""; }
   void reload(std::function<void(ReloadResult)> done) override {
     if (hold) {
       held = std::move(done);
@@ -63,6 +64,7 @@ struct Source final : StatusSource {
     }
   }
   std::atomic<bool> is_ready{false};
+  std::atomic<bool> is_overloaded{false};
   std::atomic<bool> hold{false};
   ReloadResult result{true, 3ms, {}};
   std::function<void(ReloadResult)> held;
@@ -139,6 +141,12 @@ TEST_CASE("the routes") {
   CHECK(get(socket, "/readyz").status == 503);
   control.source.is_ready = true;
   CHECK(get(socket, "/readyz?x").status == 200);
+  control.source.is_overloaded = true;
+  const auto overloaded = get(socket, "/readyz");
+  CHECK(overloaded.status == 503);
+  CHECK(overloaded.body == "not ready: memory\n");
+  CHECK(get(socket, "/healthz").status == 200);
+  control.source.is_overloaded = false;
   CHECK(get(socket, "/v1/status").body.find("\"version\":\"9.9.9\"") != std::string::npos);
 
   const std::string metrics = get(socket, "/metrics").body;

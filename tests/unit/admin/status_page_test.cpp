@@ -23,6 +23,7 @@ Status example() {
   s.last_reload = {true, true, WallTime{1795227000s}, 12ms, {}};
   s.snapshots_alive = 1;
   s.connections = 1;
+  s.overload = {120u << 20, 3'600ull << 20, 100'000, 65'536, {}, {{"connections", 0}}, 0};
   s.upstream_connections = 4;
   s.requests = {{"2xx", 1'234'567}, {"4xx", 20}};
   s.upstreams = {{"bakery", "http://127.0.0.1:9100", "up", 0, 3},
@@ -48,6 +49,7 @@ TEST_CASE("the page of a serving Marquee") {
         "              http on 127.0.0.1:40123 (settings: 127.0.0.1:0)\n"
         "Connections   1 client, 4 upstreams, 0 requests under way\n"
         "Requests      2xx 1,234,567   4xx 20\n"
+        "Memory        120 MiB of 3,600 MiB\n"
         "\n"
         "Upstreams\n"
         "  POOL    ENDPOINT                 STATE    FAILURES  CONNECTIONS\n"
@@ -66,6 +68,9 @@ TEST_CASE("a failed reload, a drain, lost records and hostile text are said in w
   s.last_reload = {
       true, false, WallTime{1795227000s}, 1ms, {"marquee.yaml:3:5: unknown key `hosst`"}};
   s.snapshots_alive = 2;
+  s.overload.reasons = {"memory", "descriptors"};
+  s.overload.refused = {{"connections", 0}, {"memory", 12}};
+  s.overload.accept_pauses = 1;
   s.log_lost = 7;
   s.log_error = "No space left on device";
   s.upstreams[0].pool = "evil\x1b[2J";
@@ -74,6 +79,9 @@ TEST_CASE("a failed reload, a drain, lost records and hostile text are said in w
   CHECK(page->find("draining: no new connections") != std::string::npos);
   CHECK(page->find("FAILED: the settings before it stay in force\n"
                    "              marquee.yaml:3:5: unknown key `hosst`\n") != std::string::npos);
+  CHECK(page->find("OVERLOADED    no new connections: memory, descriptors\n"
+                   "Refused       memory 12\n"
+                   "Accepting     paused 1 time for want of descriptors\n") != std::string::npos);
   CHECK(page->find("2 versions") != std::string::npos);
   CHECK(page->find("1 record written, 7 lost (No space left on device)") != std::string::npos);
   CHECK(page->find('\x1b') == std::string::npos);

@@ -24,3 +24,10 @@ TEST_CASE("suggest: the closest, or none") {
   CHECK(suggestion("pth", words) == "; did you mean `path`?");
   CHECK(suggestion("zzzzzz", words).empty());
 }
+
+TEST_CASE("suggest: a piece of a word, and a dash for an underscore") {
+  CHECK(did_you_mean("cert", {"key_file", "cert_file"}) == "cert_file");
+  CHECK(did_you_mean("listen", {"limits", "listeners"}) == "listeners");
+  CHECK(did_you_mean("banana", {"limits", "listeners"}).empty());
+  CHECK(edit_distance("state-dir", "State_Dir") == 0);
+}

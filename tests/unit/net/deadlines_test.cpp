@@ -139,7 +139,30 @@ TEST_CASE("against a plain model") {
       }
     }
     CHECK(deadlines.next() == *std::min_element(due.begin(), due.end()));
+    CHECK(deadlines.soonest() <= deadlines.next());
   }
+}
+
+TEST_CASE("the bound is never late, and exact once it was looked at") {
+  Deadlines deadlines;
+  Waiter early, late;
+  CHECK(deadlines.soonest() == TimePoint::max());
+  deadlines.arm(late.deadline, late, Ms(50), zero);
+  deadlines.arm(early.deadline, early, Ms(10), zero);
+  CHECK(deadlines.soonest() == zero + Ms(10));
+  early.deadline.disarm();
+  CHECK(deadlines.soonest() == zero + Ms(10));
+  deadlines.expire(zero + Ms(9));  // nothing can be due: the lists are not looked at
+  CHECK(deadlines.soonest() == zero + Ms(10));
+  deadlines.expire(zero + Ms(10));
+  CHECK(deadlines.soonest() == zero + Ms(50));
+  // What is armed while another fires counts.
+  late.then = [&] { deadlines.arm(early.deadline, early, Ms(10), zero + Ms(50)); };
+  deadlines.expire(zero + Ms(50));
+  CHECK(deadlines.soonest() == zero + Ms(60));
+  deadlines.expire(zero + Ms(60));
+  CHECK(early.fired == 1);
+  CHECK(deadlines.soonest() == TimePoint::max());
 }
 
 TEST_CASE("a deadline goes on in another's name") {

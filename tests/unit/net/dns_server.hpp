@@ -57,7 +57,7 @@ class DnsServer {
       }
     }
     if (at + 5 > size) return;
-    const int type = in_[at + 2];
+    const unsigned type = static_cast<unsigned char>(in_[at + 2]);
     const std::size_t question_end = at + 5;
     ++questions;
     asked.push_back(name);

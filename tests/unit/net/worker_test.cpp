@@ -119,6 +119,35 @@ TEST_CASE("deadlines fire in their order, and a turn waits no longer than the ne
   CHECK(worker.turn().deadlines().next() == TimePoint::max());
 }
 
+TEST_CASE("a deadline that was disarmed delays none behind it, nor does an earlier one come late") {
+  Worker worker(0);
+  worker.turn_once(false);
+  Deadlines& deadlines = worker.turn().deadlines();
+  const TimePoint begun = worker.turn().now();
+  Waiter gone, later, sooner;
+  bool told = false;
+  sooner.then = [&] { told = true; };
+  later.then = [&] { told = true; };
+  deadlines.arm(gone.deadline, gone, Ms(1), begun);
+  gone.deadline.disarm();
+  deadlines.arm(later.deadline, later, Ms(80), begun);
+  while (!told) worker.turn_once(true);  // the wake-up for `gone` finds nothing, the next is set
+  CHECK(worker.turn().now() >= begun + Ms(80));
+  // The worker is set to wake for the first when a nearer one comes.
+  const TimePoint then = worker.turn().now();
+  told = false;
+  deadlines.arm(later.deadline, later, Ms(3'600'000), then);
+  Pair p;
+  Watcher w;
+  REQUIRE(worker.watch(p.ours.get(), w));
+  worker.turn_once(true);
+  deadlines.arm(sooner.deadline, sooner, Ms(5), then);
+  while (!told) worker.turn_once(true);
+  CHECK_FALSE(sooner.deadline.armed());
+  CHECK(later.deadline.armed());
+  worker.unwatch(p.ours.get());
+}
+
 TEST_CASE("posts of many threads all run, on the worker, each thread's in order") {
   Worker worker(0);
   constexpr int threads = 4, posts = 2000;

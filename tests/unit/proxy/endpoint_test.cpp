@@ -86,7 +86,8 @@ TEST_CASE("endpoint: what is refused, and that the message quotes it") {
       {"unix:/" + std::string(107, 'a'), "107 bytes"},
       {"unix:/a\nb", "control character"},
   };
-  for (const auto& [text, part] : wrong) {
+  for (const auto& [wrong_text, part] : wrong) {
+    const std::string& text = wrong_text;  // CAPTURE takes no structured binding
     CAPTURE(text);
     const EndpointResult r = parse_endpoint(text);
     REQUIRE_FALSE(r.endpoint.has_value());
