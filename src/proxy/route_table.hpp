@@ -97,6 +97,7 @@ class RouteTable {
 
   std::size_t size() const { return table_.size(); }
   std::size_t waiting() const { return tickets_.size(); }
+  std::size_t retired() const { return table_.retired(); }
 
   static constexpr std::size_t kMostWaiters = 16'384;  // per worker
 
