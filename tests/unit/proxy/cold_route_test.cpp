@@ -183,6 +183,31 @@ TEST_CASE("cold route: a redirect row keeps path and query, and the method") {
   CHECK(run(post).outcome.status == 307);
 }
 
+TEST_CASE("cold route: a body that waited for a redirect is read away") {
+  Scenario s{"post",
+             {{"", get("/x", "Content-Length: 5\r\n", "POST")},
+              {"", "hel"},
+              {"", "lo" + get("/y")},
+              leave("b.test/y\r\n")},
+             {},
+             2};
+  s.settings = cold_settings(s.settings);
+  s.directory = [](ColdDirectory& d) {
+    auto& row = d.add("a.test", "1");
+    row.kind = routing::RecordKind::redirect;
+    row.redirect = routing::RedirectTo{*base::parse_hostname("b.test").name,
+                                       routing::RedirectType::moved_301, true};
+    d.add("b.test", "1");
+  };
+  ProxyRig rig(s, {});
+  rig.play();
+  CHECK(rig.client_wire.out.find("b.test/y\r\n") != std::string::npos);
+  rig.pass_time();
+  rig.check_over();
+  REQUIRE(rig.records.all.size() == 2);
+  CHECK(rig.records.all[0].outcome.status == 308);
+}
+
 TEST_CASE("cold route: settings are reloaded while a request waits") {
   Scenario s = cold({"get", {{"", get("/x")}, leave("hello")}, {{{"\r\n\r\n", answer("hello")}}}});
   RunOptions options;
