@@ -307,10 +307,11 @@ TEST_CASE("certificate cache: what the directory holds is fetched, then parsed a
       intermediates);
   const auto spec = [](const char* version) {
     return std::make_shared<CertificateSpec>(
-        stored_spec(marquee::routing::RecordKind::module_domain, "row-1", version));
+        stored_spec(marquee::routing::RecordKind::module_domain, "row-1", version,
+                    {"shop.example", "www.shop.example"}));
   };
   const KeyPtr key = make_key(), other = make_key();
-  const X509Ptr good = make_certificate(key.get(), {});
+  const X509Ptr good = make_certificate(key.get(), {.names = {"www.shop.example"}});
   X509_time_adj(X509_getm_notAfter(good.get()), 86400, &l.now);
   X509_sign(good.get(), key.get(), EVP_sha256());
   const auto deliver = [&](const std::string& chain, const std::string& private_key,
@@ -348,8 +349,10 @@ TEST_CASE("certificate cache: what the directory holds is fetched, then parsed a
   CHECK(broken("v3", "vercel_managed", "vercel_managed", "").find("module_domain row-1") !=
         std::string::npos);
   CHECK(broken("v4", "", "", "the directory is down") == "the directory is down");
-  const X509Ptr old = make_certificate(key.get(), {});
+  const X509Ptr old = make_certificate(key.get(), {.names = {"shop.example"}});
   X509_time_adj(X509_getm_notAfter(old.get()), -1, &l.now);
   X509_sign(old.get(), key.get(), EVP_sha256());
   CHECK(broken("v5", pem_of(old.get()), pem_of(key.get()), "").ends_with("has expired"));
+  const X509Ptr stranger = make_certificate(key.get(), {.names = {"bakery.example"}});
+  CHECK(broken("v6", pem_of(stranger.get()), pem_of(key.get()), "").ends_with("for other names"));
 }
