@@ -98,6 +98,7 @@ class Program final : public admin::StatusSource {
   void watch_resources();
   void sample_descriptors();
   void sample_memory();
+  void give_back_after_a_peak();
   std::uint64_t memory_limit() const;
   admin::OverloadStatus overload_status() const;
 
@@ -119,6 +120,7 @@ class Program final : public admin::StatusSource {
   std::uint64_t memory_available_ = 0;
   std::uint64_t resident_ = 0;
   std::uint64_t descriptor_limit_ = 0;
+  std::uint32_t peak_connections_ = 0;  // since memory was last given back
   unsigned samples_ = 0;
   unsigned samples_short_ = 0;  // since memory became short
   std::shared_ptr<const tls::InternalCa> internal_ca_;

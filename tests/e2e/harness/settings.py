@@ -80,6 +80,7 @@ class Upstream:
     balance: str = ""
     host_field: str = ""
     tls: dict = dataclasses.field(default_factory=dict)  # ca_file, server_name, verify
+    http2: dict = dataclasses.field(default_factory=dict)   # max_streams, tenant_share, ...
     # Off unless a test is about it: one test's dead origin must not eject another's.
     ejection: dict = dataclasses.field(default_factory=lambda: {"consecutive_failures": 0})
 
@@ -90,13 +91,14 @@ class Listener:
     protocol: str = "http"
     proxy_protocol: str = ""
     fallback: str = ""
+    h2c: bool = False
 
 
 def seconds(value):
     return Text(f"{round(value * 1000)}ms")
 
 
-_TIMES = {"duration", "ticket_rotation"}
+_TIMES = {"duration", "ticket_rotation", "ping_timeout"}
 
 
 def _section(values, all_times=False):
@@ -140,6 +142,8 @@ def _upstream(u):
         out["host_field"] = u.host_field
     if u.tls:
         out["tls"] = u.tls
+    if u.http2:
+        out["http2"] = _section(u.http2)
     return out
 
 
@@ -149,6 +153,8 @@ def _listener(li):
         out["proxy_protocol"] = li.proxy_protocol
     if li.fallback:
         out["fallback"] = li.fallback
+    if li.h2c:
+        out["h2c"] = True
     return out
 
 
