@@ -29,6 +29,7 @@
 #include "base/metrics.hpp"
 #include "config/change.hpp"
 #include "proxy/front.hpp"
+#include "store/adapter_status.hpp"
 #include "tls/certificate_cache.hpp"
 #include "tls/internal_ca.hpp"
 #include "tls/ticket_keys.hpp"
@@ -126,6 +127,7 @@ class Program final : public admin::StatusSource {
   std::shared_ptr<const tls::InternalCa> internal_ca_;
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;
+  std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
