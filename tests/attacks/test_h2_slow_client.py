@@ -26,6 +26,7 @@ def ended_within(client, seconds, at_least=0.5):
                          ids=["nothing", "half_a_preface", "preface", "half_settings"])
 def test_preface_that_does_not_come(brief, said):
     with connect(brief[0], start=False) as client:
+        client.acknowledge = False
         client.send(said)
         ended_within(client, HEAD + 5)
 
