@@ -122,6 +122,8 @@ void H2Session::feed(std::string_view bytes) {
     calm(http::H2Flood::header_list);
   if (flood_ == http::H2Flood::none) take_events();
   taking_ = false;
+  if (scanned.fault == http::H2Fault::stream_closed) end(http::H2Error::stream_closed);
+  if (scanned.fault == http::H2Fault::protocol_error) end(http::H2Error::protocol_error);
   judge_time();
   wake();
 }

@@ -11,7 +11,7 @@ HEAD = 1.0
 
 @pytest.fixture(scope="module")
 def brief():
-    with EchoOrigin() as origin, Marquee(origin, timeouts={"head": HEAD, "idle": 1.0, "body": 1.0, "body_floor": 500, "linger": 0.3}) as proxy:
+    with EchoOrigin() as origin, Marquee(origin, timeouts={"handshake": HEAD, "head": HEAD, "idle": 1.0, "body": 1.0, "body_floor": 500, "linger": 0.3}) as proxy:
         yield proxy, origin
 
 

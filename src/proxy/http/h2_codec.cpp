@@ -60,7 +60,13 @@ struct H2Callbacks {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void* user) {
+    if (head->type == NGHTTP2_SETTINGS)
+      codec(user).queued_ = nghttp2_session_get_outbound_queue_size(session);
+    return 0;
+  }
+
+  static int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     H2Codec& c = codec(user);
     const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     switch (frame->hd.type) {
@@ -84,8 +90,13 @@ struct H2Callbacks {
                frame->hd.stream_id ? c.stream_of(frame->hd.stream_id) : nullptr);
         return 0;
       case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) c.note(H2Codec::Kind::window, nullptr);
-        return 0;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK) return 0;
+        c.note(H2Codec::Kind::window, nullptr);
+        // More than the ACK is to be sent: nghttp2 resets the streams whose windows it
+        // could not raise. That is an error of the connection (RFC 9113 6.9.2).
+        if (nghttp2_session_get_outbound_queue_size(session) <= c.queued_ + 1) return 0;
+        c.window_overflow_ = true;
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
       case NGHTTP2_PING:
         if (frame->hd.flags & NGHTTP2_FLAG_ACK) c.note(H2Codec::Kind::ping_ack, nullptr);
         return 0;
@@ -175,6 +186,7 @@ struct H2Callbacks {
     static const std::unique_ptr<nghttp2_session_callbacks, Free> made = [] {
       nghttp2_session_callbacks* c = nullptr;
       if (nghttp2_session_callbacks_new(&c) != 0) throw std::bad_alloc();
+      nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
       nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
       nghttp2_session_callbacks_set_on_header_callback(c, on_header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
@@ -248,6 +260,7 @@ void H2Codec::receive(std::string_view bytes) {
       session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (n < 0) {
     // Fatal ones leave no GOAWAY of their own.
+    if (window_overflow_) return terminate(H2Error::flow_control_error);
     const bool calm = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ||
                       n == NGHTTP2_ERR_TOO_MANY_SETTINGS || list_flood_;
     return terminate(calm ? H2Error::enhance_your_calm : H2Error::protocol_error);

@@ -30,6 +30,7 @@ enum class H2Error : std::uint32_t {
   protocol_error = 1,
   internal_error = 2,
   flow_control_error = 3,
+  stream_closed = 5,
   refused_stream = 7,
   cancel = 8,
   enhance_your_calm = 11,
@@ -145,6 +146,8 @@ class H2Codec {
   std::uint32_t data_frames_ = 0;
   bool over_ = false;
   bool list_flood_ = false;
+  bool window_overflow_ = false;  // by SETTINGS
+  std::size_t queued_ = 0;        // frames to send before the SETTINGS under way
 };
 
 }  // namespace marquee::proxy::http
