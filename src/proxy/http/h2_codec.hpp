@@ -37,7 +37,7 @@ enum class H2Error : std::uint32_t {
 };
 
 struct H2CodecLimits {
-  std::uint32_t streams = 100;
+  std::uint32_t streams = 100;  // said to the client; the owner refuses more
   std::uint32_t stream_window = 64u << 10;
   std::uint32_t connection_window = 1u << 20;
   std::uint32_t header_list = 32u << 10;
@@ -132,6 +132,7 @@ class H2Codec {
   Stream* stream_of(std::int32_t id) const;
   void note(Kind kind, Stream* stream) { events_.push_back({kind, stream}); }
   void submit_data(Stream& stream);
+  void announce();
   void fail();
 
   net::BufferPool& pool_;
@@ -148,6 +149,7 @@ class H2Codec {
   bool list_flood_ = false;
   bool window_overflow_ = false;  // by SETTINGS
   std::size_t queued_ = 0;        // frames to send before the SETTINGS under way
+  H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass
 };
 
 }  // namespace marquee::proxy::http
