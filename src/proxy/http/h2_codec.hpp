@@ -147,8 +147,8 @@ class H2Codec {
   std::uint32_t data_frames_ = 0;
   bool over_ = false;
   bool list_flood_ = false;
-  bool window_overflow_ = false;  // by SETTINGS
-  std::size_t queued_ = 0;        // frames to send before the SETTINGS under way
+  bool window_overflow_ = false;           // by SETTINGS
+  std::size_t queued_ = 0;                 // frames to send before the SETTINGS under way
   H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass
 };
 
