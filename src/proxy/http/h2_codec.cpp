@@ -286,6 +286,7 @@ void H2Codec::receive(std::string_view bytes) {
       session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (n < 0) {
     // Fatal ones leave no GOAWAY of their own.
+    settings_flood_ = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_SETTINGS;
     const bool calm = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ||
                       n == NGHTTP2_ERR_TOO_MANY_SETTINGS || list_flood_;
     return terminate(calm ? H2Error::enhance_your_calm : H2Error::protocol_error);

@@ -103,6 +103,8 @@ class H2Codec {
   bool over() const { return over_; }
   // A field block decodes to many times what is allowed.
   bool list_flood() const { return list_flood_; }
+  // SETTINGS of too many entries, or answers to them and to PINGs that nobody reads.
+  bool settings_flood() const { return settings_flood_; }
   // RST_STREAM frames that nghttp2 sent for errors of the client, since last asked.
   std::uint32_t take_provoked() { return std::exchange(provoked_, 0); }
   std::uint32_t take_data_frames() { return std::exchange(data_frames_, 0); }
@@ -148,6 +150,7 @@ class H2Codec {
   std::uint32_t data_frames_ = 0;
   bool over_ = false;
   bool list_flood_ = false;
+  bool settings_flood_ = false;
   H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass
   std::int32_t last_begun_ = 0;
   std::uint32_t resets_ = 0;
