@@ -116,17 +116,18 @@ void H2Session::feed(std::string_view bytes) {
   }
   const http::H2FrameScan::Result scanned = scan_.take(bytes, budget_, turn_.now());
   taking_ = true;
-  // Of a flood nothing in the batch is answered any more.
+  // Of a batch with a flood or a fault nothing is answered any more.
   if (scanned.flood == http::H2Flood::none) codec_.receive(bytes.substr(0, scanned.bytes));
-  if (scanned.violation) codec_.terminate(http::H2Error::protocol_error);
   if (scanned.flood != http::H2Flood::none)
     calm(scanned.flood);
   else if (codec_.list_flood())
     calm(http::H2Flood::header_list);
   else if (codec_.settings_flood())
     calm(http::H2Flood::settings);
-  if (flood_ == http::H2Flood::none) take_events();
+  if (flood_ == http::H2Flood::none && scanned.fault == http::H2Fault::none) take_events();
   taking_ = false;
+  if (scanned.fault == http::H2Fault::stream_closed) end(http::H2Error::stream_closed);
+  if (scanned.fault == http::H2Fault::protocol_error) end(http::H2Error::protocol_error);
   judge_time();
   wake();
 }

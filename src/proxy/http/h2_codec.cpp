@@ -29,20 +29,6 @@ H2Fields& scratch() {
 struct H2Callbacks {
   static H2Codec& codec(void* user) { return *static_cast<H2Codec*>(user); }
 
-  // nghttp2 lets pass what comes on a stream that it has forgotten. Only behind an
-  // RST_STREAM of ours may frames still be on their way (RFC 9113 5.1, 5.1.1).
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
-    H2Codec& c = codec(user);
-    const bool fields = head->type == NGHTTP2_HEADERS;
-    if ((!fields && head->type != NGHTTP2_DATA) || head->stream_id > c.last_begun_ ||
-        c.stream_of(head->stream_id))
-      return 0;
-    const auto& ours = c.we_reset_;
-    if (std::find(ours.begin(), ours.end(), head->stream_id) != ours.end()) return 0;
-    c.violation_ = fields ? H2Error::protocol_error : H2Error::stream_closed;
-    return 0;
-  }
-
   static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     H2Codec& c = codec(user);
     c.block_ = nullptr;
@@ -55,7 +41,7 @@ struct H2Callbacks {
         c.spare_.pop_back();
       }
       H2Codec::Stream& s = *c.streams_.back();
-      s.id = c.last_begun_ = frame->hd.stream_id;
+      s.id = frame->hd.stream_id;
       nghttp2_session_set_stream_user_data(session, s.id, &s);
       c.block_ = &s.head;
     } else if (H2Codec::Stream* s = c.stream_of(frame->hd.stream_id)) {
@@ -76,7 +62,13 @@ struct H2Callbacks {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void* user) {
+    if (head->type == NGHTTP2_SETTINGS)
+      codec(user).queued_ = nghttp2_session_get_outbound_queue_size(session);
+    return 0;
+  }
+
+  static int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     H2Codec& c = codec(user);
     const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     switch (frame->hd.type) {
@@ -100,8 +92,13 @@ struct H2Callbacks {
                frame->hd.stream_id ? c.stream_of(frame->hd.stream_id) : nullptr);
         return 0;
       case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) c.note(H2Codec::Kind::window, nullptr);
-        return 0;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK) return 0;
+        c.note(H2Codec::Kind::window, nullptr);
+        // More than the ACK is to be sent: nghttp2 resets the streams whose windows it
+        // could not raise. That is an error of the connection (RFC 9113 6.9.2).
+        if (nghttp2_session_get_outbound_queue_size(session) <= c.queued_ + 1) return 0;
+        c.window_overflow_ = true;
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
       case NGHTTP2_PING:
         if (frame->hd.flags & NGHTTP2_FLAG_ACK) c.note(H2Codec::Kind::ping_ack, nullptr);
         return 0;
@@ -148,7 +145,6 @@ struct H2Callbacks {
       H2Codec::Stream* s = c.stream_of(frame->hd.stream_id);
       if (!s || !s->reset_asked) ++c.provoked_;
       if (s) s->reset_sent = true;
-      c.we_reset_[c.resets_++ % c.we_reset_.size()] = frame->hd.stream_id;
     } else if ((type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) &&
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
       if (H2Codec::Stream* s = c.stream_of(frame->hd.stream_id)) s->ended_out = true;
@@ -287,6 +283,7 @@ void H2Codec::receive(std::string_view bytes) {
   if (n < 0) {
     // Fatal ones leave no GOAWAY of their own.
     settings_flood_ = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_SETTINGS;
+    if (window_overflow_) return terminate(H2Error::flow_control_error);
     const bool calm = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ||
                       n == NGHTTP2_ERR_TOO_MANY_SETTINGS || list_flood_;
     return terminate(calm ? H2Error::enhance_your_calm : H2Error::protocol_error);

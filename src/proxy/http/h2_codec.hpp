@@ -8,7 +8,6 @@
 #pragma once
 #include <sys/uio.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -151,10 +150,9 @@ class H2Codec {
   bool over_ = false;
   bool list_flood_ = false;
   bool settings_flood_ = false;
+  bool window_overflow_ = false;  // by SETTINGS
+  std::size_t queued_ = 0;        // frames to send before the SETTINGS under way
   H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass
-  std::int32_t last_begun_ = 0;
-  std::uint32_t resets_ = 0;
-  std::array<std::int32_t, 64> we_reset_{};  // the last ones
 };
 
 }  // namespace marquee::proxy::http
