@@ -120,7 +120,7 @@ class Checker {
         faulty = true;
         continue;
       }
-      https = https || endpoint->kind == Endpoint::Kind::https;
+      https = https || endpoint->uses_tls();
       const std::string key = std::to_string(static_cast<int>(endpoint->kind)) +
                               lower_case(endpoint->host) + ":" + std::to_string(endpoint->port) +
                               endpoint->path;

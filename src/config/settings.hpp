@@ -130,10 +130,19 @@ struct Ejection {
   std::uint32_t max_percent = 50;          // of the pool's endpoints, at least one stays
 };
 
+// Towards h2:// and h2c:// endpoints.
+struct UpstreamHttp2 {
+  std::uint32_t max_connections = 8;         // per worker and endpoint
+  std::uint32_t max_streams = 100;           // per connection; the peer may allow fewer
+  std::uint32_t tenant_share = 50;           // percent of them, for one agency
+  std::uint32_t stream_window = 256u << 10;  // bytes of an answer that nobody has taken yet
+  Ms ping_timeout{10'000};                   // a peer that does not answer is dead
+};
+
 struct Upstream {
   Mark mark;
   std::string name;
-  std::vector<Marked<std::string>> endpoints;  // http://h:p, https://h:p, unix:/path
+  std::vector<Marked<std::string>> endpoints;  // http(s)://h:p, h2(c)://h:p, unix:/path
   Balance balance = Balance::least_loaded;
   std::uint32_t max_idle = 512;          // idle connections kept, per worker and endpoint
   std::uint32_t max_connections = 4096;  // per worker and endpoint
@@ -145,6 +154,7 @@ struct Upstream {
   Ms resolve{10'000};      // how often a DNS name is asked again
   std::string host_field;  // empty: the client's host; "endpoint": the endpoint's; else this value
   UpstreamTls tls;
+  UpstreamHttp2 http2;
   Ejection ejection;
 };
 

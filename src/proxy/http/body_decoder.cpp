@@ -55,6 +55,12 @@ bool is_left_out_of_trailers(const Field& f) {
   return false;
 }
 
+Refusal judge_trailer(Field& field) {
+  if (is_framing(field)) return Refusal::forbidden_trailer;
+  field.dropped = is_left_out_of_trailers(field);
+  return Refusal::none;
+}
+
 bool parse_chunk_size(std::string_view line, std::uint64_t& size, std::size_t& digits) {
   size = 0;
   digits = 0;
@@ -171,9 +177,8 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   bytes.append(line);
   Field field;
   refusal_ = parse_field_line(std::string_view(bytes).substr(begin), field);
-  if (refusal_ == Refusal::none && is_framing(field)) refusal_ = Refusal::forbidden_trailer;
+  if (refusal_ == Refusal::none) refusal_ = judge_trailer(field);
   if (refusal_ != Refusal::none) return false;
-  field.dropped = is_left_out_of_trailers(field);
   trailers_->table.push(field);
   return true;
 }

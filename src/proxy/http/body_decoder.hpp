@@ -83,6 +83,9 @@ class BodyDecoder {
   std::unique_ptr<Trailers> trailers_;
 };
 
+// Refuses a trailer that frames or routes; marks one that is left out.
+Refusal judge_trailer(Field& field);
+
 // "1a\r\n" -> 26 and where extensions begin; false when it is no size.
 bool parse_chunk_size(std::string_view line, std::uint64_t& size, std::size_t& digits);
 

@@ -96,6 +96,8 @@ H2Flood H2FrameScan::on_header(H2Budget& budget, H2Budget::Time now) {
     case window_update:
       return spend(H2Flood::window_update);
     case priority:
+      violation_ |= ((header_[5] & 0x7f) | header_[6] | header_[7] | header_[8]) == 0;
+      return spend(H2Flood::priority);
     case priority_update:
       return spend(H2Flood::priority);
     case push_promise:
@@ -127,6 +129,7 @@ H2FrameScan::Result H2FrameScan::take(std::string_view bytes, H2Budget& budget,
       i += n;
       if (have_ < header_.size()) break;
       if (const H2Flood f = on_header(budget, now); f != H2Flood::none) return {frame, f};
+      if (violation_) return {frame, H2Flood::none, true};
     }
     if (padded_data_ && payload_ > 0 && i < bytes.size()) {
       const H2Flood f = on_pad_length(static_cast<std::uint8_t>(bytes[i]), budget, now);

@@ -69,6 +69,7 @@ class H2FrameScan {
   struct Result {
     std::size_t bytes;  // before the frame that is too many; else all of them
     H2Flood flood = H2Flood::none;
+    bool violation = false;  // PRIORITY of stream 0 (RFC 9113 6.3), which nghttp2 lets pass
   };
   // All bytes of the connection in order, the client's preface first.
   Result take(std::string_view bytes, H2Budget& budget, H2Budget::Time now);
@@ -86,6 +87,7 @@ class H2FrameScan {
   std::array<std::uint8_t, 9> header_{};
   bool open_block_ = false;   // CONTINUATION must follow
   bool block_frame_ = false;  // the present frame carries a field block
+  bool violation_ = false;
   bool padded_data_ = false;  // its first byte is the pad length
   std::uint32_t block_frames_ = 0;
   std::uint32_t block_bytes_ = 0;

@@ -80,6 +80,7 @@ class Upstream:
     balance: str = ""
     host_field: str = ""
     tls: dict = dataclasses.field(default_factory=dict)  # ca_file, server_name, verify
+    http2: dict = dataclasses.field(default_factory=dict)   # max_streams, tenant_share, ...
     # Off unless a test is about it: one test's dead origin must not eject another's.
     ejection: dict = dataclasses.field(default_factory=lambda: {"consecutive_failures": 0})
 
@@ -97,7 +98,7 @@ def seconds(value):
     return Text(f"{round(value * 1000)}ms")
 
 
-_TIMES = {"duration", "ticket_rotation"}
+_TIMES = {"duration", "ticket_rotation", "ping_timeout"}
 
 
 def _section(values, all_times=False):
@@ -141,6 +142,8 @@ def _upstream(u):
         out["host_field"] = u.host_field
     if u.tls:
         out["tls"] = u.tls
+    if u.http2:
+        out["http2"] = _section(u.http2)
     return out
 
 

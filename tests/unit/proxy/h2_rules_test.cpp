@@ -346,3 +346,19 @@ TEST_CASE("h2: a request body waits for its upstream within the windows") {
   rig.pass_time();
   rig.check_over();
 }
+
+TEST_CASE("h2: a request that is taken back is taken back from its upstream") {
+  Scenario s{"back", {{"", h2_open() + h2_get(1, "/")}, {"", ""}}, {{{"never", ""}}}};
+  s.h2 = true;
+  ProxyRig rig(s, {});
+  rig.play();
+  REQUIRE(rig.pool->connections.size() == 1);
+  CHECK(rig.pool->connections[0]->end);
+  rig.client_peer.script.push_back({"", h2_reset(1, 8)});
+  rig.play();
+  CHECK_FALSE(rig.pool->connections[0]->end);
+  CHECK(rig.records.all.size() == 1);
+  CHECK_FALSE(rig.closed);
+  rig.pass_time();
+  rig.check_over();
+}

@@ -148,7 +148,7 @@ class ClientSide final : public net::Resident, public SessionHost, public Connec
   std::unique_ptr<H2Session> h2;  // then the other one stays unused
 };
 
-// A pool whose connections are scripts. Like H1Pool: the last idle one first.
+// A pool whose connections are scripts. Like ConnectionPool: the last idle one first.
 class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
  public:
   struct Connection {
@@ -176,7 +176,8 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
     c->wire.grant = c->wire.room = room;
     auto stream = std::make_unique<ScriptedStream>(c->wire);
     c->stream = stream.get();
-    c->end = std::make_unique<H1Upstream>(turn_, *this, net::Fd(), std::move(stream), false);
+    c->end = std::make_unique<H1Upstream>(
+        turn_, *this, UpstreamConnection::Parts{net::Fd(), std::move(stream), false});
     c->end->await_connect(net::Ms(2000));
     connections.push_back(std::move(c));
   }
@@ -185,26 +186,26 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
       if (c->waiting == &exchange) c->waiting = nullptr;
   }
 
-  void on_connected(H1Upstream& end) override {
+  void on_connected(UpstreamConnection& end) override {
     Connection& c = of(end);
     if (!c.waiting) return on_idle(end);
     Exchange& exchange = *c.waiting;
     c.waiting = nullptr;
     hand_over(c, exchange, false);
   }
-  void on_connect_failed(H1Upstream& end, UpstreamFailure why) override {
+  void on_connect_failed(UpstreamConnection& end, UpstreamFailure why) override {
     Exchange* exchange = of(end).waiting;
     on_closed(end);
     if (exchange) exchange->on_upstream_unavailable(why);
   }
-  void on_idle(H1Upstream& end) override { end.become_idle(net::Ms(60'000)); }
-  void on_closed(H1Upstream& end) override {
+  void on_idle(UpstreamConnection& end) override { end.become_idle(net::Ms(60'000)); }
+  void on_closed(UpstreamConnection& end) override {
     Connection& c = of(end);
     c.waiting = nullptr;
     c.stream = nullptr;
     turn_.retire(std::move(c.end));
   }
-  void on_verdict(H1Upstream&, Verdict) override {}
+  void on_verdict(UpstreamConnection&, const HealthTicket&, Verdict) override {}
 
   bool quiet() const {
     for (const auto& c : connections)
@@ -216,7 +217,7 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
   std::size_t room = static_cast<std::size_t>(-1);
 
  private:
-  Connection& of(H1Upstream& end) {
+  Connection& of(UpstreamConnection& end) {
     for (auto& c : connections)
       if (c->end.get() == &end) return *c;
     FAIL("a connection that is not of this pool");
