@@ -121,6 +121,8 @@ void H2Session::feed(std::string_view bytes) {
     calm(scanned.flood);
   else if (codec_.list_flood())
     calm(http::H2Flood::header_list);
+  else if (codec_.settings_flood())
+    calm(http::H2Flood::settings);
   if (flood_ == http::H2Flood::none && scanned.fault == http::H2Fault::none) take_events();
   taking_ = false;
   if (scanned.fault == http::H2Fault::stream_closed) end(http::H2Error::stream_closed);

@@ -282,6 +282,7 @@ void H2Codec::receive(std::string_view bytes) {
       session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (n < 0) {
     // Fatal ones leave no GOAWAY of their own.
+    settings_flood_ = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_SETTINGS;
     if (window_overflow_) return terminate(H2Error::flow_control_error);
     const bool calm = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ||
                       n == NGHTTP2_ERR_TOO_MANY_SETTINGS || list_flood_;

@@ -102,6 +102,8 @@ class H2Codec {
   bool over() const { return over_; }
   // A field block decodes to many times what is allowed.
   bool list_flood() const { return list_flood_; }
+  // SETTINGS of too many entries, or answers to them and to PINGs that nobody reads.
+  bool settings_flood() const { return settings_flood_; }
   // RST_STREAM frames that nghttp2 sent for errors of the client, since last asked.
   std::uint32_t take_provoked() { return std::exchange(provoked_, 0); }
   std::uint32_t take_data_frames() { return std::exchange(data_frames_, 0); }
@@ -147,6 +149,7 @@ class H2Codec {
   std::uint32_t data_frames_ = 0;
   bool over_ = false;
   bool list_flood_ = false;
+  bool settings_flood_ = false;
   bool window_overflow_ = false;           // by SETTINGS
   std::size_t queued_ = 0;                 // frames to send before the SETTINGS under way
   H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass

@@ -28,7 +28,8 @@ enum Frame : std::uint8_t {
 constexpr std::uint8_t end_stream = 0x1;
 constexpr std::uint8_t end_headers = 0x4;
 constexpr std::uint8_t padded = 0x8;
-// Of one SETTINGS frame: nghttp2 takes no more (NGHTTP2_DEFAULT_MAX_SETTINGS).
+// Of one SETTINGS frame: of more nghttp2 says ENHANCE_YOUR_CALM by itself
+// (NGHTTP2_DEFAULT_MAX_SETTINGS), and does not tell us.
 constexpr std::uint32_t settings_bytes = 32 * 6;
 constexpr std::uint32_t frame_bytes = 16384;  // larger ones are an error of their own
 
