@@ -151,6 +151,7 @@ class H2Codec {
   bool over_ = false;
   bool list_flood_ = false;
   bool settings_flood_ = false;
+  bool terminated_ = false;
   H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass
   std::int32_t last_begun_ = 0;
   std::uint32_t resets_ = 0;
