@@ -68,6 +68,13 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
 
   void start() { resolve(); }
 
+  void hurry() {
+    if (closed_ || !pausing_) return;
+    pause_timer_.cancel();
+    pause_ = options_.first_pause;
+    resolve();
+  }
+
   void close() {
     if (closed_) return;
     closed_ = true;
@@ -130,6 +137,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
   // --- connecting ---
 
   void resolve() {
+    pausing_ = false;
     addresses_.clear();
     host_ = 0;
     resolve_next();
@@ -255,8 +263,11 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
     const auto half = pause_.count() / 2;
     const auto wait = half + random_.below(static_cast<std::uint32_t>(half + 1));
     pause_ = std::min(pause_ * 2, options_.longest_pause);
+    pausing_ = true;
     pause_timer_.expires_after(std::chrono::milliseconds(wait));
-    pause_timer_.async_wait(guarded([this] { resolve(); }));
+    pause_timer_.async_wait(guarded([this] {
+      if (pausing_) resolve();
+    }));
   }
 
   // What was open is lost: everybody is told, and it begins anew.
@@ -465,6 +476,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
   std::uint64_t names_ = 0;
   bool unprepared_ = false;
   bool armed_ = false;
+  bool pausing_ = false;
   bool closed_ = false;
   std::deque<Question> waiting_;
   std::deque<Question> sent_;
@@ -477,6 +489,7 @@ PostgresConnection::PostgresConnection(asio::io_context& io, net::Resolver& reso
 PostgresConnection::~PostgresConnection() { impl_->close(); }
 
 void PostgresConnection::start() { impl_->start(); }
+void PostgresConnection::hurry() { impl_->hurry(); }
 void PostgresConnection::close() { impl_->close(); }
 bool PostgresConnection::is_up() const { return impl_->up_; }
 void PostgresConnection::ask(const std::string& sql,

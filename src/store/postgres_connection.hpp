@@ -67,6 +67,8 @@ class PostgresConnection {
   // Answers all that is open with an error, and ends. No event comes any more.
   void close();
   bool is_up() const;
+  // The database is known to be there again: ends the pause before the next try.
+  void hurry();
   // `sql` has parameters $1, ...; it is prepared once for each connection. While
   // the first connection is being made, questions wait; after a failure they are
   // refused until there is one.

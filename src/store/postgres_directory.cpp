@@ -253,6 +253,7 @@ class PostgresDirectory::Core : public std::enable_shared_from_this<Core> {
     PostgresConnection::Events out;
     out.up = [this] {
       status_.connects.fetch_add(1, std::memory_order_relaxed);
+      follow_.hurry();
       work();
     };
     out.down = [this](const std::string& why) { refuse_waiting(why); };
@@ -260,7 +261,11 @@ class PostgresDirectory::Core : public std::enable_shared_from_this<Core> {
   }
   PostgresConnection::Events feed_events() {
     PostgresConnection::Events out;
-    out.up = [this] { feed_.on_up(); };
+    out.up = [this] {
+      lookups_.hurry();
+      lists_.hurry();
+      feed_.on_up();
+    };
     out.down = [this](const std::string& why) {
       refuse_waiting(why);
       feed_.on_down(why);
