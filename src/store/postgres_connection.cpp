@@ -88,20 +88,20 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
     std::string refused;
     if (closed_)
       refused = shown_ + " is being closed";
-    else if (!up_ && !trouble_.empty())
-      refused = trouble_;
+    else if (!up && !trouble.empty())
+      refused = trouble;
     else if (waiting_.size() + sent_.size() >= options_.most_questions)
       refused = shown_ + " has too many questions waiting";
     if (!refused.empty()) return done(nullptr, refused);
     waiting_.push_back(
         {sql, std::move(parameters), std::move(done), Clock::now() + options_.timeout, {}, {}, {}});
     arm_question_timer();
-    if (up_) send_waiting();
+    if (up) send_waiting();
   }
 
-  bool up_ = false;
-  std::string trouble_;
-  std::uint64_t connects_ = 0;
+  bool up = false;
+  std::string trouble;
+  std::uint64_t connects = 0;
 
  private:
   struct Question {
@@ -112,6 +112,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
     Result rows;
     std::string error;
     std::string state;       // SQLSTATE of the error
+    bool by_name = false;    // sent as a prepared statement
     bool preparing = false;  // the answer to its statement is still to come
   };
   struct Statement {
@@ -198,7 +199,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
         handle_.get(), [](void*, const PGresult*) {}, nullptr);
     pause_timer_.expires_after(options_.connect_timeout);
     pause_timer_.async_wait(guarded([this] {
-      if (up_) return;  // it became so at the last moment
+      if (up) return;  // it became so at the last moment
       last_error_ = "no answer from " + addresses_[next_ - 1].host.host + " within " +
                     std::to_string(options_.connect_timeout.count()) + " ms";
       connect_next();
@@ -244,20 +245,20 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
       return refused();
     pause_timer_.cancel();
     prepared_.clear();
-    up_ = true;
-    ++connects_;
+    up = true;
+    ++connects;
     pause_ = options_.first_pause;
-    trouble_.clear();
+    trouble.clear();
     wait_read();
     if (events_.up) events_.up();
-    if (up_) send_waiting();
+    if (up) send_waiting();
   }
 
   void pause() {
-    trouble_ = shown_ + ": " + (last_error_.empty() ? "no host has an address" : last_error_);
-    fail_all(trouble_);
+    trouble = shown_ + ": " + (last_error_.empty() ? "no host has an address" : last_error_);
+    fail_all(trouble);
     if (closed_) return;
-    if (events_.down) events_.down(trouble_);
+    if (events_.down) events_.down(trouble);
     if (closed_) return;
     // Between half and the whole, so that many nodes do not come together.
     const auto half = pause_.count() / 2;
@@ -279,7 +280,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
 
   void drop() {
     ++epoch_;
-    up_ = false;
+    up = false;
     descriptor_.reset();
     handle_.reset();
   }
@@ -287,7 +288,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
   // --- questions ---
 
   void send_waiting() {
-    while (!waiting_.empty() && up_) {
+    while (!waiting_.empty() && up) {
       if (!send(waiting_.front())) return lose(one_line(PQerrorMessage(handle_.get())));
       sent_.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
@@ -301,6 +302,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
     const int count = static_cast<int>(values.size());
     PGconn* const handle = handle_.get();
     question.preparing = false;
+    question.by_name = !unprepared_;
     if (unprepared_) {
       return PQsendQueryParams(handle, question.sql.c_str(), count, nullptr, values.data(), nullptr,
                                nullptr, 0) == 1 &&
@@ -320,7 +322,7 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void flush() {
-    if (!up_) return;
+    if (!up) return;
     const int left = PQflush(handle_.get());
     if (left < 0) return lose(one_line(PQerrorMessage(handle_.get())));
     if (left == 0 || writing_ == epoch_) return;
@@ -411,7 +413,8 @@ class PostgresConnection::Impl : public std::enable_shared_from_this<Impl> {
     const auto statement = prepared_.find(question.sql);
     const bool confirmed = statement != prepared_.end() && statement->second.confirmed;
     if (question.preparing && statement != prepared_.end()) prepared_.erase(statement);
-    if (is_unprepared(question.state) && (confirmed || question.state == "42P05") && !unprepared_) {
+    if (is_unprepared(question.state) && (confirmed || question.state == "42P05") &&
+        question.by_name) {
       unprepared_ = true;
       question.error.clear();
       question.rows.reset();
@@ -491,12 +494,12 @@ PostgresConnection::~PostgresConnection() { impl_->close(); }
 void PostgresConnection::start() { impl_->start(); }
 void PostgresConnection::hurry() { impl_->hurry(); }
 void PostgresConnection::close() { impl_->close(); }
-bool PostgresConnection::is_up() const { return impl_->up_; }
+bool PostgresConnection::is_up() const { return impl_->up; }
 void PostgresConnection::ask(const std::string& sql,
                              std::vector<std::optional<std::string>> parameters, Done done) {
   impl_->ask(sql, std::move(parameters), std::move(done));
 }
-const std::string& PostgresConnection::trouble() const { return impl_->trouble_; }
-std::uint64_t PostgresConnection::connects() const { return impl_->connects_; }
+const std::string& PostgresConnection::trouble() const { return impl_->trouble; }
+std::uint64_t PostgresConnection::connects() const { return impl_->connects; }
 
 }  // namespace marquee::store

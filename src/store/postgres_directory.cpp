@@ -87,17 +87,14 @@ class PostgresDirectory::Core : public std::enable_shared_from_this<Core> {
   // From any thread.
   void take(Question question) {
     question.deadline = std::chrono::steady_clock::now() + options_.timeout;
-    std::string refused;
-    {
-      const std::lock_guard hold(mutex_);
-      if (closed_)
-        refused = shown() + " is being closed";
-      else if (inbox_.size() >= kMostQuestions)
-        refused = shown() + " has too many questions waiting";
-      else
-        inbox_.push_back(std::move(question));
+    std::unique_lock hold(mutex_);
+    if (closed_ || inbox_.size() >= kMostQuestions) {
+      hold.unlock();
+      return question.refuse(shown() +
+                             (closed_ ? " is being closed" : " has too many questions waiting"));
     }
-    if (!refused.empty()) return question.refuse(refused);
+    inbox_.push_back(std::move(question));
+    hold.unlock();
     boost::asio::post(io_, [self = weak_from_this()] {
       if (const auto core = self.lock()) core->work();
     });

@@ -71,7 +71,7 @@ def test_the_contract_over_a_real_server(server):
     done = subprocess.run([UNIT_STORE, "-tc=PostgreSQL*"], env={**os.environ, "MARQUEE_TEST_POSTGRES": url},
                           capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0 and " 0 failed" in done.stdout, done.stdout + done.stderr
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_a_change_is_announced_under_row_level_security(server, origin):
@@ -96,6 +96,8 @@ def test_a_pooler_that_swallows_notifications_is_said_and_polled_around(server, 
         eventually(lambda: live(proxy), 10, "a live feed")
         eventually(lambda: "swallows LISTEN" in proxy.stderr(), 5, "the words")
         assert pooler.dropped > 0
+        told = proxy.admin.status()["directory"]
+        assert "swallows LISTEN" in told["state"] and told["live"] and told["staleness_ms"] == 250, told
         assert status(proxy, "new.test") == 404
         server.sql(directory.module_domain("new.test", "flour"), "deaf")
         comes_to(proxy, "new.test", 200)

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -13,6 +14,8 @@
 
 #include "conformance.hpp"
 #include "directory_rig.hpp"
+#include "net/resolver.hpp"
+#include "store/postgres_connection.hpp"
 
 using namespace marquee;
 using namespace marquee::store;
@@ -86,4 +89,43 @@ TEST_CASE("a database that is not there is unavailable at once") {
     guard.reset();
   });
   thread.join();
+}
+
+TEST_CASE("PostgreSQL behind a pooler: statements that are not there any more are not needed") {
+  const char* const address = std::getenv("MARQUEE_TEST_POSTGRES");
+  if (!address) return;
+  boost::asio::io_context io(1);
+  net::Resolver resolver(io, {});
+  PostgresConnection::Options options;
+  std::string error;
+  options.url = *PostgresUrl::parse(address, error);
+  std::vector<std::string> said;
+  PostgresConnection connection(io, resolver, options, {});
+  const auto ask_for = [&](const std::string& sql, const std::string& value) {
+    connection.ask(sql, {value}, [&](const PostgresRows* rows, const std::string& why) {
+      said.push_back(rows && rows->size() == 1 ? std::string(rows->at(0, 0).value_or("null"))
+                                               : why);
+    });
+  };
+  const std::string echo = "SELECT CAST($1 AS text)";
+  connection.start();
+  // In one batch: each has its own answer, in order, and an error is one question's.
+  for (int i = 0; i < 300; ++i) ask_for(echo, std::to_string(i));
+  ask_for("SELECT CAST(CAST($1 AS int) AS text)", "not a number");
+  ask_for("SELECT nonsense FROM nowhere WHERE x = $1", "x");
+  ask_for(echo, "behind");
+  while (said.size() < 303) REQUIRE(io.run_one_for(kPatience) == 1);
+  for (std::size_t i = 0; i < 300; ++i) CHECK(said[i] == std::to_string(i));
+  CHECK(said[300].find("invalid input syntax") != std::string::npos);
+  CHECK(said[301].find("nowhere") != std::string::npos);
+  CHECK(said[302] == "behind");
+  CHECK(connection.is_up());
+
+  said.clear();
+  connection.ask("DEALLOCATE ALL", {}, [](const PostgresRows*, const std::string&) {});
+  for (int i = 0; i < 5; ++i) ask_for(echo, std::to_string(i));
+  while (said.size() < 5) REQUIRE(io.run_one_for(kPatience) == 1);
+  std::sort(said.begin(), said.end());
+  CHECK(said == std::vector<std::string>{"0", "1", "2", "3", "4"});
+  CHECK(connection.connects() == 1);
 }
