@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from harness import EchoOrigin, Listener, Marquee, Upstream, directory, eventually
+from harness import EchoOrigin, Listener, Marquee, Upstream, directory, eventually, pki
 from harness.marquee import BINARY
 from harness.pg_relay import DeafPooler
 from harness.postgres import Postgres, binaries
@@ -171,6 +171,28 @@ def test_a_read_only_database_serves(server, origin):
     with node(origin, url) as proxy:
         comes_to(proxy, "shop.test", 200, 5)
         eventually(lambda: live(proxy), 10, "a live feed")
+
+
+def test_tls_as_sslmode_says(origin, tmp_path):
+    authority = pki.Authority(tmp_path / "pki")
+    certificate, key = authority.issue("db.test", "localhost")
+    with Postgres() as server:
+        for name, source in (("server.crt", certificate), ("server.key", key)):
+            server.install(name, pathlib.Path(source).read_bytes())
+        server.stop()
+        server.settings_now(ssl="on")
+        server.start()
+        url = prepare(server, "tls")
+        root = f"&sslrootcert={authority.cert}"
+        good = url.replace("127.0.0.1", "localhost").replace("sslmode=disable", "sslmode=verify-full" + root)
+        with node(origin, good) as proxy:
+            comes_to(proxy, "shop.test", 200, 5)
+            assert server.sql("SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+                              " WHERE usename = 'marquee_edge'", "tls") == "t"
+        # The same server by a name that its certificate does not have.
+        with node(origin, url.replace("sslmode=disable", "sslmode=verify-full" + root)) as proxy:
+            eventually(lambda: "does not match" in proxy.stderr(), 10, "the words")
+            assert status(proxy, "shop.test") == 503
 
 
 def test_without_trust_only_proved_names_are_served(server, origin):
