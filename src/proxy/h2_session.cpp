@@ -29,7 +29,7 @@ http::H2CodecLimits codec_limits(const config::Http2& s) {
 
 http::H2FloodLimits flood_limits(const config::Http2& s) {
   return {s.resets, s.control_frames, s.continuations,
-          2 * static_cast<std::uint32_t>(s.header_list)};
+          static_cast<std::uint32_t>(s.header_list * 3 / 2)};
 }
 
 }  // namespace
@@ -40,6 +40,7 @@ H2Session::H2Session(Services& services, ExchangePool& exchanges, SessionHost& h
       exchanges_(exchanges),
       host_(host),
       codec_(services.turn.buffers(), codec_limits(services.snapshots.settings().http2)),
+      most_streams_(services.snapshots.settings().http2.concurrent_streams),
       budget_(flood_limits(services.snapshots.settings().http2)) {}
 
 H2Session::~H2Session() { services_.held_body -= held_; }
@@ -115,13 +116,18 @@ void H2Session::feed(std::string_view bytes) {
   }
   const http::H2FrameScan::Result scanned = scan_.take(bytes, budget_, turn_.now());
   taking_ = true;
-  codec_.receive(bytes.substr(0, scanned.bytes));
+  // Of a batch with a flood or a fault nothing is answered any more.
+  if (scanned.flood == http::H2Flood::none) codec_.receive(bytes.substr(0, scanned.bytes));
   if (scanned.flood != http::H2Flood::none)
     calm(scanned.flood);
   else if (codec_.list_flood())
     calm(http::H2Flood::header_list);
-  if (flood_ == http::H2Flood::none) take_events();
+  else if (codec_.settings_flood())
+    calm(http::H2Flood::settings);
+  if (flood_ == http::H2Flood::none && scanned.fault == http::H2Fault::none) take_events();
   taking_ = false;
+  if (scanned.fault == http::H2Fault::stream_closed) end(http::H2Error::stream_closed);
+  if (scanned.fault == http::H2Fault::protocol_error) end(http::H2Error::protocol_error);
   judge_time();
   wake();
 }
@@ -150,8 +156,12 @@ void H2Session::take(const http::H2Codec::Event& event) {
   switch (event.kind) {
     case Kind::request:
       // Taken back in the same batch: nobody hears of it.
-      if (!event.stream->closed) on_request(*event.stream);
-      return;
+      if (event.stream->closed) return;
+      if (open_ >= most_streams_) {
+        codec_.reset(*event.stream, http::H2Error::refused_stream);
+        return clients_fault(1);
+      }
+      return on_request(*event.stream);
     case Kind::data:
       large_ |= event.size > 1024;
       if (stream) stream->on_data({event.data, event.size});
@@ -170,7 +180,10 @@ void H2Session::take(const http::H2Codec::Event& event) {
         if (budget_.spend(kind, 1, turn_.now())) calm(kind);
       }
       codec_.release(*event.stream);
-      if (stream) stream->on_closed();
+      if (stream) {
+        --open_;
+        stream->on_closed();
+      }
       return;
     case Kind::window:
       if (!stream) return resume_writers();
@@ -208,6 +221,7 @@ void H2Session::on_request(http::H2Codec::Stream& stream) {
     early_.erase(early_.begin() + static_cast<std::ptrdiff_t>(i));
     break;
   }
+  ++open_;
   s.begin();
   if (s.active() && !s.request_complete()) note_batch(s);
   const std::uint32_t most = services_.snapshots.settings().limits.requests_per_connection;

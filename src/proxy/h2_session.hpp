@@ -92,6 +92,7 @@ class H2Session final : public net::Expiring {
   ExchangePool& exchanges_;
   SessionHost& host_;
   http::H2Codec codec_;
+  std::uint32_t most_streams_;
   http::H2FrameScan scan_;
   http::H2Budget budget_;
   State state_ = State::open;
@@ -105,6 +106,7 @@ class H2Session final : public net::Expiring {
   bool last_said_ = false;      // the final GOAWAY
   bool client_leaves_ = false;  // it said GOAWAY
   bool head_timed_ = false;
+  std::size_t open_ = 0;    // streams begun that are not closed for the codec
   std::size_t active_ = 0;  // streams with an exchange
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;
