@@ -14,10 +14,6 @@ namespace {
 
 // Beyond this a client that does not read is not read from either.
 constexpr std::size_t unsent_bound = 4 * http::H2Output::full_size;
-// Request bytes that wait in one connection, and in all of a worker: then no
-// credit is given back until some were taken.
-constexpr std::size_t held_bound = 1u << 20;
-constexpr std::size_t held_worker_bound = 64u << 20;
 constexpr std::uint64_t linger_bytes = 1u << 20;
 constexpr std::size_t early_bound = 16;
 
@@ -41,9 +37,10 @@ H2Session::H2Session(Services& services, ExchangePool& exchanges, SessionHost& h
       host_(host),
       codec_(services.turn.buffers(), codec_limits(services.snapshots.settings().http2)),
       most_streams_(services.snapshots.settings().http2.concurrent_streams),
-      budget_(flood_limits(services.snapshots.settings().http2)) {}
+      budget_(flood_limits(services.snapshots.settings().http2)),
+      backlog_(services.backlog, *this) {}
 
-H2Session::~H2Session() { services_.held_body -= held_; }
+H2Session::~H2Session() = default;
 
 void H2Session::start(net::Deadline* first_head) {
   if (first_head && first_head->armed())
@@ -247,10 +244,11 @@ H2Stream* H2Session::find(std::int32_t id) {
 }
 
 void H2Session::held(std::ptrdiff_t more) {
-  held_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(held_) + more);
-  services_.held_body =
-      static_cast<std::size_t>(static_cast<std::ptrdiff_t>(services_.held_body) + more);
-  if (withheld_ == 0 || held_ > held_bound || services_.held_body > held_worker_bound) return;
+  if (more > 0)
+    backlog_.add(static_cast<std::size_t>(more));
+  else
+    backlog_.remove(static_cast<std::size_t>(-more));
+  if (withheld_ == 0 || !backlog_.has_room()) return;
   codec_.consumed(std::exchange(withheld_, 0));
   wake();
 }
@@ -317,6 +315,7 @@ void H2Session::run() {
     lose_all(ClientLoss::write_failed);
     return close(false);
   }
+  held(0);
   // Settling packs frames, which may end streams, which are settled in turn.
   do {
     settle_streams();

@@ -12,6 +12,7 @@
 
 #include "net/byte_stream.hpp"
 #include "net/turn.hpp"
+#include "proxy/body_backlog.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
 #include "proxy/h2_stream.hpp"
@@ -24,7 +25,7 @@ namespace marquee::proxy {
 class ExchangePool;
 struct Services;
 
-class H2Session final : public net::Expiring {
+class H2Session final : public net::Expiring, private BodyBacklog::Waiter {
  public:
   H2Session(Services& services, ExchangePool& exchanges, SessionHost& host);
   ~H2Session();
@@ -72,6 +73,7 @@ class H2Session final : public net::Expiring {
     over,
   };
 
+  void on_backlog_room() override { wake(); }
   void read();
   void feed(std::string_view bytes);
   void take_events();
@@ -110,8 +112,8 @@ class H2Session final : public net::Expiring {
   std::size_t active_ = 0;  // streams with an exchange
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;
-  std::size_t held_ = 0;
-  std::size_t withheld_ = 0;  // connection credit that waits for room
+  BodyBacklog::Share backlog_;  // request bytes that wait in streams
+  std::size_t withheld_ = 0;    // connection credit that waits for room
   std::vector<std::unique_ptr<H2Stream>> streams_;
   std::vector<H2Stream*> due_;
   std::vector<H2Stream*> batch_;  // got a head or bytes in the present batch

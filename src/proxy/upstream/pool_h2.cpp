@@ -44,7 +44,8 @@ UpstreamFailure ConnectionPool::multiplex(std::size_t endpoint, const Errand& er
     std::unique_ptr<H2Upstream> made;
     if (parts.fd)
       made = std::make_unique<H2Upstream>(worker_.turn(), *this, std::move(parts), settings_.http2,
-                                          errand.exchange.limits().head);
+                                          errand.exchange.limits().head,
+                                          errand.exchange.services().backlog);
     connection = made.get();
     if (!made || !add(std::move(made), endpoint)) {
       group_->endpoints[endpoint]->health.failed(errand.ticket, now(), rule_, group_->share);

@@ -337,11 +337,11 @@ TEST_CASE("h2: a request body waits for its upstream within the windows") {
   s.h2 = true;
   ProxyRig rig(s, {.upstream_room = 50});
   std::size_t most = 0;
-  rig.each_event = [&] { most = std::max(most, rig.services.held_body); };
+  rig.each_event = [&] { most = std::max(most, rig.services.backlog->bytes()); };
   rig.play();
   CHECK(most > 32'000);
   CHECK(most <= 64u << 10);
-  CHECK(rig.services.held_body == 0);  // in the end it took all
+  CHECK(rig.services.backlog->bytes() == 0);  // in the end it took all
   // The credit went back as it did.
   CHECK(h2_read(rig.client_wire.out).frames[h2_window] > 1);
   rig.close_client();
