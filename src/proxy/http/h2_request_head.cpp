@@ -39,12 +39,12 @@ void H2FieldBlock::add(net::BufferPool& pool, std::size_t most, std::string_view
   used_ += need;
   if (name == "cookie") {
     ++crumbs_;
-    cookie_size_ += value.size() + 2;
+    if (!value.empty()) cookie_size_ += value.size() + 2;
   }
 }
 
 void H2FieldBlock::close(net::BufferPool& pool) {
-  if (crumbs_ < 2 || too_large_) {
+  if (crumbs_ < 2 || cookie_size_ == 0 || too_large_) {
     cookie_size_ = 0;
     return;
   }
@@ -56,7 +56,8 @@ void H2FieldBlock::close(net::BufferPool& pool) {
   cookie_ = used_;
   char* to = block_.data() + used_;
   for_each([&to](std::string_view name, std::string_view value) {
-    if (name != "cookie") return true;
+    // An empty one would leave a space at the end, which no value may have.
+    if (name != "cookie" || value.empty()) return true;
     std::memcpy(to, value.data(), value.size());
     std::memcpy(to + value.size(), "; ", 2);
     to += value.size() + 2;
@@ -165,7 +166,7 @@ class Reader {
     regular_seen_ = true;
     Field f;
     if (const Refusal r = read_field(name, value, f); r != Refusal::none) return r;
-    if (f.id == FieldId::other && name == "cookie" && !block_.cookie().empty()) {
+    if (f.id == FieldId::other && name == "cookie" && block_.has_crumbs()) {
       if (joined_) return Refusal::none;
       joined_ = true;
       f.value = block_.cookie();

@@ -52,6 +52,13 @@ TEST_CASE("h2 heads: what is good") {
   REQUIRE(h.head->fields.size() == 3);
   CHECK(h.head->fields.begin()->value == "a=1; b=2");
   CHECK((h.head->fields.end() - 1)->dropped);  // te ends here
+  // Empty crumbs leave nothing behind, least of all whitespace at the end.
+  CHECK(h.read(with({{"cookie", "a=1"}, {"cookie", ""}})) == Refusal::none);
+  REQUIRE(h.head->fields.size() == 1);
+  CHECK(h.head->fields.begin()->value == "a=1");
+  CHECK(h.read(with({{"cookie", ""}, {"cookie", ""}})) == Refusal::none);
+  REQUIRE(h.head->fields.size() == 1);
+  CHECK(h.head->fields.begin()->value.empty());
   CHECK(h.read(with({{"host", "A.test"}})) == Refusal::none);
   H2List host_only = without(":authority");
   host_only.push_back({"host", "a.test"});
