@@ -269,6 +269,7 @@ bool H2Session::flush_now() {
       break;
     }
     out.consume(r.bytes);
+    written_ += static_cast<std::int64_t>(r.bytes);
     full_ = r.bytes < offered || host_.stream().pending_out() > 0;
   }
   return out.size() == 0 && !full_ && !write_failed_;
@@ -335,6 +336,7 @@ void H2Session::finish_output() {
     end(http::H2Error::no_error);
   const bool flushed = flush_now();
   if (write_failed_) return;  // run() once more
+  if (full_) watch_reader();
   if (flushed && state_ == State::closing) {
     if (half_closed_) return close(false);
     state_ = State::linger;
@@ -350,6 +352,7 @@ void H2Session::finish_output() {
 void H2Session::stream_active(bool active) {
   active_ = active ? active_ + 1 : active_ - 1;
   if (active_ == 1 && active) time_.disarm();
+  if (active_ == 0) watch_reader();
   if (active_ == 0 && state_ == State::open)
     turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.idle, turn_.now());
 }
@@ -414,6 +417,7 @@ void H2Session::close(bool reset) {
   time_.disarm();
   head_time_.disarm();
   drain_time_.disarm();
+  reader_time_.disarm();
   host_.close(reset);
 }
 
@@ -423,6 +427,11 @@ void H2Session::on_deadline(net::Deadline& which) {
     return wake();
   }
   if (&which == &head_time_) return end(http::H2Error::enhance_your_calm);
+  if (&which == &reader_time_) return on_reader_window();
+  // Its last answer is not taken yet: not idle, and under the floor.
+  if (state_ == State::open && reader_time_.armed() && untaken() > 0)
+    return turn_.deadlines().arm(
+        time_, *this, FloorWindow::part(services_.snapshots.settings().timeouts), turn_.now());
   if (state_ == State::open) return end(http::H2Error::no_error);  // idle
   close(false);
 }

@@ -15,6 +15,7 @@
 #include "proxy/body_backlog.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/floor_window.hpp"
 #include "proxy/h2_stream.hpp"
 #include "proxy/http/h2_codec.hpp"
 #include "proxy/http/h2_flood.hpp"
@@ -82,6 +83,10 @@ class H2Session final : public net::Expiring, private BodyBacklog::Waiter {
   void resume_writers();
   void settle_streams();
   void judge_time();
+  // h2_session_reader.cpp
+  std::uint64_t untaken();
+  void watch_reader();
+  void on_reader_window();
   void calm(http::H2Flood flood);
   void lose_all(ClientLoss how);
   void end(http::H2Error code);
@@ -125,6 +130,9 @@ class H2Session final : public net::Expiring, private BodyBacklog::Waiter {
   net::Deadline time_;          // idle, closing, linger
   net::Deadline head_time_;     // a field block under way, or the first request
   net::Deadline drain_time_;    // between the two GOAWAYs
+  ReaderWindow reader_;
+  net::Deadline reader_time_;  // looks at what the client has not taken
+  std::int64_t written_ = 0;
 };
 
 }  // namespace marquee::proxy

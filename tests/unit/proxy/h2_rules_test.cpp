@@ -337,6 +337,26 @@ TEST_CASE("h2: one slow reader of a body does not stop the others, and stops its
   rig.check_over();
 }
 
+TEST_CASE(
+    "h2: a client that gives credit and does not read is reset by the floor, not the idle limit") {
+  Scenario s{"unread", {{"", h2_open() + h2_get(1, "/")}}, {{{"\r\n\r\n", answer("hello")}}}};
+  s.h2 = true;
+  s.settings.timeouts.idle = config::Ms(600'000);
+  ProxyRig rig(s, {.client_room = 40});
+  rig.each_event = [&] {
+    if (rig.records.all.size() == 1) rig.allow_events(0);  // its answer is complete
+  };
+  rig.play();
+  REQUIRE(rig.records.all.size() == 1);
+  CHECK(rig.records.all[0].outcome.loss == ClientLoss::none);
+  const net::TimePoint begun = rig.turn.now();
+  rig.pass_time();
+  CHECK(rig.closed_by_reset);
+  CHECK(rig.turn.now() - begun > config::Ms(9'000));
+  CHECK(rig.turn.now() - begun <= config::Ms(15'000) + s.settings.upstreams[0].idle);
+  CHECK(rig.records.lost_clients == std::vector{ClientLoss::too_slow});
+}
+
 TEST_CASE("h2: a request body waits for its upstream within the windows") {
   std::string frames = h2_open() + h2_head(1, h2_request("/", "POST"), false);
   for (int i = 0; i < 4; ++i) frames += h2_body(1, std::string(16'000, 'x'));
