@@ -110,7 +110,8 @@ void Exchange::fail_upstream(UpstreamFailure why) {
   const bool late = why == UpstreamFailure::first_byte_timeout ||
                     why == UpstreamFailure::total_timeout ||
                     why == UpstreamFailure::connect_timeout;
-  const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint;
+  const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint ||
+                    why == UpstreamFailure::local_limit;
   if (why == UpstreamFailure::no_tunnel) return answer_error(501);
   answer_error(late ? 504 : busy ? 503 : 502);
 }
