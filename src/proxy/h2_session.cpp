@@ -15,7 +15,6 @@ namespace {
 // Beyond this a client that does not read is not read from either.
 constexpr std::size_t unsent_bound = 4 * http::H2Output::full_size;
 constexpr std::uint64_t linger_bytes = 1u << 20;
-constexpr std::size_t early_bound = 16;
 
 http::H2CodecLimits codec_limits(const config::Http2& s) {
   return {s.concurrent_streams, static_cast<std::uint32_t>(s.stream_window),
@@ -132,7 +131,7 @@ void H2Session::feed(std::string_view bytes) {
 void H2Session::take_events() {
   std::vector<http::H2Codec::Event>& events = codec_.events();
   std::size_t credit = 0;
-  for (std::size_t i = 0; i < events.size() && flood_ == http::H2Flood::none; ++i) {
+  for (std::size_t i = 0; i < events.size() && state_ == State::open; ++i) {
     const http::H2Codec::Event event = events[i];
     if (event.kind == http::H2Codec::Kind::data) credit += event.size;
     take(event);
@@ -153,6 +152,7 @@ void H2Session::take(const http::H2Codec::Event& event) {
   switch (event.kind) {
     case Kind::request:
       // Taken back in the same batch: nobody hears of it.
+      last_id_ = event.stream->id;
       if (event.stream->closed) return;
       if (open_ >= most_streams_) {
         codec_.reset(*event.stream, http::H2Error::refused_stream);
@@ -190,8 +190,8 @@ void H2Session::take(const http::H2Codec::Event& event) {
     case Kind::priority:
       if (H2Stream* s = find(event.id)) {
         s->urgency = static_cast<std::uint8_t>(event.size);
-      } else if (early_.size() < early_bound) {
-        early_.push_back({event.id, static_cast<std::uint8_t>(event.size)});
+      } else if (event.id > last_id_) {
+        prioritise_idle({event.id, static_cast<std::uint8_t>(event.size)});
       }
       return;
     case Kind::goaway:
@@ -212,12 +212,10 @@ void H2Session::on_request(http::H2Codec::Stream& stream) {
   H2Stream& s = *streams_.back();
   s.place = streams_.size() - 1;
   stream.user = &s;
-  for (std::size_t i = 0; i < early_.size(); ++i) {
-    if (early_[i].id != stream.id) continue;
-    s.urgency = early_[i].urgency;
-    early_.erase(early_.begin() + static_cast<std::ptrdiff_t>(i));
-    break;
-  }
+  for (const Urgency& u : early_)
+    if (u.id == stream.id) s.urgency = u.urgency;
+  // Those that were passed over are idle no more.
+  std::erase_if(early_, [&](const Urgency& u) { return u.id <= stream.id; });
   ++open_;
   s.begin();
   if (s.active() && !s.request_complete()) note_batch(s);
@@ -226,6 +224,17 @@ void H2Session::on_request(http::H2Codec::Stream& stream) {
     draining_ = true;
     codec_.last_goaway();
   }
+}
+
+// RFC 9218 7.1: idle streams that have a priority count as if they were open.
+void H2Session::prioritise_idle(Urgency update) {
+  for (Urgency& u : early_)
+    if (u.id == update.id) {
+      u.urgency = update.urgency;
+      return;
+    }
+  if (early_.size() + open_ >= most_streams_) return end(http::H2Error::protocol_error);
+  early_.push_back(update);
 }
 
 void H2Session::note_batch(H2Stream& stream) {

@@ -93,6 +93,11 @@ class H2Session final : public net::Expiring, private BodyBacklog::Waiter {
   void finish_output();
   void close(bool reset);
   H2Stream* find(std::int32_t id);
+  struct Urgency {
+    std::int32_t id;
+    std::uint8_t urgency;
+  };
+  void prioritise_idle(Urgency update);
 
   net::Turn& turn_;
   Services& services_;
@@ -122,14 +127,11 @@ class H2Session final : public net::Expiring, private BodyBacklog::Waiter {
   std::vector<std::unique_ptr<H2Stream>> streams_;
   std::vector<H2Stream*> due_;
   std::vector<H2Stream*> batch_;  // got a head or bytes in the present batch
-  struct Urgency {
-    std::int32_t id;
-    std::uint8_t urgency;
-  };
-  std::vector<Urgency> early_;  // PRIORITY_UPDATE before the request
-  net::Deadline time_;          // idle, closing, linger
-  net::Deadline head_time_;     // a field block under way, or the first request
-  net::Deadline drain_time_;    // between the two GOAWAYs
+  std::vector<Urgency> early_;    // PRIORITY_UPDATE before the request
+  std::int32_t last_id_ = 0;      // of the streams that came
+  net::Deadline time_;            // idle, closing, linger
+  net::Deadline head_time_;       // a field block under way, or the first request
+  net::Deadline drain_time_;      // between the two GOAWAYs
   ReaderWindow reader_;
   net::Deadline reader_time_;  // looks at what the client has not taken
   std::int64_t written_ = 0;

@@ -18,6 +18,7 @@ namespace marquee::proxy {
 
 class Exchange;
 class FilterChain;
+class RouteTable;
 class SnapshotSlot;
 
 // One named pool, as this worker sees it (proxy/upstream/pool.hpp).
@@ -61,6 +62,7 @@ struct Services {
   AccessSink& sink;
   base::Random& random;
   FilterSource* filters = nullptr;  // null: no answer is filtered
+  RouteTable* routes = nullptr;     // null: the settings are the only directory
   bool draining = false;            // answers say "Connection: close"
   std::shared_ptr<BodyBacklog> backlog = std::make_shared<BodyBacklog>();
   unsigned https_port = 0;  // public port of the first TLS listener; 0: none

@@ -149,6 +149,8 @@ struct H2Callbacks {
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
       if (H2Codec::Stream* s = c.stream_of(frame->hd.stream_id)) s->ended_out = true;
     } else if (type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+      // nghttp2's own judgement: SETTINGS of too many entries.
+      c.settings_flood_ |= !c.terminated_ && frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM;
       c.over_ = true;
     }
     return 0;
@@ -407,6 +409,7 @@ void H2Codec::last_goaway() {
 
 void H2Codec::terminate(H2Error code) {
   if (!session_) return;
+  terminated_ = true;
   nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(code));
   pack();
   over_ = true;

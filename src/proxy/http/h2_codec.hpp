@@ -152,6 +152,7 @@ class H2Codec {
   bool settings_flood_ = false;
   bool window_overflow_ = false;  // by SETTINGS
   std::size_t queued_ = 0;        // frames to send before the SETTINGS under way
+  bool terminated_ = false;
   H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass
 };
 
