@@ -149,6 +149,8 @@ TEST_CASE("h2 trailers") {
   CHECK(read({{"grpc-status", "0"}}) == Refusal::none);
   CHECK(read({{":path", "/"}}) == Refusal::bad_pseudo_fields);
   CHECK(read({{"content-length", "1"}}) == Refusal::forbidden_trailer);
+  CHECK(read({{"trailer", "x"}}) == Refusal::forbidden_trailer);  // as over HTTP/1.1
+  CHECK(read({{"content_length", "1"}}) == Refusal::none);
   CHECK(read({{"connection", "close"}}) == Refusal::connection_field);
   CHECK(read(H2List(9, {"a", "b"})) == Refusal::trailers_too_large);
 }
