@@ -167,3 +167,14 @@ def test_a_table_that_lacks_a_column_is_named(server):
     done = migrate(url, code=1)
     assert "agencies.subscription_status" in done.stderr
     assert server.sql("SELECT count(*) FROM pg_trigger WHERE tgname = 'marquee_insert'", "old") == "0"
+
+
+def test_sqlite_and_the_command_line(tmp_path):
+    file = tmp_path / "directory.sqlite"
+    assert "change_feed: done" in migrate(f"sqlite:{file}").stdout
+    assert migrate(str(file)).stdout == "up to date\n"
+    assert "CREATE TABLE module_custom_domains" in migrate(f"sqlite:{file}", "--print").stdout
+    assert "delete the file" in migrate(f"sqlite:{file}", "--remove", code=1).stderr
+    assert "excludes" in migrate(f"sqlite:{file}", "--print", "--remove", code=2).stderr
+    file.write_bytes(b"no database at all" * 500)
+    assert str(file) in migrate(str(file), code=1).stderr
