@@ -79,6 +79,14 @@ std::vector<UpstreamChange> upstreams(const std::vector<Upstream>& old,
   return out;
 }
 
+auto values(const Directory& d) {  // all but the marks
+  return std::tie(d.kind, d.path, d.url, d.trust_status, d.encryption_key, d.poll_interval,
+                  d.timeout, *d.modules.upstream, *d.modules.path, *d.sites.upstream, *d.sites.path,
+                  d.refused_agencies, d.refused_subscriptions, d.serve_unpublished, d.cache,
+                  d.snapshot);
+}
+bool same(const Directory& a, const Directory& b) { return values(a) == values(b); }
+
 std::string shown_workers(std::uint32_t n) { return n == 0 ? "auto" : std::to_string(n); }
 
 }  // namespace
@@ -114,6 +122,10 @@ Change compare(const Settings& old, const Settings& next) {
         std::to_string(next.tls.failed_handshake_burst));
   waits("tls.failed_handshake_rate", show_decimal(old.tls.failed_handshake_rate),
         show_decimal(next.tls.failed_handshake_rate));
+  if (!same(old.directory, next.directory)) {
+    out.restart.emplace_back(
+        "directory changed, which takes a restart; what it was stays in force");
+  }
   return out;
 }
 
@@ -125,6 +137,7 @@ Settings until_restart(const Settings& old, Settings next) {
   // An address that is still served is not left without its token.
   if (!next.admin.address.empty() && next.admin.token.empty()) next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
+  next.directory = old.directory;
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;
   next.tls.certificate_cache = old.tls.certificate_cache;

@@ -44,6 +44,7 @@ class Checker {
     for (std::size_t i = 0; i < s_.domains.size(); ++i) {
       domain(s_.domains[i], "domains[" + std::to_string(i) + "]");
     }
+    directory(s_.directory);
     admin(s_.admin);
     return std::move(problems_);
   }
@@ -180,6 +181,44 @@ class Checker {
     for (const auto& pem : d.certificates) {
       readable(pem.cert_file, pem.cert_mark, where + ".certificate: cert_file");
       readable(pem.key_file, pem.key_mark, where + ".certificate: key_file");
+    }
+  }
+
+  void directory(const Directory& d) {
+    const bool sqlite = d.kind == DirectoryKind::sqlite;
+    const bool postgres = d.kind == DirectoryKind::postgres;
+    if (!d.path.empty() && !sqlite) {
+      fault(d.path_mark,
+            "directory.path is given, but directory.kind is not sqlite; remove the "
+            "path, or write kind: sqlite");
+    }
+    if (d.url_mark.line != 0 && !postgres) {
+      fault(d.url_mark,
+            "directory.url is given, but directory.kind is not postgres; remove the "
+            "url, or write kind: postgres");
+    }
+    if (postgres && d.url_mark.line == 0) {
+      fault(d.kind_mark,
+            "directory.kind is postgres, but there is no url; write url: "
+            "postgresql://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full");
+    }
+    if (postgres && d.trust_status == Trust::unset) {
+      fault(d.mark,
+            "directory.trust_directory_status is missing, and for postgres it has no default; "
+            "write true if no tenant can write the domain rows (then a row that says active is "
+            "served), or false if tenants can (then only names are served whose ownership Marquee "
+            "has proved itself)");
+    }
+    if (d.kind == DirectoryKind::yaml) return;
+    if (d.modules.upstream->empty()) {
+      fault(d.kind_mark,
+            "directory.modules has no upstream for the domains of the directory; "
+            "write modules: { upstream: NAME }");
+    }
+    if (d.cache.max_stale < d.cache.ttl) {
+      fault(d.mark, "directory.cache.max_stale " + show_duration(d.cache.max_stale) +
+                        " is shorter than its ttl " + show_duration(d.cache.ttl) +
+                        "; write max_stale: 24h");
     }
   }
 

@@ -119,6 +119,7 @@ Section describe(Domain& domain);
 Section describe(Upstream& upstream);
 Section describe(HostClasses& hosts);
 Section describe(TlsPolicy& tls);
+Section describe(Directory& directory);
 Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);

@@ -202,6 +202,52 @@ constexpr std::uint64_t bytes_per_window(const Timeouts& t) {
          1000;
 }
 
+enum class DirectoryKind : std::uint8_t { yaml, sqlite, postgres };
+enum class Trust : std::uint8_t { unset, yes, no };
+
+// What is remembered of the directory's answers, and for how long (design 7).
+struct DirectoryCache {
+  Ms ttl{60'000};                         // fresh; then served while one look-up refreshes it
+  Ms max_stale{std::chrono::hours(24)};   // served while the directory is down
+  Ms negative_ttl{10'000};                // names that nobody has
+  std::uint64_t domains = 128u << 20;     // bytes of known domains, per process
+  std::uint32_t worker_domains = 4096;    // entries of a worker's own table
+  std::uint32_t negative_names = 65'536;  // names, in a space of their own, per process
+  std::uint32_t lookups = 256;            // look-ups in flight, per process
+  std::uint32_t waiting = 4096;           // names that wait for one, per process
+  double unknown_rate = 200;              // names asked for that nobody has, per client network
+  std::uint32_t unknown_burst = 2000;     // and at once
+  Ms check_interval{std::chrono::minutes(5)};  // generations compared in full
+  friend bool operator==(const DirectoryCache&, const DirectoryCache&) = default;
+};
+
+// Where a class of the directory's rows leads.
+struct DirectoryRoute {
+  Marked<std::string> upstream;
+  Marked<std::string> path;
+};
+
+struct Directory {
+  Mark mark;
+  DirectoryKind kind = DirectoryKind::yaml;
+  Mark kind_mark;
+  std::string path;  // sqlite: the file; empty: <state_dir>/directory.sqlite
+  Mark path_mark;
+  std::string url;  // postgres: postgresql://user@host:port,host:port/name?sslmode=verify-full
+  Mark url_mark;
+  Trust trust_status = Trust::unset;
+  std::string encryption_key;  // 64 hex digits, or empty
+  Ms poll_interval{250};
+  Ms timeout{2'000};  // one look-up
+  DirectoryRoute modules{{}, {"/module-render/{installation_id}{path}", {}}};
+  DirectoryRoute sites{{}, {"/site/{host}{path}", {}}};
+  std::vector<std::string> refused_agencies{"suspended", "cancelled"};  // agencies.status
+  std::vector<std::string> refused_subscriptions;  // agencies.subscription_status
+  bool serve_unpublished = false;                  // sites.published
+  DirectoryCache cache;
+  std::string snapshot;  // file of hot domains; empty: <state_dir>/domains.snapshot
+};
+
 // HTTP/2 with clients. Flood limits are per connection; going beyond one ends it
 // with ENHANCE_YOUR_CALM.
 struct Http2 {
@@ -250,6 +296,7 @@ struct Settings {
   std::vector<Upstream> upstreams;
   HostClasses hosts;
   std::vector<Domain> domains;
+  Directory directory;
   Limits limits;
   Timeouts timeouts;
   Http2 http2;

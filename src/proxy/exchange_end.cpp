@@ -11,6 +11,24 @@ std::string_view value_named(const http::RequestHead& request, std::string_view 
   return {};
 }
 
+PageWords words_of(RefusalCause cause) {
+  switch (cause) {
+    case RefusalCause::unknown_host:
+      return {"This domain is not connected",
+              "It points here, but no site has been connected to it yet. If it is yours, finish "
+              "its setup."};
+    case RefusalCause::agency_suspended:
+      return {"This site is suspended", "If it is yours, ask your provider."};
+    case RefusalCause::domain_disabled:
+    case RefusalCause::installation_disabled:
+      return {"This site is switched off", "If it is yours, switch it on in its settings."};
+    case RefusalCause::site_unpublished:
+      return {"This site has not been published", "Come back later."};
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 void Exchange::refuse(http::Refusal refusal) {
@@ -41,7 +59,7 @@ void Exchange::answer_error(unsigned status) {
   LocalContent content;
   content.status = status;
   content.content_type = error_content_type(format);
-  content.body = error_body({status, ids_.request_id(), host_}, format);
+  content.body = error_body({status, ids_.request_id(), host_, words_of(outcome_.cause)}, format);
   content.fields.emplace_back("Cache-Control", "no-store");
   content.fields.emplace_back("Vary", "Accept");
   if (format == ErrorFormat::html)
@@ -51,6 +69,7 @@ void Exchange::answer_error(unsigned status) {
 }
 
 void Exchange::answer_locally(LocalContent content) {
+  if (waiting_for_route_) stop_waiting();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -110,7 +129,8 @@ void Exchange::fail_upstream(UpstreamFailure why) {
   const bool late = why == UpstreamFailure::first_byte_timeout ||
                     why == UpstreamFailure::total_timeout ||
                     why == UpstreamFailure::connect_timeout;
-  const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint;
+  const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint ||
+                    why == UpstreamFailure::local_limit;
   if (why == UpstreamFailure::no_tunnel) return answer_error(501);
   answer_error(late ? 504 : busy ? 503 : 502);
 }
@@ -136,6 +156,7 @@ void Exchange::drop_upstream(bool at_fault) {
 void Exchange::break_client() {
   if (!client_) return;
   ClientEnd* client = client_;
+  if (waiting_for_route_) stop_waiting();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -171,11 +192,16 @@ void Exchange::finish() {
 void Exchange::on_deadline(net::Deadline& which) {
   if (!client_) return;
   if (&which == &body_time_) return on_body_window();
+  if (&which == &route_time_) return refuse(RefusalCause::directory_unavailable, 503);
   if (&which == &total_time_) return fail_upstream(UpstreamFailure::total_timeout);
   if (outcome_.tunnel) return on_client_lost(ClientLoss::idle);
   // While the client takes nothing the upstream cannot be blamed.
   if (response_paused_) return arm_upstream(read_idle_);
   if (filters_are_late()) return filter_failed();
+  // Both sides are silent, and the upstream has taken all there was: its health is
+  // not to suffer for a client that leaves streams open.
+  if (answer_ == Answer::streaming && !request_complete_ && !request_paused_)
+    return on_client_lost(ClientLoss::idle);
   fail_upstream(answer_ == Answer::waiting ? UpstreamFailure::first_byte_timeout
                                            : UpstreamFailure::idle_timeout);
 }
@@ -185,7 +211,7 @@ void Exchange::on_deadline(net::Deadline& which) {
 void Exchange::on_body_window() {
   const std::uint64_t need = config::bytes_per_window(timeouts_);
   const auto in = static_cast<std::int64_t>(outcome_.bytes_in);
-  if (request_complete_ || request_paused_ || opening_) {
+  if (!request_floor_holds() || request_paused_ || opening_) {
     window_in_.stop();
   } else if (!window_in_.running()) {
     window_in_.begin(in);
@@ -200,7 +226,7 @@ void Exchange::on_body_window() {
   } else if (window_out_.below(taken_by_client(), need)) {
     return on_client_lost(ClientLoss::too_slow);
   }
-  if (!request_complete_ || response_paused_) arm_body_window();
+  if (request_floor_holds() || response_paused_) arm_body_window();
 }
 
 }  // namespace marquee::proxy

@@ -12,8 +12,10 @@
 
 #include "net/byte_stream.hpp"
 #include "net/turn.hpp"
+#include "proxy/body_backlog.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/floor_window.hpp"
 #include "proxy/h2_stream.hpp"
 #include "proxy/http/h2_codec.hpp"
 #include "proxy/http/h2_flood.hpp"
@@ -24,7 +26,7 @@ namespace marquee::proxy {
 class ExchangePool;
 struct Services;
 
-class H2Session final : public net::Expiring {
+class H2Session final : public net::Expiring, private BodyBacklog::Waiter {
  public:
   H2Session(Services& services, ExchangePool& exchanges, SessionHost& host);
   ~H2Session();
@@ -72,6 +74,7 @@ class H2Session final : public net::Expiring {
     over,
   };
 
+  void on_backlog_room() override { wake(); }
   void read();
   void feed(std::string_view bytes);
   void take_events();
@@ -80,18 +83,28 @@ class H2Session final : public net::Expiring {
   void resume_writers();
   void settle_streams();
   void judge_time();
+  // h2_session_reader.cpp
+  std::uint64_t untaken();
+  void watch_reader();
+  void on_reader_window();
   void calm(http::H2Flood flood);
   void lose_all(ClientLoss how);
   void end(http::H2Error code);
   void finish_output();
   void close(bool reset);
   H2Stream* find(std::int32_t id);
+  struct Urgency {
+    std::int32_t id;
+    std::uint8_t urgency;
+  };
+  void prioritise_idle(Urgency update);
 
   net::Turn& turn_;
   Services& services_;
   ExchangePool& exchanges_;
   SessionHost& host_;
   http::H2Codec codec_;
+  std::uint32_t most_streams_;
   http::H2FrameScan scan_;
   http::H2Budget budget_;
   State state_ = State::open;
@@ -105,22 +118,23 @@ class H2Session final : public net::Expiring {
   bool last_said_ = false;      // the final GOAWAY
   bool client_leaves_ = false;  // it said GOAWAY
   bool head_timed_ = false;
+  std::size_t open_ = 0;    // streams begun that are not closed for the codec
   std::size_t active_ = 0;  // streams with an exchange
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;
-  std::size_t held_ = 0;
-  std::size_t withheld_ = 0;  // connection credit that waits for room
+  BodyBacklog::Share backlog_;  // request bytes that wait in streams
+  std::size_t withheld_ = 0;    // connection credit that waits for room
   std::vector<std::unique_ptr<H2Stream>> streams_;
   std::vector<H2Stream*> due_;
   std::vector<H2Stream*> batch_;  // got a head or bytes in the present batch
-  struct Urgency {
-    std::int32_t id;
-    std::uint8_t urgency;
-  };
-  std::vector<Urgency> early_;  // PRIORITY_UPDATE before the request
-  net::Deadline time_;          // idle, closing, linger
-  net::Deadline head_time_;     // a field block under way, or the first request
-  net::Deadline drain_time_;    // between the two GOAWAYs
+  std::vector<Urgency> early_;    // PRIORITY_UPDATE before the request
+  std::int32_t last_id_ = 0;      // of the streams that came
+  net::Deadline time_;            // idle, closing, linger
+  net::Deadline head_time_;       // a field block under way, or the first request
+  net::Deadline drain_time_;      // between the two GOAWAYs
+  ReaderWindow reader_;
+  net::Deadline reader_time_;  // looks at what the client has not taken
+  std::int64_t written_ = 0;
 };
 
 }  // namespace marquee::proxy

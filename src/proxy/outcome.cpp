@@ -14,9 +14,10 @@ std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
 }  // namespace
 
 std::string_view name(RefusalCause c) {
-  return text_of<RefusalCause, 9>(
-      c, {"none", "protocol", "misdirected", "unknown_host", "domain_disabled", "slow_head",
-          "slow_body", "body_too_large", "response_filter"});
+  return text_of<RefusalCause, 14>(
+      c, {"none", "protocol", "misdirected", "unknown_host", "domain_disabled", "agency_suspended",
+          "installation_disabled", "site_unpublished", "directory_unavailable",
+          "unknown_host_flood", "slow_head", "slow_body", "body_too_large", "response_filter"});
 }
 
 std::string_view name(RouteClass c) {
@@ -24,11 +25,10 @@ std::string_view name(RouteClass c) {
 }
 
 std::string_view name(UpstreamFailure f) {
-  return text_of<UpstreamFailure, 17>(
-      f,
-      {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
-       "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout", "truncated",
-       "goaway", "refused_stream", "stream_reset", "no_tunnel"});
+  return text_of<UpstreamFailure, 18>(
+      f, {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
+          "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout",
+          "truncated", "goaway", "refused_stream", "stream_reset", "no_tunnel", "local_limit"});
 }
 
 std::string_view name(ClientLoss l) {

@@ -28,6 +28,7 @@ class Checker {
     for (const auto& row : settings_.domains) check_twin(row);
     check_app_hosts();
     check_sites();
+    check_directory();
     check_template(settings_.hosts.custom_path, "hosts.custom_path");
     check_fallbacks();
     return std::move(problems_);
@@ -202,6 +203,16 @@ class Checker {
       report(hosts.sites_path.mark, "hosts.sites_path uses {" + std::string(routing::name(v)) +
                                         "}, which no site below the base has; write {label} or "
                                         "{host}");
+    }
+  }
+
+  void check_directory() {
+    const auto& d = settings_.directory;
+    if (d.kind == config::DirectoryKind::yaml) return;
+    for (const auto& [route, what] :
+         {std::pair{&d.modules, "directory.modules"}, std::pair{&d.sites, "directory.sites"}}) {
+      if (!route->upstream->empty()) check_pool(route->upstream, d.mark, what);
+      check_template(route->path, std::string(what) + ".path");
     }
   }
 

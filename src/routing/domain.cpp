@@ -14,7 +14,13 @@ std::optional<std::uint32_t> find_upstream(const config::Settings& settings,
   return std::nullopt;
 }
 
-// Sets what leads to the upstream; false where a part of it is faulty.
+template <typename Id>
+void set_id(Id& id, std::string_view text) {
+  if (auto parsed = Id::parse(text)) id = *std::move(parsed);
+}
+
+}  // namespace
+
 bool set_way(const config::Settings& settings, std::string_view upstream, std::string_view path,
              Domain& domain) {
   const auto index = find_upstream(settings, upstream);
@@ -28,11 +34,6 @@ bool set_way(const config::Settings& settings, std::string_view upstream, std::s
   return true;
 }
 
-template <typename Id>
-void set_id(Id& id, std::string_view text) {
-  if (auto parsed = Id::parse(text)) id = *std::move(parsed);
-}
-
 void set_pair(Domain& domain) {
   auto twin = domain.host.www_twin();
   if (!twin) return;
@@ -40,7 +41,11 @@ void set_pair(Domain& domain) {
   (domain.host.is_www() ? domain.bare : domain.www) = *std::move(twin);
 }
 
-}  // namespace
+std::string scope_of(const Domain& domain) {
+  // Ids hold no space, so that the parts cannot run into each other.
+  return std::string(domain.agency.text()) + (domain.wildcard ? " *." : " ") +
+         (domain.pair ? domain.bare : domain.host).string();
+}
 
 std::string_view name(HostClass host_class) {
   switch (host_class) {
@@ -52,6 +57,22 @@ std::string_view name(HostClass host_class) {
       return "site";
   }
   return "custom";
+}
+
+std::string_view name(DomainState state) {
+  switch (state) {
+    case DomainState::serving:
+      return "serving";
+    case DomainState::disabled:
+      return "disabled";
+    case DomainState::agency_suspended:
+      return "agency_suspended";
+    case DomainState::installation_disabled:
+      return "installation_disabled";
+    case DomainState::site_unpublished:
+      return "site_unpublished";
+  }
+  return "serving";
 }
 
 std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
@@ -78,9 +99,7 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
   domain->certificates = row.certificates;
   domain->certificate_source =
       row.certificates.empty() ? CertificateSource::internal : CertificateSource::files;
-  // Ids hold no space, so that the parts cannot run into each other.
-  domain->scope = std::string(domain->agency.text()) + (wildcard ? " *." : " ") +
-                  (domain->pair ? domain->bare : domain->host).string();
+  domain->scope = scope_of(*domain);
   return domain;
 }
 

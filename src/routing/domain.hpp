@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/hostname.hpp"
 #include "base/ids.hpp"
 #include "config/settings.hpp"
+#include "routing/domain_record.hpp"
 #include "routing/path_template.hpp"
 
 namespace marquee::routing {
@@ -22,7 +24,17 @@ enum class HostClass : std::uint8_t {
 };
 std::string_view name(HostClass host_class);
 
-enum class CertificateSource : std::uint8_t { internal, files };
+enum class CertificateSource : std::uint8_t { internal, files, directory };
+
+// What visitors of a domain get. All but `serving` are pages of Marquee.
+enum class DomainState : std::uint8_t {
+  serving,
+  disabled,               // the domain was switched off
+  agency_suspended,       // its agency's status or subscription is refused
+  installation_disabled,  // its module is switched off
+  site_unpublished,
+};
+std::string_view name(DomainState state);
 
 struct Domain : std::enable_shared_from_this<Domain> {
   explicit Domain(base::Hostname name) : host(std::move(name)), bare(host), www(host) {}
@@ -55,6 +67,11 @@ struct Domain : std::enable_shared_from_this<Domain> {
   // Agency and pair name: sessions may be resumed within it and nowhere else.
   // Use tls_scope(), as the sites below one base are strangers to each other.
   std::string scope;
+
+  // Of domains from the directory; those of the settings serve, or are disabled.
+  DomainState state = DomainState::serving;
+  std::optional<RedirectTo> redirect;          // then nothing goes upstream
+  std::shared_ptr<const DomainRecord> record;  // null: from the settings
 };
 
 // From one row of the settings; nothing if its host, upstream or path template
@@ -64,6 +81,13 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
 std::shared_ptr<const Domain> make_app_domain(const config::Settings& settings,
                                               std::string_view host);
 std::shared_ptr<const Domain> make_sites_domain(const config::Settings& settings);
+
+// Parts of making one, also from a row of the directory.
+// What leads to the upstream; false where a part of it is faulty.
+bool set_way(const config::Settings& settings, std::string_view upstream, std::string_view path,
+             Domain& domain);
+void set_pair(Domain& domain);  // where the host has a twin
+std::string scope_of(const Domain& domain);
 
 // What the TLS session id context is made of, beside the policy.
 std::string tls_scope(const Domain& domain, std::string_view host);

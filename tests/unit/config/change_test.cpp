@@ -145,3 +145,17 @@ TEST_CASE("an admin address that goes with its token keeps both until the restar
   old.admin.address.clear();
   CHECK(until_restart(old, next).admin.token.empty());
 }
+
+TEST_CASE("a directory waits for a restart, and its secrets are not told") {
+  Settings old, next;
+  next.directory.kind = DirectoryKind::postgres;
+  next.directory.url = "postgresql://user:hidden@db/x";
+  const Change change = compare(old, next);
+  REQUIRE(change.restart.size() == 1);
+  CHECK(change.restart[0].find("directory") == 0);
+  CHECK(change.restart[0].find("hidden") == std::string::npos);
+  CHECK(until_restart(old, next).directory.kind == DirectoryKind::yaml);
+  next = old;
+  next.directory.mark.line = 7;
+  CHECK(compare(old, next).restart.empty());
+}

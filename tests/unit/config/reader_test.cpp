@@ -121,6 +121,26 @@ TEST_CASE("domains decode to what they say") {
   CHECK_FALSE(s.domains[2].enabled);
 }
 
+TEST_CASE("the directory is read") {
+  const RootedFiles files(std::string(MARQUEE_TESTS_DIR) + "/golden/settings/good");
+  const Reading reading = load_settings("everything.yaml", kAgency, files);
+  REQUIRE(reading.ok());
+  const Directory& d = reading.settings.directory;
+  CHECK(d.kind == DirectoryKind::sqlite);
+  CHECK(d.path == "domains.sqlite");
+  CHECK(d.trust_status == Trust::no);
+  CHECK(d.encryption_key.size() == 64);
+  CHECK(*d.modules.upstream == "app");
+  CHECK(*d.modules.path == "/m/{installation_id}{path}");
+  CHECK(*d.sites.path == "/site/{host}{path}");
+  CHECK(d.refused_agencies == std::vector<std::string>{"suspended", "paused"});
+  CHECK(d.refused_subscriptions.empty());
+  CHECK(d.cache.ttl == Ms(5000));
+  CHECK(d.cache.domains == 1u << 30);
+  CHECK(d.cache.unknown_rate == 12.5);
+  CHECK(Directory().refused_agencies == std::vector<std::string>{"suspended", "cancelled"});
+}
+
 TEST_CASE("paths belong to the folder of the file they stand in") {
   const MemoryFiles files(
       {{"/etc/marquee/m.yaml",

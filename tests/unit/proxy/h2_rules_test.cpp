@@ -52,6 +52,13 @@ TEST_CASE("h2 heads: what is good") {
   REQUIRE(h.head->fields.size() == 3);
   CHECK(h.head->fields.begin()->value == "a=1; b=2");
   CHECK((h.head->fields.end() - 1)->dropped);  // te ends here
+  // Empty crumbs leave nothing behind, least of all whitespace at the end.
+  CHECK(h.read(with({{"cookie", "a=1"}, {"cookie", ""}})) == Refusal::none);
+  REQUIRE(h.head->fields.size() == 1);
+  CHECK(h.head->fields.begin()->value == "a=1");
+  CHECK(h.read(with({{"cookie", ""}, {"cookie", ""}})) == Refusal::none);
+  REQUIRE(h.head->fields.size() == 1);
+  CHECK(h.head->fields.begin()->value.empty());
   CHECK(h.read(with({{"host", "A.test"}})) == Refusal::none);
   H2List host_only = without(":authority");
   host_only.push_back({"host", "a.test"});
@@ -142,6 +149,8 @@ TEST_CASE("h2 trailers") {
   CHECK(read({{"grpc-status", "0"}}) == Refusal::none);
   CHECK(read({{":path", "/"}}) == Refusal::bad_pseudo_fields);
   CHECK(read({{"content-length", "1"}}) == Refusal::forbidden_trailer);
+  CHECK(read({{"trailer", "x"}}) == Refusal::forbidden_trailer);  // as over HTTP/1.1
+  CHECK(read({{"content_length", "1"}}) == Refusal::none);
   CHECK(read({{"connection", "close"}}) == Refusal::connection_field);
   CHECK(read(H2List(9, {"a", "b"})) == Refusal::trailers_too_large);
 }
@@ -211,6 +220,8 @@ TEST_CASE("h2 floods by frames") {
     http::H2Flood flood;
   };
   const std::string open_block = h2_frame(h2_headers, h2_end_stream, 1, "\x82");
+  std::string resets;
+  for (std::uint32_t id = 1; id < 400; id += 2) resets += h2_get(id, "/") + h2_reset(id, 8);
   const Row rows[] = {
       {times(h2_frame(h2_settings, 0, 0), 1000), http::H2Flood::settings},
       {times(h2_frame(h2_settings, 1, 0), 1000), http::H2Flood::settings},
@@ -221,7 +232,7 @@ TEST_CASE("h2 floods by frames") {
       {times(h2_frame(h2_priority, 0, 3, std::string(5, '\0')), 1000), http::H2Flood::priority},
       {times(h2_frame(0x10, 0, 0, h2_number(3) + "u=1"), 1000), http::H2Flood::priority},
       {times(h2_frame(0x42, 0, 0, "x"), 1000), http::H2Flood::unknown_frame},
-      {times(h2_get(1, "/") + h2_reset(1, 8), 200), http::H2Flood::rapid_reset},
+      {resets, http::H2Flood::rapid_reset},
       {open_block + times(h2_frame(h2_continuation, 0, 1), 8), http::H2Flood::continuation},
       {open_block + times(h2_frame(h2_continuation, 0, 1, std::string(16384, 'x')), 4),
        http::H2Flood::continuation},
@@ -328,6 +339,26 @@ TEST_CASE("h2: one slow reader of a body does not stop the others, and stops its
   rig.check_over();
 }
 
+TEST_CASE(
+    "h2: a client that gives credit and does not read is reset by the floor, not the idle limit") {
+  Scenario s{"unread", {{"", h2_open() + h2_get(1, "/")}}, {{{"\r\n\r\n", answer("hello")}}}};
+  s.h2 = true;
+  s.settings.timeouts.idle = config::Ms(600'000);
+  ProxyRig rig(s, {.client_room = 40});
+  rig.each_event = [&] {
+    if (rig.records.all.size() == 1) rig.allow_events(0);  // its answer is complete
+  };
+  rig.play();
+  REQUIRE(rig.records.all.size() == 1);
+  CHECK(rig.records.all[0].outcome.loss == ClientLoss::none);
+  const net::TimePoint begun = rig.turn.now();
+  rig.pass_time();
+  CHECK(rig.closed_by_reset);
+  CHECK(rig.turn.now() - begun > config::Ms(9'000));
+  CHECK(rig.turn.now() - begun <= config::Ms(15'000) + s.settings.upstreams[0].idle);
+  CHECK(rig.records.lost_clients == std::vector{ClientLoss::too_slow});
+}
+
 TEST_CASE("h2: a request body waits for its upstream within the windows") {
   std::string frames = h2_open() + h2_head(1, h2_request("/", "POST"), false);
   for (int i = 0; i < 4; ++i) frames += h2_body(1, std::string(16'000, 'x'));
@@ -335,14 +366,30 @@ TEST_CASE("h2: a request body waits for its upstream within the windows") {
   s.h2 = true;
   ProxyRig rig(s, {.upstream_room = 50});
   std::size_t most = 0;
-  rig.each_event = [&] { most = std::max(most, rig.services.held_body); };
+  rig.each_event = [&] { most = std::max(most, rig.services.backlog->bytes()); };
   rig.play();
   CHECK(most > 32'000);
   CHECK(most <= 64u << 10);
-  CHECK(rig.services.held_body == 0);  // in the end it took all
+  CHECK(rig.services.backlog->bytes() == 0);  // in the end it took all
   // The credit went back as it did.
   CHECK(h2_read(rig.client_wire.out).frames[h2_window] > 1);
   rig.close_client();
+  rig.pass_time();
+  rig.check_over();
+}
+
+TEST_CASE("h2: a request that is taken back is taken back from its upstream") {
+  Scenario s{"back", {{"", h2_open() + h2_get(1, "/")}, {"", ""}}, {{{"never", ""}}}};
+  s.h2 = true;
+  ProxyRig rig(s, {});
+  rig.play();
+  REQUIRE(rig.pool->connections.size() == 1);
+  CHECK(rig.pool->connections[0]->end);
+  rig.client_peer.script.push_back({"", h2_reset(1, 8)});
+  rig.play();
+  CHECK_FALSE(rig.pool->connections[0]->end);
+  CHECK(rig.records.all.size() == 1);
+  CHECK_FALSE(rig.closed);
   rig.pass_time();
   rig.check_over();
 }

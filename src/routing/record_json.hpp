@@ -1,0 +1,19 @@
+// The two JSON columns of a row (platform contract 1.5). Tenants can write them:
+// any type anywhere, any size. Whatever is not what is expected is left at its
+// default, with a sentence in `faults` (at most eight).
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "routing/domain_record.hpp"
+
+namespace marquee::routing {
+
+inline constexpr std::size_t kMostJson = 64u << 10;  // bytes of one column
+
+// "" and "null" are an empty object. JSON null is an absent key.
+DomainConfig read_config(std::string_view json, std::vector<std::string>& faults);
+WhiteLabel read_white_label(std::string_view json, std::vector<std::string>& faults);
+
+}  // namespace marquee::routing
