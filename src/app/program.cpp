@@ -82,6 +82,7 @@ std::string Program::start() {
   if (ec) return "cannot make the state directory " + settings.state_dir + ": " + ec.message();
   const std::size_t workers = worker_count(settings);
   declare_metrics();
+  declare_directory_metrics();
   registry_.start(workers);
   if (settings.log.access_format != config::AccessFormat::off) {
     access_log_ = std::make_unique<base::LogWriter>(
@@ -89,9 +90,11 @@ std::string Program::start() {
     if (auto failure = access_log_->start()) return failure->sentence;
   }
   if (const std::string error = open_tls(); !error.empty()) return error;
+  if (const std::string error = open_directory(); !error.empty()) return error;
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return groups.error;
   make_nodes();
+  lend_directory();
   watch_resources();
   put_in_force(snapshot_, std::move(groups.groups), context_);
   if (const std::string error = open_listeners(settings); !error.empty()) return error;
@@ -104,6 +107,7 @@ std::string Program::start() {
     ::pthread_setname_np(node.thread.native_handle(),
                          ("worker-" + std::to_string(node.worker->index())).c_str());
   }
+  if (directory_) directory_->start();
   return {};
 }
 
@@ -269,6 +273,7 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();
   nodes_.clear();
   if (access_log_) access_log_->stop(std::chrono::seconds(2));

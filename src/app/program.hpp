@@ -3,6 +3,7 @@
 //
 //   program.cpp         start, signals, stop
 //   program_reload.cpp  from one settings to the next
+//   program_directory.cpp  the directory of domains, where there is one
 //   program_status.cpp  what the admin listener is told
 //   program_overload.cpp  memory and descriptors, watched for the workers
 #pragma once
@@ -19,6 +20,7 @@
 
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
+#include "app/directory_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
 #include "app/upstream_groups.hpp"
@@ -65,6 +67,9 @@ class Program final : public admin::StatusSource {
 
   std::string start();  // a sentence when it cannot
   std::string open_tls();
+  std::string open_directory();
+  void lend_directory();
+  void declare_directory_metrics();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();
   void announce();
@@ -119,6 +124,7 @@ class Program final : public admin::StatusSource {
   std::shared_ptr<const tls::InternalCa> internal_ca_;
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;
+  std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

@@ -75,9 +75,11 @@ Section describe(DirectoryCache& c) {
        "Names that wait for a look-up. More: 503, or the handshake is refused.", "names",
        "per process"},
       {"unknown_rate", Decimal{&c.unknown_rate, 0.01, 1'000'000},
-       "Look-ups of names that no cache and no filter knows.", "per second", "per process"},
+       "How often a client network may ask in requests for names that turn out to be nobody's. "
+       "Failed handshakes have tls.failed_handshake_rate.",
+       "per second", "per worker and client network"},
       {"unknown_burst", number(c.unknown_burst, 1, 10'000'000), "How many of those at once.",
-       "look-ups", "per process"},
+       "names", "per worker and client network"},
       {"check_interval", Duration{&c.check_interval, Ms(1000), hours(24)},
        "How often generations are compared in full, in case a change was missed."},
   }};

@@ -201,7 +201,7 @@ struct DirectoryCache {
   std::uint32_t negative_names = 65'536;       // names, in a space of their own, per process
   std::uint32_t lookups = 256;                 // look-ups in flight, per process
   std::uint32_t waiting = 4096;                // names that wait for one, per process
-  double unknown_rate = 200;                   // look-ups of names never seen, per second
+  double unknown_rate = 200;                   // names asked for that nobody has, per client network
   std::uint32_t unknown_burst = 2000;          // and at once
   Ms check_interval{std::chrono::minutes(5)};  // generations compared in full
   friend bool operator==(const DirectoryCache&, const DirectoryCache&) = default;

@@ -25,6 +25,8 @@ struct ConnectionFacts {
     (void)host;
     return false;
   }
+  // Who had the directory's domain at the first request under it; empty: not yet.
+  std::string agency;
   std::int64_t handshake_us = -1;  // said once, with the first request
   virtual ~ConnectionFacts() = default;
 };

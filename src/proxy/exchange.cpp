@@ -28,6 +28,7 @@ void Exchange::begin(ClientEnd& client, ConnectionFacts& facts) {
 void Exchange::reset() {
   // Its connection was closed over it (a drain's deadline): one record all the same.
   if (client_) services_.sink.record(*this);
+  if (waiting_for_route_) stop_waiting();
   if (opening_) pool_->cancel(*this);
   drop_upstream();
   drop_filters();
@@ -37,6 +38,7 @@ void Exchange::reset() {
   if (pin_) services_.snapshots.unpin(pin_);
   pin_ = nullptr;
   plan_ = nullptr;
+  if (route_) let_go_of_route();
   kept_plan_.reset();
   kept_pool_.reset();
   client_ = nullptr;
@@ -81,50 +83,11 @@ void Exchange::on_request_head() {
   }
   client_text_ = client_of(request_, *facts_, pin_->shared->trusted(), arena_);
   ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
-  if (!route() || !apply_policies()) return;
-  choose_upstream();
+  proceed();
 }
 
-// host -> domain: one normaliser, one table (routing). An unknown name is told
-// apart from one that is not this connection's.
-bool Exchange::route() {
-  const base::NormalisedHost host = base::normalise_into(request_.host, host_buffer_);
-  if (!host) {
-    refuse(http::Refusal::bad_host);
-    return false;
-  }
-  host_ = host.text;
-  const Snapshot::Found found = pin_->shared->find(host_);
-  plan_ = found.plan;
-  if (!authority_allowed(found)) {
-    refuse(RefusalCause::misdirected, 421);
-    return false;
-  }
-  if (!plan_) {
-    refuse(RefusalCause::unknown_host, 404);
-    return false;
-  }
-  outcome_.route = plan_->route;
-  return true;
-}
-
-// RFC 9110 7.4 and design 2: the name of the handshake and its pair need no
-// check; another name only if the certificate covers it and both names belong,
-// now, to one agency.
-bool Exchange::authority_allowed(const Snapshot::Found& found) const {
-  if (!facts_->secure) return true;
-  std::string_view sni = facts_->tls->sni;
-  if (sni == host_) return true;
-  Snapshot::Found own = pin_->shared->find(sni);
-  if (!own.plan && !facts_->fallback.empty()) {
-    sni = facts_->fallback;  // whose certificate was shown
-    if (sni == host_) return true;
-    own = pin_->shared->find(sni);
-  }
-  if (!own.plan || !found.plan) return false;
-  return routing::same_name_or_pair(own.match, sni, found.match, host_) ||
-         (facts_->certificate_covers(host_) &&
-          routing::same_agency(*own.plan->domain, *found.plan->domain));
+void Exchange::proceed() {
+  if (route() && apply_policies()) choose_upstream();
 }
 
 bool Exchange::apply_policies() {

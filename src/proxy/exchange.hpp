@@ -5,7 +5,8 @@
 // and acts on its two ends by direct calls (ends.hpp has the rules). It holds no
 // socket and reads no clock: time is the worker's turn.
 //
-//   exchange.cpp           head -> route -> policies -> upstream chosen -> sent
+//   exchange.cpp           head -> policies -> upstream chosen -> sent
+//   exchange_route.cpp     host -> domain, perhaps after a look-up
 //   exchange_response.cpp  answer's head edited, body streamed back
 //   exchange_filters.cpp   the filters between the two, for answers that have any
 //   exchange_end.cpp       failures, retries, time limits, the one record
@@ -29,6 +30,7 @@
 #include "proxy/outcome.hpp"
 #include "proxy/request_fields.hpp"
 #include "proxy/response_head_editor.hpp"
+#include "proxy/route_table.hpp"
 #include "proxy/services.hpp"
 #include "proxy/snapshot_slot.hpp"
 
@@ -38,7 +40,10 @@ namespace marquee::proxy {
 // connection can be kept.
 inline constexpr std::uint64_t discard_bound = 256u << 10;
 
-class Exchange final : public net::Expiring, private ChainOwner, private BodySink {
+class Exchange final : public net::Expiring,
+                       private ChainOwner,
+                       private BodySink,
+                       private RouteTable::Waiter {
  public:
   explicit Exchange(Services& services);
   ~Exchange() override = default;
@@ -112,9 +117,20 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
     on,          // the body goes through the chain
   };
 
-  // exchange.cpp
+  // exchange_route.cpp
+  enum class Authority : std::uint8_t { allowed, refused, pending };
   bool route();
-  bool authority_allowed(const Snapshot::Found& found) const;
+  RouteTable::Found look_up(std::string_view host);
+  Authority authority(const RouteTable::Found& found);
+  void refuse_route(const RouteTable::Found& found);
+  void wait_for_route();
+  void stop_waiting();
+  void on_route_known() override;
+  void let_go_of_route();
+  void close_if_moved();
+
+  // exchange.cpp
+  void proceed();
   std::string_view host_for_upstream() const;
   bool apply_policies();
   void choose_upstream();
@@ -178,6 +194,8 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
 
   LocalSnapshot* pin_ = nullptr;
   const DomainPlan* plan_ = nullptr;
+  RouteTable::Entry* route_ = nullptr;  // held: the plan is a row's of the directory
+  RouteTable::Ticket waiting_for_route_ = 0;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
   std::shared_ptr<UpstreamPool> kept_pool_;
   config::Timeouts timeouts_;  // copies: outlive the snapshot
@@ -203,6 +221,7 @@ class Exchange final : public net::Expiring, private ChainOwner, private BodySin
   FloorWindow window_in_;   // of the request's body
   FloorWindow window_out_;  // of the answer's, by taken_by_client()
 
+  net::Deadline route_time_;     // while a look-up is waited for
   net::Deadline upstream_time_;  // first byte, then idle
   net::Deadline total_time_;
   net::Deadline body_time_;  // the body floor's window

@@ -11,6 +11,24 @@ std::string_view value_named(const http::RequestHead& request, std::string_view 
   return {};
 }
 
+PageWords words_of(RefusalCause cause) {
+  switch (cause) {
+    case RefusalCause::unknown_host:
+      return {"This domain is not connected",
+              "It points here, but no site has been connected to it yet. If it is yours, finish "
+              "its setup."};
+    case RefusalCause::agency_suspended:
+      return {"This site is suspended", "If it is yours, ask your provider."};
+    case RefusalCause::domain_disabled:
+    case RefusalCause::installation_disabled:
+      return {"This site is switched off", "If it is yours, switch it on in its settings."};
+    case RefusalCause::site_unpublished:
+      return {"This site has not been published", "Come back later."};
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 void Exchange::refuse(http::Refusal refusal) {
@@ -35,7 +53,7 @@ void Exchange::answer_error(unsigned status) {
   LocalContent content;
   content.status = status;
   content.content_type = error_content_type(format);
-  content.body = error_body({status, ids_.request_id(), host_}, format);
+  content.body = error_body({status, ids_.request_id(), host_, words_of(outcome_.cause)}, format);
   content.fields.emplace_back("Cache-Control", "no-store");
   content.fields.emplace_back("Vary", "Accept");
   if (format == ErrorFormat::html)
@@ -45,6 +63,7 @@ void Exchange::answer_error(unsigned status) {
 }
 
 void Exchange::answer_locally(LocalContent content) {
+  if (waiting_for_route_) stop_waiting();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -127,6 +146,7 @@ void Exchange::drop_upstream(bool at_fault) {
 void Exchange::break_client() {
   if (!client_) return;
   ClientEnd* client = client_;
+  if (waiting_for_route_) stop_waiting();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -162,6 +182,7 @@ void Exchange::finish() {
 void Exchange::on_deadline(net::Deadline& which) {
   if (!client_) return;
   if (&which == &body_time_) return on_body_window();
+  if (&which == &route_time_) return refuse(RefusalCause::directory_unavailable, 503);
   if (&which == &total_time_) return fail_upstream(UpstreamFailure::total_timeout);
   if (outcome_.tunnel) return on_client_lost(ClientLoss::idle);
   // While the client takes nothing the upstream cannot be blamed.

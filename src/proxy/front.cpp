@@ -33,16 +33,25 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       records_(metrics, cells, nullptr),
       services_(worker.turn(), snapshots_, records_, random_),
       exchanges_(services_),
-      tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) {
-        const auto i = static_cast<std::uint32_t>(waiter);
-        if (i < connections_.size() && connections_[i] &&
-            connections_[i]->generation == waiter >> 32)
-          connections_[i]->continue_handshake();
-      }) {
+      tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {
   worker_.on_turn_end([this] { on_turn_end(); });
 }
 
 Front::~Front() { close_all(); }
+
+void Front::continue_handshake(std::uint64_t waiter) {
+  const auto i = static_cast<std::uint32_t>(waiter);
+  if (i < connections_.size() && connections_[i] && connections_[i]->generation == waiter >> 32)
+    connections_[i]->continue_handshake();
+}
+
+void Front::use_directory(DirectoryAccess directory, const RouteTable::Options& options) {
+  routes_ = std::make_unique<RouteTable>(
+      directory, options, [this](std::function<void()> job) { worker_.post(std::move(job)); },
+      [this](std::uint64_t waiter) { continue_handshake(waiter); });
+  services_.routes = routes_.get();
+  tls_.use_routes(routes_.get());
+}
 
 void Front::on_turn_end() {
   if (log_ && log_->pending()) {
@@ -104,6 +113,7 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
   }
   tls_.install(std::move(context));
   if (snapshots_.alive() > 0) drain_moved(*snapshots_.current().shared, *snapshot);
+  if (routes_) routes_->install(snapshot);
   snapshots_.install(std::move(snapshot), std::move(pools));
   exchanges_.for_each_active([](Exchange& e) { e.leave_snapshot(); });
 }
@@ -301,8 +311,9 @@ void Front::close_all() {
 bool ClientConnection::certificate_covers(std::string_view host) const {
   if (!tls) return false;
   const std::string_view name = tls->sni.empty() ? std::string_view(fallback) : tls->sni;
-  const Snapshot::Found own = services_.snapshots.current().shared->find(name);
-  return own.plan && tls::covers(own.plan->covered, host);
+  const DomainPlan* own = services_.routes ? services_.routes->find(name, turn_.now(), {}).plan
+                                           : services_.snapshots.current().shared->find(name).plan;
+  return own && tls::covers(own->covered, host);
 }
 
 }  // namespace marquee::proxy

@@ -15,6 +15,7 @@
 #include "proxy/listener.hpp"
 #include "proxy/overload.hpp"
 #include "proxy/request_records.hpp"
+#include "proxy/route_table.hpp"
 #include "proxy/tls_front.hpp"
 #include "proxy/upstream/pool.hpp"
 
@@ -28,6 +29,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
 
   // Before install() of settings that want an access log where none was wanted.
   void set_log(base::WorkerLog* log) { worker_log_ = log; }
+  // Before the first install(): domains that the settings do not name are looked up.
+  void use_directory(DirectoryAccess directory, const RouteTable::Options& options);
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.
   void install(std::shared_ptr<const Snapshot> snapshot,
@@ -68,6 +71,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void on_descriptors_short();
   void end_idle(std::size_t most);
   void on_turn_end();
+  void continue_handshake(std::uint64_t waiter);
   void drain_moved(const Snapshot& old, const Snapshot& next);
 
   net::Worker& worker_;
@@ -80,6 +84,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   base::WorkerLog* worker_log_;
   RequestRecords records_;
   SnapshotSlot snapshots_;
+  std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
   Services services_;
   ExchangePool exchanges_;
   TlsFront tls_;

@@ -17,6 +17,11 @@ enum class RefusalCause : std::uint8_t {
   misdirected,  // authority and SNI belong to different tenants
   unknown_host,
   domain_disabled,
+  agency_suspended,
+  installation_disabled,
+  site_unpublished,
+  directory_unavailable,  // it does not answer, and the domain is not known
+  unknown_host_flood,     // this client asked for too many names that nobody has
   slow_head,
   slow_body,
   body_too_large,

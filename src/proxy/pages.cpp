@@ -174,7 +174,11 @@ ErrorText error_text(unsigned status) {
 }
 
 std::string error_body(const ErrorFacts& facts, ErrorFormat format) {
-  const ErrorText text = error_text(facts.status);
+  ErrorText text = error_text(facts.status);
+  if (!facts.words.heading.empty()) {
+    text.heading = facts.words.heading;
+    text.sentence = facts.words.sentence;
+  }
   const std::string_view id = facts.request_id.substr(0, kMaxShown);
   if (format == ErrorFormat::problem_json) return problem_body(text, id);
   return html_body(text, id, facts.host.substr(0, kMaxHost));

@@ -22,10 +22,17 @@ struct ErrorText {
 // their own words; any other status gets those of its class.
 ErrorText error_text(unsigned status);
 
+// Of a cause that has more to say than its status; else nothing.
+struct PageWords {
+  std::string_view heading;
+  std::string_view sentence;
+};
+
 struct ErrorFacts {
   unsigned status = 500;
   std::string_view request_id;  // shown, at most 128 bytes; may be empty
   std::string_view host;        // the visitor's host, normalised; may be empty
+  PageWords words{};            // instead of those of the status
 };
 
 // The body. Every value is escaped for its place; bytes that are not UTF-8 text

@@ -15,6 +15,7 @@ namespace marquee::proxy {
 
 class Exchange;
 class FilterChain;
+class RouteTable;
 class SnapshotSlot;
 
 // One named pool, as this worker sees it (proxy/upstream/pool.hpp).
@@ -57,6 +58,7 @@ struct Services {
   AccessSink& sink;
   base::Random& random;
   FilterSource* filters = nullptr;  // null: no answer is filtered
+  RouteTable* routes = nullptr;     // null: the settings are the only directory
   bool draining = false;            // answers say "Connection: close"
   unsigned https_port = 0;          // public port of the first TLS listener; 0: none
   // "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).

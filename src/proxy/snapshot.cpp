@@ -44,7 +44,7 @@ FieldBlock context_of(const routing::Domain& d) {
 // Reads PEM into records; the settings were checked, so that a failure here means
 // that a file changed meanwhile: the domain is then refused, the others serve.
 DomainPlan::Certificate certificate_of(const routing::Domain& d,
-                                       tls::IntermediateSet& intermediates,
+                                       tls::IntermediateSet* intermediates,
                                        std::vector<std::string>& covered) {
   DomainPlan::Certificate out;
   out.scope = tls::scope_of(d.agency.text(), routing::tls_scope(d, d.host.text()));
@@ -54,9 +54,17 @@ DomainPlan::Certificate certificate_of(const routing::Domain& d,
     covered = out.spec->names;
     return out;
   }
+  if (d.certificate_source == routing::CertificateSource::directory) {
+    const routing::DomainRecord& row = *d.record;
+    covered = d.wildcard ? std::vector{"*." + d.host.string()}
+                         : std::vector{d.bare.string(), d.www.string()};
+    out.spec = std::make_shared<tls::CertificateSpec>(
+        tls::stored_spec(row.kind, row.row, row.certificate.version, covered));
+    return out;
+  }
   std::vector<tls::CertificateRecord> records;
   for (const config::CertificateFiles& files : d.certificates) {
-    tls::Made<tls::CertificateRecord> record = tls::read_record(files, intermediates);
+    tls::Made<tls::CertificateRecord> record = tls::read_record(files, *intermediates);
     if (!record.value) return out;
     records.push_back(std::move(*record.value));
   }
@@ -94,7 +102,7 @@ std::string_view DomainPlan::target(std::string_view path, std::string_view host
 }
 
 // Below the sites base every label is a stranger to its neighbours: sessions have
-// a scope of their own. The leaf is one for all, since labels are whatever a
+// a scope of their own. Without a directory the leaf is one for all, since labels are whatever a
 // stranger sends: one each would be made and kept for nothing.
 DomainPlan::Certificate DomainPlan::certificate_for(std::string_view host) const {
   if (route != RouteClass::site) return certificate;
@@ -104,26 +112,35 @@ DomainPlan::Certificate DomainPlan::certificate_for(std::string_view host) const
   return out;
 }
 
+std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> domain,
+                                      const config::Settings& settings,
+                                      tls::IntermediateSet* intermediates) {
+  auto plan = std::make_shared<DomainPlan>();
+  plan->domain = std::move(domain);
+  const routing::Domain& d = *plan->domain;
+  plan->route = route_of(d.host_class);
+  plan->pool = d.upstream_index;
+  plan->context = context_of(d);
+  plan->request_fields = FieldPlan(d.request_fields);
+  plan->response_fields = FieldPlan(d.response_fields);
+  plan->certificate = certificate_of(d, intermediates, plan->covered);
+  if (d.redirect) return plan;  // nothing goes upstream
+  const std::string& host_field = settings.upstreams[plan->pool].host_field;
+  plan->endpoint_host = host_field == "endpoint";
+  if (!plan->endpoint_host) plan->host_field = host_field;
+  return plan;
+}
+
 Snapshot::Snapshot(config::Settings settings, tls::IntermediateSet& intermediates)
     : settings_(std::move(settings)), hosts_(settings_) {
   std::vector<base::Cidr> networks;
   for (const auto& text : settings_.trusted_proxies)
     if (auto cidr = base::Cidr::parse(*text)) networks.push_back(*cidr);
   trusted_ = base::CidrList(std::move(networks));
+  rules_ = routing::directory_rules(settings_);
   for (const auto& domain : hosts_.domains()) {
-    auto plan = std::make_shared<DomainPlan>();
-    plan->domain = domain;
-    plan->route = route_of(domain->host_class);
-    plan->pool = domain->upstream_index;
-    plan->context = context_of(*domain);
-    plan->request_fields = FieldPlan(domain->request_fields);
-    plan->response_fields = FieldPlan(domain->response_fields);
-    plan->certificate = certificate_of(*domain, intermediates, plan->covered);
-    const std::string& host_field = settings_.upstreams[plan->pool].host_field;
-    plan->endpoint_host = host_field == "endpoint";
-    if (!plan->endpoint_host) plan->host_field = host_field;
-    by_domain_.emplace(domain.get(), plan.get());
-    plans_.push_back(std::move(plan));
+    plans_.push_back(make_plan(domain, settings_, &intermediates));
+    by_domain_.emplace(domain.get(), plans_.back().get());
   }
 }
 

@@ -13,6 +13,7 @@
 #include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
+#include "routing/directory_domain.hpp"
 #include "routing/domain.hpp"
 #include "routing/host_table.hpp"
 #include "tls/admission.hpp"
@@ -59,6 +60,12 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   std::string_view target(std::string_view path, std::string_view host, Arena& arena) const;
 };
 
+// Everything of `domain` that does not wait for a request. `settings` are those that
+// it was made under; `intermediates` only for domains with certificate files.
+std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> domain,
+                                      const config::Settings& settings,
+                                      tls::IntermediateSet* intermediates);
+
 class Snapshot {
  public:
   // `settings` was checked: no problem is left in it.
@@ -73,11 +80,14 @@ class Snapshot {
   const config::Settings& settings() const { return settings_; }
   const base::CidrList& trusted() const { return trusted_; }
   const routing::HostTable& hosts() const { return hosts_; }
+  // What rows of the directory become under these settings.
+  const routing::DirectoryRules& directory_rules() const { return rules_; }
   const std::vector<std::shared_ptr<DomainPlan>>& plans() const { return plans_; }
 
  private:
   config::Settings settings_;
   routing::HostTable hosts_;
+  routing::DirectoryRules rules_;
   base::CidrList trusted_;
   std::vector<std::shared_ptr<DomainPlan>> plans_;
   std::unordered_map<const routing::Domain*, const DomainPlan*> by_domain_;

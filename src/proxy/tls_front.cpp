@@ -19,25 +19,38 @@ TlsFront::TlsFront(net::Worker& worker, SnapshotSlot& snapshots, const Parts& pa
       [] { return std::time(nullptr); });
 }
 
+RouteTable::Found TlsFront::Gate::find(std::string_view name, std::uint64_t waiter) const {
+  if (front_.routes_)
+    return front_.routes_->find(name, front_.worker_.turn().now(), {nullptr, waiter, nullptr});
+  const Snapshot::Found found = front_.snapshots_.current().shared->find(name);
+  return {found.plan ? RouteTable::Status::known : RouteTable::Status::unknown, found.plan,
+          found.match, nullptr};
+}
+
 // Known names only, before any crypto: a disabled domain has no handshake, and
 // an unknown or absent name is the listener's fallback or nobody.
-tls::Admitted TlsFront::Gate::admit(std::optional<std::string_view> sni, std::uint64_t) {
+tls::Admitted TlsFront::Gate::admit(std::optional<std::string_view> sni, std::uint64_t waiter) {
   tls::Admitted answer;
   base::HostBuffer buffer;
-  const Snapshot& snapshot = *front_.snapshots_.current().shared;
   std::string_view name;
-  Snapshot::Found found;
+  RouteTable::Found found;
   if (sni) {
     const base::NormalisedHost host = base::normalise_into(*sni, buffer);
     if (host.kind == base::HostKind::name) {
       name = host.text;
-      found = snapshot.find(name);
+      found = find(name, waiter);
     }
   }
-  if (!found.plan && !fallback_.empty()) {
+  if (found.status == RouteTable::Status::unknown && !fallback_.empty()) {
     name = fallback_;
-    found = snapshot.find(name);
+    found = find(name, waiter);
   }
+  if (found.status == RouteTable::Status::pending) {
+    answer.verdict = tls::Verdict::pending;
+    return answer;
+  }
+  // Not to know is not the same as to know that there is none.
+  if (found.status == RouteTable::Status::unavailable) answer.alert = tls::kAlertInternalError;
   if (!found.plan || !found.plan->domain->enabled) return answer;
   const DomainPlan::Certificate certificate = found.plan->certificate_for(name);
   if (!certificate.spec) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "net/worker.hpp"
+#include "proxy/route_table.hpp"
 #include "proxy/services.hpp"
 #include "proxy/snapshot_slot.hpp"
 #include "tls/admission.hpp"
@@ -31,6 +32,8 @@ class TlsFront final {
            std::function<void(std::uint64_t waiter)> tell);
 
   void install(std::shared_ptr<const tls::ServerContext> context) { context_ = std::move(context); }
+  // From then on names are looked up there; null: in the snapshot alone.
+  void use_routes(RouteTable* routes) { routes_ = routes; }
   // Null: this client has failed too many handshakes, or there is no policy.
   std::unique_ptr<tls::Engine> make_engine(int fd, std::uint64_t waiter, std::string_view fallback);
   bool within_budget(const base::IpAddress& client) const;
@@ -47,12 +50,14 @@ class TlsFront final {
     const std::string& fallback() const { return fallback_; }
 
    private:
+    RouteTable::Found find(std::string_view name, std::uint64_t waiter) const;
     TlsFront& front_;
     std::string fallback_;
   };
 
   net::Worker& worker_;
   SnapshotSlot& snapshots_;
+  RouteTable* routes_ = nullptr;
   tls::EngineBuffers buffers_;
   std::shared_ptr<const tls::ServerContext> context_;
   std::unique_ptr<tls::WorkerCertificates> certificates_;

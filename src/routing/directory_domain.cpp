@@ -41,6 +41,20 @@ std::string with_host(std::string path, const base::Hostname& host) {
 
 }  // namespace
 
+DirectoryRules directory_rules(const config::Settings& settings) {
+  const config::Directory& d = settings.directory;
+  DirectoryRules out;
+  // Unset is only left where the operator alone writes (config::check).
+  out.states = {d.trust_status != config::Trust::no, d.refused_agencies, d.refused_subscriptions,
+                d.serve_unpublished};
+  out.modules = {*d.modules.upstream, *d.modules.path};
+  out.sites = {*d.sites.upstream, *d.sites.path};
+  out.subdomains = {*settings.hosts.sites_upstream, *settings.hosts.sites_path};
+  if (const auto base = base::parse_hostname(*settings.hosts.sites_base); base.name)
+    out.sites_base = base.name->string();
+  return out;
+}
+
 std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
                                           const DirectoryRules& rules,
                                           const Resolution& resolution) {
@@ -49,6 +63,7 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
   domain->record = resolution.record;
   domain->wildcard = row.wildcard;
   const bool subdomain = row.kind == RecordKind::site_subdomain;
+  if (subdomain) domain->host_class = HostClass::site;
   // One site each, unlike the sites base of the settings: no name of its neighbours.
   if (!row.wildcard && !subdomain) set_pair(*domain);
   if (domain->pair) domain->force_www = row.config.force_www;

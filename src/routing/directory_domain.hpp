@@ -22,6 +22,8 @@ struct DirectoryRules {
   std::string sites_base;  // normalised, or empty
 };
 
+DirectoryRules directory_rules(const config::Settings& settings);
+
 // `resolution` is a domain or a redirect. Nothing if its class leads nowhere. Site
 // domains get {host} as the name of the row, whichever of the pair was called.
 std::shared_ptr<const Domain> make_domain(const config::Settings& settings,

@@ -1,11 +1,15 @@
 #include "tls/certificate_cache.hpp"
 
+#include <openssl/crypto.h>
+
+#include <algorithm>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "tls/internal_ca.hpp"
 #include "tls/lru_table.hpp"
+#include "tls/name_check.hpp"
 
 namespace marquee::tls {
 
@@ -21,10 +25,14 @@ struct CertificateCache::Core : std::enable_shared_from_this<Core> {
       : run(std::move(run_)), load(std::move(load_)), clock(std::move(clock_)), table(budget) {}
 
   bool start(const Spec& spec);
-  void work(const Spec& spec);
+  bool fetched(const Spec& spec, std::uint64_t began, Stored stored);
+  Made<CertifiedKeys> parse(const CertificateSpec& spec, const Stored& stored);
+  void finish(const Spec& spec, std::uint64_t began, Made<CertifiedKeys> made);
 
   const Run run;
   const Load load;
+  Fetch fetch;
+  IntermediateSet* intermediates = nullptr;
   const Clock clock;
   std::mutex mutex;
   LruTable<Entry> table;
@@ -35,17 +43,51 @@ struct CertificateCache::Core : std::enable_shared_from_this<Core> {
 
 // The caller has entered the load in in_flight and holds no lock.
 bool CertificateCache::Core::start(const Spec& spec) {
-  if (run([self = shared_from_this(), spec] { self->work(spec); })) return true;
+  const std::uint64_t began = generation.load(std::memory_order_acquire);
+  if (spec->stored && fetch) {
+    fetch(*spec, [self = shared_from_this(), spec, began](Stored stored) {
+      if (self->fetched(spec, began, std::move(stored))) return;
+      self->finish(spec, began, {nullptr, "too many certificates are being loaded"});
+    });
+    return true;
+  }
+  const auto work = [self = shared_from_this(), spec, began] {
+    self->finish(spec, began, self->load(*spec, self->clock()));
+  };
+  if (run(work)) return true;
   const std::lock_guard lock(mutex);
   in_flight.erase(spec->id);
   return false;
 }
 
-void CertificateCache::Core::work(const Spec& spec) {
+// The key is parsed where it may take its time.
+bool CertificateCache::Core::fetched(const Spec& spec, std::uint64_t began, Stored stored) {
+  auto held = std::make_shared<Stored>(std::move(stored));
+  return run([self = shared_from_this(), spec, began, held] {
+    self->finish(spec, began, self->parse(*spec, *held));
+  });
+}
+
+Made<CertifiedKeys> CertificateCache::Core::parse(const CertificateSpec& spec,
+                                                  const Stored& stored) {
+  if (!stored.error.empty()) return {nullptr, stored.error};
+  const std::string name = std::string(routing::name(spec.stored.value())) + " " + spec.row;
+  Made<CertificateRecord> record = read_record(stored.chain, stored.key, name, *intermediates);
+  if (!record.value) return {nullptr, std::move(record.error)};
+  const std::vector<std::string> names = names_of(*record.value);
+  if (std::none_of(spec.names.begin(), spec.names.end(),
+                   [&](const std::string& host) { return covers(names, host); }))
+    return {nullptr, "the certificate of " + name + " is for other names"};
+  Made<CertifiedKeys> keys = CertifiedKeys::parse({record.value.get(), 1});
+  if (keys.value && keys.value->not_after() <= clock())
+    return {nullptr, "the certificate of " + name + " has expired"};
+  return keys;
+}
+
+void CertificateCache::Core::finish(const Spec& spec, std::uint64_t began,
+                                    Made<CertifiedKeys> made) {
   loads.fetch_add(1, std::memory_order_relaxed);
-  const std::uint64_t began = generation.load(std::memory_order_acquire);
   const std::time_t now = clock();
-  Made<CertifiedKeys> made = load(*spec, now);
   Loaded loaded{std::move(made.value), std::move(made.error), began};
   std::vector<Done> waiting;
   {
@@ -66,6 +108,13 @@ void CertificateCache::Core::work(const Spec& spec) {
 CertificateCache::CertificateCache(std::size_t budget, Run run, Load load, Clock clock)
     : core_(std::make_shared<Core>(budget, std::move(run), std::move(load), std::move(clock))) {}
 CertificateCache::~CertificateCache() = default;
+
+CertificateCache::Stored::~Stored() { OPENSSL_cleanse(key.data(), key.size()); }
+
+void CertificateCache::fetch_stored_by(Fetch fetch, IntermediateSet& intermediates) {
+  core_->fetch = std::move(fetch);
+  core_->intermediates = &intermediates;
+}
 
 std::shared_ptr<const CertifiedKeys> CertificateCache::find(
     const std::shared_ptr<const CertificateSpec>& spec) {
@@ -137,6 +186,7 @@ std::uint64_t CertificateCache::loads() const {
 CertificateCache::Load certificate_loader(std::shared_ptr<const InternalCa> ca) {
   return [ca = std::move(ca)](const CertificateSpec& spec, std::time_t now) {
     if (!spec.records.empty()) return CertifiedKeys::parse(spec.records);
+    if (spec.stored) return Made<CertifiedKeys>{nullptr, "there is no directory"};
     if (!ca) return Made<CertifiedKeys>{nullptr, "there is no internal CA"};
     return ca->mint(spec.names, now);
   };

@@ -31,8 +31,27 @@ class CertificateCache {
   // Called once, on the loading thread or inside load(); only hands on.
   using Done = std::function<void(const Loaded&)>;
 
+  // A certificate that the directory holds, as PEM; `error` is a sentence and then
+  // the rest is empty. Wiped by its destructor.
+  struct Stored {
+    std::string chain;
+    std::string key;
+    std::string error;
+    Stored() = default;
+    Stored(Stored&&) = default;
+    Stored& operator=(Stored&&) = default;
+    ~Stored();
+  };
+  // Asks for it without blocking. `done` is called once, on any thread, perhaps
+  // inside the call.
+  using Fetch = std::function<void(const CertificateSpec&, std::function<void(Stored)> done)>;
+
   CertificateCache(std::size_t budget, Run run, Load load, Clock clock);
   ~CertificateCache();  // jobs that still run finish by themselves
+
+  // Before the first find(): where specs with `stored` come from. Both outlive the
+  // cache's jobs.
+  void fetch_stored_by(Fetch fetch, IntermediateSet& intermediates);
 
   // What is cached; nullptr: load() it. Starts a renewal in the background when
   // one is due, and gives the old pair until it has expired.

@@ -56,10 +56,9 @@ struct Chain {
   std::string error;
 };
 
-Chain read_chain(const std::string& path) {
-  const Content content = read_file(path);
-  if (!content.error.empty()) return {{}, content.error};
-  const BioPtr in = memory(content.bytes);
+// `path` names the text in errors.
+Chain read_chain(const std::string& text, const std::string& path) {
+  const BioPtr in = memory(text);
   Chain chain;
   while (X509Ptr next{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)}) {
     chain.certificates.push_back(std::move(next));
@@ -84,10 +83,8 @@ struct Key {
   std::string error;
 };
 
-Key read_key(const std::string& path) {
-  const Content content = read_file(path);
-  if (!content.error.empty()) return {nullptr, content.error};
-  const BioPtr in = memory(content.bytes);
+Key read_key(const std::string& text, const std::string& path) {
+  const BioPtr in = memory(text);
   bool asked = false;
   Key key;
   key.key.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked));
@@ -192,27 +189,34 @@ struct Reading {
   bool of_key = false;  // the fault is the key file's
 };
 
-Reading read_pair(const config::CertificateFiles& files, IntermediateSet& intermediates) {
+struct PemPair {
+  const std::string& chain;
+  const std::string& key;
+  std::string chain_name;  // in errors
+  std::string key_name;
+};
+
+Reading parse_pair(const PemPair& pem, IntermediateSet& intermediates) {
   ERR_clear_error();
-  const Chain chain = read_chain(files.cert_file);
+  const Chain chain = read_chain(pem.chain, pem.chain_name);
   if (!chain.error.empty()) return {nullptr, chain.error, false};
-  const Key key = read_key(files.key_file);
+  const Key key = read_key(pem.key, pem.key_name);
   if (!key.error.empty()) return {nullptr, key.error, true};
   X509* leaf = chain.certificates.front().get();
   if (X509_check_private_key(leaf, key.key.get()) != 1) {
     for (const auto& other : chain.certificates)
       if (X509_check_private_key(other.get(), key.key.get()) == 1)
         return {nullptr,
-                files.cert_file +
+                pem.chain_name +
                     " does not begin with the leaf; write the certificate of the "
                     "key first, then the intermediates",
                 false};
     ERR_clear_error();
-    return {nullptr, files.key_file + " is not the key of " + files.cert_file, true};
+    return {nullptr, pem.key_name + " is not the key of " + pem.chain_name, true};
   }
   ERR_clear_error();
   if (EVP_PKEY_get_security_bits(key.key.get()) < kLeastSecurityBits)
-    return {nullptr, files.key_file + " is too weak; write an EC P-256 or an RSA-2048 key", true};
+    return {nullptr, pem.key_name + " is too weak; write an EC P-256 or an RSA-2048 key", true};
   auto record = std::make_unique<CertificateRecord>();
   switch (EVP_PKEY_get_base_id(key.key.get())) {
     case EVP_PKEY_EC:
@@ -225,7 +229,7 @@ Reading read_pair(const config::CertificateFiles& files, IntermediateSet& interm
       record->key_type = KeyType::ed25519;
       break;
     default:
-      return {nullptr, files.key_file + " is of a type that is not served; write EC or RSA", true};
+      return {nullptr, pem.key_name + " is of a type that is not served; write EC or RSA", true};
   }
   record->leaf = to_der(leaf);
   record->key = to_der(key.key.get());
@@ -234,11 +238,28 @@ Reading read_pair(const config::CertificateFiles& files, IntermediateSet& interm
   return {std::move(record), {}, false};
 }
 
+Reading read_pair(const config::CertificateFiles& files, IntermediateSet& intermediates) {
+  const Content chain = read_file(files.cert_file);
+  if (!chain.error.empty()) return {nullptr, chain.error, false};
+  const Content key = read_file(files.key_file);
+  if (!key.error.empty()) return {nullptr, key.error, true};
+  return parse_pair({chain.bytes, key.bytes, files.cert_file, files.key_file}, intermediates);
+}
+
 }  // namespace
 
 Made<CertificateRecord> read_record(const config::CertificateFiles& files,
                                     IntermediateSet& intermediates) {
   Reading reading = read_pair(files, intermediates);
+  return {std::move(reading.record), std::move(reading.error)};
+}
+
+Made<CertificateRecord> read_record(const std::string& chain, const std::string& key,
+                                    const std::string& name, IntermediateSet& intermediates) {
+  if (chain.size() > kMostFileBytes || key.size() > kMostFileBytes)
+    return {nullptr, name + " is larger than 1 MiB"};
+  Reading reading =
+      parse_pair({chain, key, "the certificate of " + name, "the key of " + name}, intermediates);
   return {std::move(reading.record), std::move(reading.error)};
 }
 

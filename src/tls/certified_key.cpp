@@ -64,6 +64,16 @@ CertificateSpec internal_spec(const std::string& host, bool pair) {
   return spec;
 }
 
+CertificateSpec stored_spec(routing::RecordKind kind, const std::string& row,
+                            const std::string& version, std::vector<std::string> names) {
+  CertificateSpec spec;
+  spec.names = std::move(names);
+  spec.stored = kind;
+  spec.row = row;
+  spec.id = digest_of({"stored certificate", routing::name(kind), row, version});
+  return spec;
+}
+
 CertificateSpec spec_of(std::vector<CertificateRecord> records) {
   CertificateSpec spec;
   // The chain belongs to the content too: a file with a mended chain is another.

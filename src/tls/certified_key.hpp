@@ -6,12 +6,14 @@
 #include <ctime>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "config/settings.hpp"
+#include "routing/domain_record.hpp"
 #include "tls/context.hpp"
 #include "tls/digest.hpp"
 
@@ -64,11 +66,18 @@ struct CertificateRecord {
 // What a domain row holds: where its certificates come from. Immutable, shared.
 struct CertificateSpec {
   Digest id{};  // of the content: an unchanged certificate keeps its id over a reload
-  std::vector<CertificateRecord> records;  // at most one per key type; empty: internal CA
-  std::vector<std::string> names;          // internal CA only: what the leaf is for
+  std::vector<CertificateRecord> records;  // at most one per key type
+  // Internal CA: what the leaf is for. Stored: of these it must be for at least one.
+  std::vector<std::string> names;
+  // Else the directory holds it: it is fetched when it is first needed.
+  std::optional<routing::RecordKind> stored;
+  std::string row;
 };
 CertificateSpec internal_spec(const std::string& host, bool pair);
 CertificateSpec spec_of(std::vector<CertificateRecord> records);
+// `version` changes with the certificate (routing::CertificateReference).
+CertificateSpec stored_spec(routing::RecordKind kind, const std::string& row,
+                            const std::string& version, std::vector<std::string> names);
 
 // Parsed certificates and keys of one spec. Immutable; shared between threads.
 class CertifiedKeys {
@@ -105,6 +114,10 @@ class CertifiedKeys {
 // sentence that names the file.
 Made<CertificateRecord> read_record(const config::CertificateFiles& files,
                                     IntermediateSet& intermediates);
+
+// The same of two PEM texts; `name` says in the error whose they are.
+Made<CertificateRecord> read_record(const std::string& chain, const std::string& key,
+                                    const std::string& name, IntermediateSet& intermediates);
 
 // Faults of the domains' certificate files: unreadable, key of another
 // certificate, two of one key type, expired at `now` (Unix seconds), or for other

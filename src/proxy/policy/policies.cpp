@@ -3,6 +3,7 @@
 #include <array>
 
 #include "proxy/http/redirects.hpp"
+#include "routing/resolution.hpp"
 
 namespace marquee::proxy::policy {
 namespace {
@@ -14,9 +15,23 @@ struct Answer {
 using Policy = bool (*)(const Input&, const Answer&);
 
 bool domain_state(const Input& in, const Answer& out) {
-  if (in.plan.domain->enabled) return false;
-  out.cause = RefusalCause::domain_disabled;
+  const routing::Domain& domain = *in.plan.domain;
+  if (domain.enabled && domain.state == routing::DomainState::serving) return false;
   out.content.status = 503;
+  switch (domain.state) {
+    case routing::DomainState::agency_suspended:
+      out.cause = RefusalCause::agency_suspended;
+      break;
+    case routing::DomainState::installation_disabled:
+      out.cause = RefusalCause::installation_disabled;
+      break;
+    case routing::DomainState::site_unpublished:
+      out.cause = RefusalCause::site_unpublished;
+      out.content.status = 404;  // it may never have been there
+      break;
+    default:
+      out.cause = RefusalCause::domain_disabled;
+  }
   return true;
 }
 
@@ -46,6 +61,26 @@ bool www(const Input& in, const Answer& out) {
   return true;
 }
 
+// To where the directory says, by https if we have it: one hop, not two.
+bool moved(const Input& in, const Answer& out) {
+  const auto& to = in.plan.domain->redirect;
+  if (!to) return false;
+  RedirectTarget target;
+  target.https = in.https_port != 0;
+  target.host = to->host.text();
+  target.port = static_cast<std::uint16_t>(target.https ? in.https_port : in.facts.public_port);
+  const std::string_view path = in.request.path;
+  std::string bare = "/";
+  if (const auto query = path.find('?'); query != path.npos) bare += path.substr(query);
+  target.target = to->preserve_path ? path : std::string_view(bare);
+  std::string location(location_size(target), '\0');
+  location.resize(write_location(target, location).size());
+  out.content.status =
+      location.empty() ? 400 : routing::redirect_status(to->type, in.request.method_name);
+  if (!location.empty()) out.content.fields.emplace_back("Location", std::move(location));
+  return true;
+}
+
 bool body_size(const Input& in, const Answer& out) {
   const std::uint64_t limit = in.settings.limits.request_body;
   if (limit == 0 || in.request.body.kind != http::BodyKind::length ||
@@ -56,10 +91,11 @@ bool body_size(const Input& in, const Answer& out) {
   return true;
 }
 
-// The order is the contract of design 2, step 4. Rate limits, access rules and
-// the redirects table have their places between these.
-constexpr std::array<Policy, 4> order = {
+// The order is the contract of design 2, step 4. Rate limits and access rules have
+// their places between these.
+constexpr std::array<Policy, 5> order = {
     domain_state,  // a domain that is off says nothing else, not even where it would be
+    moved,         // a name that was left has no page that https or www could lead to
     https,         // before anything that reads a cookie or a token in the clear
     www,           // one name per site, before caches and limits count by name
     body_size,     // last: who may not come in need not know how much would fit

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/uuid.hpp"
+#include "cold_directory.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/h1_session.hpp"
@@ -233,6 +234,8 @@ struct Scenario {
   // The bytes at this end depend on when what came (early answers): not compared.
   bool client_same = true;
   bool upstream_same = true;
+  // The domains are rows of a directory, and not at hand.
+  std::function<void(ColdDirectory&)> directory{};
   // A retry asks of a fresh connection that it takes the kept body at once.
   bool fresh_connections_have_room = false;
 };
@@ -243,6 +246,7 @@ struct RunOptions {
   std::size_t client_room = static_cast<std::size_t>(-1);  // bytes per writable event
   std::size_t upstream_room = static_cast<std::size_t>(-1);
   std::size_t silent_after = Fault::never;  // after so many events only time passes
+  bool directory_silent = false;            // it never answers
   std::size_t fault_at = Fault::never;
   net::IoStatus fault = net::IoStatus::failed;
 };
@@ -260,7 +264,14 @@ class ProxyRig final : public ClientOwner {
     turn.set_time(net::TimePoint(std::chrono::hours(1)), 1'700'000'000'000);
     pool = std::make_shared<ScriptedPool>(turn, fault, scenario.upstreams);
     if (!scenario.fresh_connections_have_room) pool->room = options.upstream_room;
-    slot_.install(std::make_shared<Snapshot>(scenario.settings, intermediates_), {pool});
+    auto snapshot = std::make_shared<Snapshot>(scenario.settings, intermediates_);
+    if (scenario.directory) {
+      cold = std::make_unique<ColdRoutes>([this] { return turn.now(); });
+      scenario.directory(cold->directory);
+      cold->routes.install(snapshot);
+      services.routes = &cold->routes;
+    }
+    slot_.install(std::move(snapshot), {pool});
     client_wire.grant = client_wire.room = options.client_room;
     client_peer.script = scenario.client;
     client = std::make_unique<ClientSide>(services, exchanges, client_wire, *this);
@@ -282,7 +293,7 @@ class ProxyRig final : public ClientOwner {
   // Plays both scripts until neither has anything to do.
   void play() {
     while (events < options_.silent_after &&
-           (client_event() || connect_event() || upstream_event())) {
+           (client_event() || connect_event() || upstream_event() || directory_event())) {
       REQUIRE(++events < 200'000);
       if (each_event) each_event();
     }
@@ -306,7 +317,9 @@ class ProxyRig final : public ClientOwner {
   }
   // Puts new settings in force, as Front::install() does.
   void reload(const config::Settings& settings) {
-    slot_.install(std::make_shared<Snapshot>(settings, intermediates_), {pool});
+    auto snapshot = std::make_shared<Snapshot>(settings, intermediates_);
+    if (cold) cold->routes.install(snapshot);
+    slot_.install(std::move(snapshot), {pool});
     exchanges.for_each_active([](Exchange& e) { e.leave_snapshot(); });
   }
   std::size_t snapshots_alive() const { return slot_.alive(); }
@@ -330,6 +343,11 @@ class ProxyRig final : public ClientOwner {
     CHECK(exchanges.in_use() == 0);
     CHECK(turn.buffers().lent_bytes() == 0);
     CHECK(slot_users() == 0);
+    if (cold) {
+      while (cold->step()) finish_turn();  // whoever it was for is gone
+      CHECK(cold->routes.waiting() == 0);
+      CHECK(cold->routes.retired() == 0);
+    }
     for (const auto& c : pool->connections) CHECK_FALSE(c->end);
     CHECK(client_wire.after_shut == 0);
   }
@@ -404,6 +422,11 @@ class ProxyRig final : public ClientOwner {
                           finish_turn();
                         });
   }
+  bool directory_event() {
+    if (!cold || options_.directory_silent || !cold->step()) return false;
+    finish_turn();
+    return true;
+  }
   bool connect_event() {
     for (auto& c : pool->connections) {
       if (!c->end || c->end->state() != H1Upstream::State::connecting) continue;
@@ -444,6 +467,7 @@ class ProxyRig final : public ClientOwner {
   base::Random random_;
 
  public:
+  std::unique_ptr<ColdRoutes> cold;
   Services services;
   ExchangePool exchanges;
   std::shared_ptr<ScriptedPool> pool;

@@ -1,6 +1,7 @@
 #include "tls/certificate_cache.hpp"
 
 #include <doctest/doctest.h>
+#include <openssl/pem.h>
 
 #include <deque>
 #include <mutex>
@@ -272,4 +273,86 @@ TEST_CASE("workers on threads of their own load, forget and renew without a race
     loader.join();
   }
   CHECK(cache.loads() >= 3);
+}
+
+namespace {
+
+std::string pem_of(X509* certificate) {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(out.get(), certificate);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+std::string pem_of(EVP_PKEY* key) {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+TEST_CASE("certificate cache: what the directory holds is fetched, then parsed as a job") {
+  Loading l;
+  IntermediateSet intermediates;
+  std::deque<std::function<void(CertificateCache::Stored)>> asked;
+  l.cache.fetch_stored_by(
+      [&](const CertificateSpec& spec, std::function<void(CertificateCache::Stored)> done) {
+        CHECK(spec.stored == marquee::routing::RecordKind::module_domain);
+        CHECK(spec.row == "row-1");
+        asked.push_back(std::move(done));
+      },
+      intermediates);
+  const auto spec = [](const char* version) {
+    return std::make_shared<CertificateSpec>(
+        stored_spec(marquee::routing::RecordKind::module_domain, "row-1", version,
+                    {"shop.example", "www.shop.example"}));
+  };
+  const KeyPtr key = make_key(), other = make_key();
+  const X509Ptr good = make_certificate(key.get(), {.names = {"www.shop.example"}});
+  X509_time_adj(X509_getm_notAfter(good.get()), 86400, &l.now);
+  X509_sign(good.get(), key.get(), EVP_sha256());
+  const auto deliver = [&](const std::string& chain, const std::string& private_key,
+                           const std::string& error) {
+    REQUIRE(!asked.empty());
+    CertificateCache::Stored stored;
+    stored.chain = chain;
+    stored.key = private_key;
+    stored.error = error;
+    auto done = std::move(asked.front());
+    asked.pop_front();
+    done(std::move(stored));
+    l.settle();
+  };
+  using Status = CertificateLookup::Status;
+  const auto first = spec("v1");
+  CHECK(l.one->find(first, 1).status == Status::loading);
+  CHECK(l.two->find(first, 2).status == Status::loading);
+  CHECK(asked.size() == 1);
+  deliver(pem_of(good.get()), pem_of(key.get()), "");
+  CHECK(l.told.size() == 2);
+  CHECK(l.one->find(first, 1).status == Status::ready);
+
+  const auto broken = [&](const char* version, const std::string& chain,
+                          const std::string& private_key, const std::string& error) {
+    const auto faulty = spec(version);
+    CHECK(l.one->find(faulty, 1).status == Status::loading);
+    deliver(chain, private_key, error);
+    const CertificateLookup found = l.one->find(faulty, 1);
+    CHECK(found.status == Status::failed);
+    return found.error;
+  };
+  CHECK(broken("v2", pem_of(good.get()), pem_of(other.get()), "").find("is not the key of") !=
+        std::string::npos);
+  CHECK(broken("v3", "vercel_managed", "vercel_managed", "").find("module_domain row-1") !=
+        std::string::npos);
+  CHECK(broken("v4", "", "", "the directory is down") == "the directory is down");
+  const X509Ptr old = make_certificate(key.get(), {.names = {"shop.example"}});
+  X509_time_adj(X509_getm_notAfter(old.get()), -1, &l.now);
+  X509_sign(old.get(), key.get(), EVP_sha256());
+  CHECK(broken("v5", pem_of(old.get()), pem_of(key.get()), "").ends_with("has expired"));
+  const X509Ptr stranger = make_certificate(key.get(), {.names = {"bakery.example"}});
+  CHECK(broken("v6", pem_of(stranger.get()), pem_of(key.get()), "").ends_with("for other names"));
 }

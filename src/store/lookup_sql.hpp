@@ -1,0 +1,34 @@
+// The statements that read the directory, in the dialects of both databases.
+// Parameters are $1, $2, ... and texts or NULL. Pure.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "routing/directory.hpp"
+
+namespace marquee::store {
+
+struct Dialect {
+  bool postgres = false;
+  std::string_view tables;   // in front of the platform's tables: "public." or ""
+  std::string_view proofs;   // Marquee's table of proofs; empty: there is none
+  std::string_view changes;  // its change feed; empty: there is none
+};
+inline constexpr Dialect kSqlite{false, "", "marquee_proofs", "marquee_changes"};
+
+// $1 host, $2 twin, $3 wildcard ("*.parent"), $4 label. Columns as in
+// record_row.hpp, and one more: the generation.
+std::string find_sql(const Dialect& dialect);
+
+// One page of one kind, by id: $1 the id behind which it begins, $2 how many, and
+// from $3 the filters that `query` has, in the order of ListQuery's members.
+std::string list_sql(const Dialect& dialect, routing::RecordKind kind,
+                     const routing::ListQuery& query);
+
+// Names of one kind behind $1, at most $2: name, then the generation.
+std::string names_sql(const Dialect& dialect, routing::RecordKind kind);
+
+// $1 id: certificate, key.
+std::string certificate_sql(const Dialect& dialect);
+
+}  // namespace marquee::store
