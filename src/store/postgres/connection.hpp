@@ -40,6 +40,7 @@ struct Question {
   Kind kind = Kind::text;
   std::string name;
   std::string text;
+  std::function<std::string()> late_text;  // makes `text` when it is sent; may be empty
   std::vector<std::optional<std::string>> parameters;
   std::chrono::milliseconds limit{2000};
   std::function<void(Reply)> done;  // once; may ask again
@@ -64,12 +65,12 @@ class Connection {
   // `io` and `resolver` outlive it.
   Connection(boost::asio::io_context& io, net::Resolver& resolver, Conninfo info, Options options,
              Events events);
-  // Ends what is open as `lost`; no callback comes later.
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   void start();
+  void stop();  // ends what is open as `lost`; for good
   // Before the connection is ready it waits, but not while the database is known to
   // be down.
   void ask(Question question);

@@ -1,6 +1,6 @@
 #include "store/postgres/conninfo.hpp"
 
-#include <libpq-fe.h>
+#include <postgresql/libpq-fe.h>
 
 #include <algorithm>
 #include <charconv>
@@ -56,8 +56,9 @@ bool take_hosts(Conninfo& info, std::string_view host_list, std::string_view add
   if ((!hosts.empty() && hosts.size() != count) ||
       (!addresses.empty() && addresses.size() != count) ||
       (ports.size() > 1 && ports.size() != count)) {
-    why = "the database URL has lists of hosts, addresses and ports of different lengths; write "
-          "HOST:PORT,HOST:PORT";
+    why =
+        "the database URL has lists of hosts, addresses and ports of different lengths; write "
+        "HOST:PORT,HOST:PORT";
     return false;
   }
   for (std::size_t i = 0; i < count; ++i) {
@@ -78,9 +79,10 @@ std::optional<Conninfo> parse_conninfo(const std::string& url, std::string& why)
       PQconninfoParse(url.c_str(), &unused), &PQconninfoFree);
   PQfreemem(unused);
   if (!options) {
-    why = "the database URL cannot be read; write "
-          "postgresql://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full, with special "
-          "characters of the password as %XX";
+    why =
+        "the database URL cannot be read; write "
+        "postgresql://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full, with special "
+        "characters of the password as %XX";
     return std::nullopt;
   }
   Conninfo info;

@@ -1,0 +1,249 @@
+#include "store/postgres/change_feed.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <charconv>
+#include <set>
+
+#include "store/postgres/notifications.hpp"
+#include "store/record_row.hpp"
+
+namespace marquee::store::postgres {
+namespace {
+
+using boost::system::error_code;
+
+// One statement and so one snapshot: where the log is now, and what the snapshot
+// $1 did not see of it. Without $1 only the former.
+constexpr std::string_view kRead = R"sql(
+SELECT g.lineage, g.generation, pg_current_snapshot()::text,
+  pg_snapshot_xmax(pg_current_snapshot())::text,
+  (SELECT min(generation) FROM marquee.changes), c.what, c.value
+FROM marquee.generations g LEFT JOIN LATERAL (
+  SELECT generation, what, value FROM marquee.changes
+  WHERE xid >= pg_snapshot_xmin(CAST($1 AS pg_snapshot))
+    AND NOT pg_visible_in_snapshot(xid, CAST($1 AS pg_snapshot))
+  ORDER BY xid LIMIT 1001) c ON true
+)sql";
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+}  // namespace
+
+ChangeFeed::ChangeFeed(boost::asio::io_context& io, Connection& connection, Options options,
+                       AdapterStatus& status, SendProbe send_probe)
+    : connection_(connection),
+      options_(std::move(options)),
+      status_(status),
+      send_probe_(std::move(send_probe)),
+      poll_timer_(io),
+      probe_timer_(io),
+      random_(base::Random::from_kernel()) {}
+
+ChangeFeed::~ChangeFeed() = default;
+
+void ChangeFeed::prepare(const DatabaseFacts& facts) {
+  facts_ = facts;
+  push_ = push_known_ = listening_to_ = false;
+  polling_ = poll_again_ = false;
+  if (!facts.feed) {
+    up_ = false;
+    lineage_ = facts.identity;
+    cursor_.reset();  // what happens meanwhile is written down nowhere
+    connection_.ready();
+    return say();
+  }
+  Question question;
+  question.text = "LISTEN " + std::string(kChannel);
+  question.limit = options_.limit;
+  question.done = [this, alive = std::weak_ptr<int>(alive_)](const Reply& reply) {
+    if (alive.expired()) return;
+    if (!reply && reply.status != Reply::Status::refused) return;  // lost: prepared anew
+    listening_to_ = static_cast<bool>(reply);
+    up_ = true;
+    connection_.ready();
+    poll();
+    if (listening_to_) return probe();
+    push_known_ = true;
+    say();
+  };
+  connection_.ask_now(std::move(question));
+}
+
+void ChangeFeed::down() {
+  up_ = false;
+  polling_ = false;
+  poll_timer_.cancel();
+  probe_timer_.cancel();
+  set_live(false);
+}
+
+void ChangeFeed::notified(std::string_view payload) {
+  if (!up_) return;
+  if (payload.starts_with(kProbe)) {
+    if (payload == probe_payload_) set_push(true);
+    return;
+  }
+  if (!push_) set_push(true);
+  poll();
+}
+
+// Until our own notification has come back, nobody relies on others coming.
+void ChangeFeed::probe() {
+  probe_payload_ = std::string(kProbe) + std::to_string(random_.next());
+  const bool sent = send_probe_(probe_payload_);
+  probe_timer_.expires_after(sent ? kProbeWait : kProbeWait / 10);
+  probe_timer_.async_wait([this, sent, alive = std::weak_ptr<int>(alive_)](error_code error) {
+    if (error || alive.expired() || !up_ || push_) return;
+    if (sent)
+      set_push(false);
+    else
+      probe();
+  });
+}
+
+void ChangeFeed::set_push(bool push) {
+  push_ = push;
+  push_known_ = true;
+  say();
+  const std::lock_guard told(telling_);
+  if (live_ && listener_) {
+    greet_locked();
+    listener_->on_feed(feed());
+  }
+}
+
+void ChangeFeed::say() {
+  const std::string& who = options_.description;
+  const auto poll = std::to_string(options_.poll_interval.count());
+  if (!facts_.feed)
+    return status_.say(base::LogLevel::warn,
+                       who +
+                           " does not announce changes, as it lacks Marquee's triggers, or the "
+                           "role may not read the schema marquee: a change shows when "
+                           "directory.cache.ttl is over; run  marquee db migrate");
+  if (!push_known_) return;
+  if (push_) return status_.say(base::LogLevel::info, who + " announces changes");
+  if (!listening_to_)
+    return status_.say(base::LogLevel::warn, who +
+                                                 " refuses LISTEN, as a standby does: it is "
+                                                 "asked for changes every " +
+                                                 poll + " ms");
+  status_.say(base::LogLevel::warn,
+              who +
+                  " accepts LISTEN, but notifications do not arrive, as behind a pooler in "
+                  "transaction mode: it is asked for changes every " +
+                  poll +
+                  " ms; write the database's own address, or a session pool's, in directory.url");
+}
+
+void ChangeFeed::schedule() {
+  poll_timer_.expires_after(push_ ? kBackup : options_.poll_interval);
+  poll_timer_.async_wait([this, alive = std::weak_ptr<int>(alive_)](error_code error) {
+    if (!error && !alive.expired() && up_) poll();
+  });
+}
+
+void ChangeFeed::poll() {
+  if (polling_) {
+    poll_again_ = true;
+    return;
+  }
+  polling_ = true;
+  Question question;
+  question.text = kRead;
+  question.parameters.emplace_back(cursor_ ? std::optional(cursor_->snapshot) : std::nullopt);
+  question.limit = options_.limit;
+  question.done = [this, alive = std::weak_ptr<int>(alive_)](const Reply& reply) {
+    if (!alive.expired()) read(reply);
+  };
+  connection_.ask(std::move(question));
+}
+
+void ChangeFeed::read(const Reply& reply) {
+  polling_ = false;
+  if (!reply || reply.result.rows() == 0) {
+    status_.failures.fetch_add(1, std::memory_order_relaxed);
+    set_live(false);
+    // What cannot be read now may be another schema by now: look again from the start.
+    if (reply.status == Reply::Status::refused || reply) {
+      connection_.give_up(reply ? "marquee.generations is empty" : reply.sentence);
+    } else if (up_) {
+      schedule();
+    }
+    return;
+  }
+  const Result& r = reply.result;
+  const Cursor now{std::string(r.text(0, 2)), number(r.text(0, 1)), number(r.text(0, 3)),
+                   facts_.identity ^ number(r.text(0, 0))};
+  const auto changes = changes_of(r, now);
+  if (!cursor_ || now.lineage != cursor_->lineage) told_ = 0;
+  cursor_ = now;
+  lineage_ = now.lineage;
+  tell(changes, now.generation);
+  set_live(true);
+  if (std::exchange(poll_again_, false)) return poll();
+  schedule();
+}
+
+std::vector<routing::Change> ChangeFeed::changes_of(const Result& r, const Cursor& now) {
+  const std::uint64_t oldest = number(r.text(0, 4));
+  const bool everything =
+      !cursor_ || now.lineage != cursor_->lineage || now.next_xid < cursor_->next_xid ||
+      now.generation < cursor_->generation ||
+      // The log was pruned past what we have read.
+      oldest > std::max<std::uint64_t>(cursor_->generation, 1) || r.rows() > kMostChanges;
+  if (everything) return {routing::Change{}};
+  std::vector<routing::Change> out;
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (std::size_t i = 0; i < r.rows(); ++i) {
+    const auto what = r.value(i, 5);
+    if (!what || !seen.emplace(*what, r.text(i, 6)).second) continue;
+    if (auto change = make_change(*what, r.text(i, 6), options_.sites_base)) {
+      if (change->what == routing::Change::What::everything) return {routing::Change{}};
+      out.push_back(std::move(*change));
+    }
+  }
+  return out;
+}
+
+void ChangeFeed::tell(const std::vector<routing::Change>& changes, std::uint64_t generation) {
+  const std::lock_guard told(telling_);
+  if (listener_ && (!changes.empty() || generation > told_)) {
+    greet_locked();
+    listener_->on_changes(changes, generation);
+  }
+  told_ = generation;
+}
+
+routing::Feed ChangeFeed::feed() const { return {live_, push_ ? kBackup : options_.poll_interval}; }
+
+void ChangeFeed::set_live(bool live) {
+  const std::lock_guard told(telling_);
+  if (live_ == live) return;
+  live_ = live;
+  if (!listener_) return;
+  greeted_ = true;
+  listener_->on_feed(feed());
+}
+
+void ChangeFeed::subscribe(routing::ChangeListener* listener) {
+  const std::lock_guard told(telling_);
+  listener_ = listener;
+  greeted_ = false;
+}
+
+void ChangeFeed::greet() {
+  const std::lock_guard told(telling_);
+  if (listener_) greet_locked();
+}
+
+void ChangeFeed::greet_locked() {
+  if (std::exchange(greeted_, true)) return;
+  listener_->on_feed(feed());
+}
+
+}  // namespace marquee::store::postgres

@@ -1,0 +1,44 @@
+// The directory in PostgreSQL (routing/directory.hpp has the contract): the
+// platform's own database, or one of Marquee's. Two connections on the control
+// thread: one for look-ups and certificates, so that nothing slow stands before
+// them, one for lists and the change feed.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "routing/directory.hpp"
+#include "store/adapter_status.hpp"
+#include "store/encryption.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+namespace marquee::net {
+class Resolver;
+}
+
+namespace marquee::store {
+
+struct PostgresOptions {
+  std::string url;         // as libpq reads it; several hosts are tried in turn
+  std::string sites_base;  // normalised, or empty
+  std::optional<EncryptionKey> key;
+  std::chrono::milliseconds poll_interval{250};  // where LISTEN does not work
+  std::chrono::milliseconds timeout{2000};       // of a question, waiting included
+  // Runs work of about a millisecond (reading a private key) elsewhere; empty: here.
+  std::function<void(std::function<void()>)> work;
+};
+
+// Connects in the background. `control` and `resolver` belong to one thread, and
+// the directory is destroyed by that thread or when `control` no longer runs; they
+// outlive it, as `status` does. Null, and `why`: the URL cannot be read.
+std::unique_ptr<routing::DomainDirectory> make_postgres_directory(boost::asio::io_context& control,
+                                                                  net::Resolver& resolver,
+                                                                  PostgresOptions options,
+                                                                  AdapterStatus& status,
+                                                                  std::string& why);
+
+}  // namespace marquee::store
