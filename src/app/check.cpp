@@ -49,6 +49,11 @@ int run_check(const std::string& path, bool json) {
   return loaded.ok() ? exit_code::ok : exit_code::bad_config;
 }
 
+std::vector<std::string> alpn_of(const config::Settings& settings) {
+  if (!settings.http2.enabled) return {"http/1.1"};
+  return {"h2", "http/1.1"};
+}
+
 std::string admin_socket(const config::Settings& settings) {
   return settings.admin.socket.empty() ? settings.state_dir + "/admin.sock" : settings.admin.socket;
 }

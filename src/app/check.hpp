@@ -20,6 +20,9 @@ Loaded load_and_check(const std::string& path);
 // `marquee check`. Returns the exit code.
 int run_check(const std::string& path, bool json);
 
+// What https listeners offer, the best first.
+std::vector<std::string> alpn_of(const config::Settings& settings);
+
 // Where the admin socket of these settings is.
 std::string admin_socket(const config::Settings& settings);
 

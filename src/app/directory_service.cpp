@@ -73,12 +73,4 @@ tls::CertificateCache::Fetch DirectoryService::certificates() {
   };
 }
 
-std::unique_ptr<routing::DomainDirectory> open_directory(boost::asio::io_context&,
-                                                         const config::Settings& settings,
-                                                         std::string& error) {
-  if (settings.directory.kind != config::DirectoryKind::yaml)
-    error = "this build has no adapter for directory.kind; write kind: yaml";
-  return nullptr;
-}
-
 }  // namespace marquee::app

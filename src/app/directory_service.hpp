@@ -46,10 +46,4 @@ class DirectoryService {
   std::unique_ptr<routing::DomainDirectory> directory_;
 };
 
-// The adapter that the settings name; null for yaml, whose domains are the
-// settings' own. Otherwise null and a sentence in `error`.
-std::unique_ptr<routing::DomainDirectory> open_directory(boost::asio::io_context& control,
-                                                         const config::Settings& settings,
-                                                         std::string& error);
-
 }  // namespace marquee::app

@@ -131,7 +131,7 @@ std::string Program::open_tls() {
         return true;
       },
       tls::certificate_loader(internal_ca_), [] { return std::time(nullptr); });
-  auto context = tls::ServerContext::make(settings.tls, tickets_);
+  auto context = tls::ServerContext::make(settings.tls, tickets_, alpn_of(settings));
   if (!context.value) return context.error;
   context_ = std::move(context.value);
   rotate_tickets();

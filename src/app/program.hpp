@@ -29,6 +29,7 @@
 #include "base/metrics.hpp"
 #include "config/change.hpp"
 #include "proxy/front.hpp"
+#include "store/adapter_status.hpp"
 #include "tls/certificate_cache.hpp"
 #include "tls/internal_ca.hpp"
 #include "tls/ticket_keys.hpp"
@@ -98,6 +99,7 @@ class Program final : public admin::StatusSource {
   void watch_resources();
   void sample_descriptors();
   void sample_memory();
+  void give_back_after_a_peak();
   std::uint64_t memory_limit() const;
   admin::OverloadStatus overload_status() const;
 
@@ -119,11 +121,13 @@ class Program final : public admin::StatusSource {
   std::uint64_t memory_available_ = 0;
   std::uint64_t resident_ = 0;
   std::uint64_t descriptor_limit_ = 0;
+  std::uint32_t peak_connections_ = 0;  // since memory was last given back
   unsigned samples_ = 0;
   unsigned samples_short_ = 0;  // since memory became short
   std::shared_ptr<const tls::InternalCa> internal_ca_;
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;
+  std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;

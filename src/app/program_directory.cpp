@@ -1,6 +1,7 @@
 // The directory of domains within the program.
 #include "app/program.hpp"
 #include "base/uuid.hpp"
+#include "store/open_directory.hpp"
 
 namespace marquee::app {
 namespace {
@@ -15,10 +16,10 @@ base::MetricSample sample(double value, std::vector<std::string> labels = {}) {
 }  // namespace
 
 std::string Program::open_directory() {
-  std::string error;
-  auto directory = app::open_directory(control_, snapshot_->settings(), error);
-  if (!error.empty() || !directory) return error;
-  directory_ = std::make_unique<DirectoryService>(control_, std::move(directory),
+  auto opened = store::open_directory(control_, snapshot_->settings(), logger_);
+  if (!opened.directory) return opened.error;
+  adapter_ = std::move(opened.status);
+  directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
                                                   snapshot_->settings().directory);
   if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
   return {};
@@ -80,6 +81,20 @@ void Program::declare_directory_metrics() {
         "Look-ups begun anew, as a change overtook them.", MetricKind::counter, &Counts::restarts);
   count("marquee_directory_lookups_refused_total", "Look-ups not begun, as too many waited.",
         MetricKind::counter, &Counts::refused);
+  const auto told = [this](const char* name, const char* help, auto member) {
+    registry_.collected(
+        {name, help}, MetricKind::counter, {},
+        [this, member](std::vector<base::MetricSample>& out) {
+          if (!adapter_) return;
+          out.push_back(sample(static_cast<double>((adapter_.get()->*member).load())));
+        });
+  };
+  told("marquee_directory_faulty_rows_total", "Rows read with a part that could not be used.",
+       &store::AdapterStatus::faulty_rows);
+  told("marquee_directory_questions_failed_total", "Questions that the database did not answer.",
+       &store::AdapterStatus::failures);
+  told("marquee_directory_connects_total", "Connections to the database, or openings of its file.",
+       &store::AdapterStatus::connects);
   registry_.collected({"marquee_directory_cache_answers_total",
                        "What the process's cache said to workers that did not know, by result."},
                       MetricKind::counter, {"result"},

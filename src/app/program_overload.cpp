@@ -2,6 +2,8 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "app/process_memory.hpp"
 #include "app/program.hpp"
 
@@ -15,6 +17,8 @@ constexpr unsigned samples_per_limit = 50;
 // The allocator is asked to give memory back: it takes locks of the workers.
 constexpr unsigned samples_per_trim = 5;
 
+constexpr std::uint32_t worth_a_trim = 512;  // connections
+
 constexpr std::int64_t mib(std::uint64_t bytes) { return static_cast<std::int64_t>(bytes >> 20); }
 
 }  // namespace
@@ -23,6 +27,7 @@ void Program::watch_resources() {
   if (samples_++ % samples_per_limit == 0) memory_available_ = memory_available();
   sample_descriptors();
   sample_memory();
+  give_back_after_a_peak();
   sample_timer_.expires_after(sample_every);
   sample_timer_.async_wait([this](const boost::system::error_code& ec) {
     if (!ec) watch_resources();
@@ -56,6 +61,16 @@ void Program::sample_memory() {
   on_all_workers([](Node& node) { node.front->shed(); });
   // What was freed counts only when the kernel has it back.
   if (++samples_short_ % samples_per_trim == 0) ::malloc_trim(0);
+}
+
+// What many connections held is free once they are gone, but the allocator keeps
+// it until it is told.
+void Program::give_back_after_a_peak() {
+  const std::uint32_t open = shared_.connections.load(std::memory_order_relaxed);
+  peak_connections_ = std::max(peak_connections_, open);
+  if (peak_connections_ < worth_a_trim || open >= peak_connections_ / 4) return;
+  peak_connections_ = open;
+  ::malloc_trim(0);
 }
 
 std::uint64_t Program::memory_limit() const {

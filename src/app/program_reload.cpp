@@ -16,6 +16,7 @@ std::shared_ptr<const proxy::ListenerFacts> facts_of(const config::Listener& lis
   facts->proxy_protocol = listener.proxy_protocol;
   facts->public_port = listener.public_port ? listener.public_port : port;
   facts->fallback = *listener.fallback;
+  facts->h2c = listener.h2c;
   return facts;
 }
 
@@ -67,11 +68,13 @@ admin::ReloadResult Program::apply(config::Settings next) {
     return refuse("the first https listener needs a restart: none was there at the start");
   std::shared_ptr<const tls::ServerContext> context;
   if (tls) {
-    auto made = tls::ServerContext::make(settings.tls, tickets_);
+    auto made = tls::ServerContext::make(settings.tls, tickets_, alpn_of(settings));
     if (!made.value) return refuse(made.error);
     context = std::move(made.value);
     // The same policy keeps its context, so that reloads do not pile them up.
-    if (context_ && context_->policy_digest() == context->policy_digest()) context = context_;
+    if (context_ && context_->policy_digest() == context->policy_digest() &&
+        context_->alpn() == context->alpn())
+      context = context_;
   }
   Added added;
   for (std::size_t i : change.listeners.added) {

@@ -73,13 +73,16 @@ std::shared_ptr<proxy::EndpointGroup> make_group(const config::Upstream& setting
     endpoint->text = endpoint->endpoint.text();
     endpoint->server_name =
         settings.tls.server_name.empty() ? endpoint->endpoint.host : settings.tls.server_name;
-    if (endpoint->endpoint.uses_tls() && !group->tls) {
-      auto made = tls::ClientContext::make(settings.tls);
+    const bool h2 = endpoint->endpoint.multiplexed();
+    auto& context = h2 ? group->tls_h2 : group->tls;
+    if (endpoint->endpoint.uses_tls() && !context) {
+      auto made = h2 ? tls::ClientContext::make(settings.tls, {"h2"})
+                     : tls::ClientContext::make(settings.tls);
       if (!made.value) {
         error = "upstream " + settings.name + ": " + made.error;
         return nullptr;
       }
-      group->tls = std::move(made.value);
+      context = std::move(made.value);
     }
     group->endpoints.push_back(std::move(endpoint));
   }

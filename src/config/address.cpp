@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <cstring>
+#include <utility>
 
 #include "config/text.hpp"
 
@@ -15,6 +16,18 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   const auto port = text.size() <= 5 ? parse_number(text) : std::nullopt;
   if (!port || *port > 65535) return std::nullopt;
   return static_cast<std::uint16_t>(*port);
+}
+
+// By its scheme; none: another scheme, or none.
+std::optional<Endpoint::Kind> kind_of(std::string_view text) {
+  constexpr std::pair<std::string_view, Endpoint::Kind> schemes[] = {
+      {"http://", Endpoint::Kind::http},
+      {"https://", Endpoint::Kind::https},
+      {"h2://", Endpoint::Kind::h2},
+      {"h2c://", Endpoint::Kind::h2c}};
+  for (const auto& [scheme, kind] : schemes)
+    if (text.starts_with(scheme)) return kind;
+  return std::nullopt;
 }
 
 // The path of a "unix:" address.
@@ -136,16 +149,18 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, std::string& compl
     out.path = *path;
     return out;
   }
-  const bool https = text.substr(0, 8) == "https://";
-  if (!https && text.substr(0, 7) != "http://") {
+  const auto kind = kind_of(text);
+  if (!kind) {
     const bool scheme = text.find("://") != std::string_view::npos;
     const auto bare = split(text);
     const bool host = !scheme && bare && (is_name(bare->host) || bare->bracketed);
-    complaint = "which does not begin with http://, https:// or unix:; write " +
+    complaint = "which does not begin with http://, https://, h2://, h2c:// or unix:; write " +
                 (host ? "http://" + std::string(text) : std::string("http://127.0.0.1:9000"));
     return std::nullopt;
   }
-  std::string_view rest = text.substr(https ? 8 : 7);
+  const std::string_view prefix = text.substr(0, text.find("://") + 3);
+  out.kind = *kind;
+  std::string_view rest = text.substr(prefix.size());
   if (rest.find('@') != std::string_view::npos) {
     complaint =
         "which holds a user name; remove it, and set an Authorization field in request_fields";
@@ -162,19 +177,18 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, std::string& compl
   if (!host) {
     complaint =
         is_ipv6(rest)
-            ? "which has no brackets around its IPv6 address; write " +
-                  std::string(https ? "https" : "http") + "://[" + std::string(rest) + "]:9000"
+            ? "which has no brackets around its IPv6 address; write " + std::string(prefix) + "[" +
+                  std::string(rest) + "]:9000"
             : "which has no valid host; write http://127.0.0.1:9000 or https://app.example.com";
     return std::nullopt;
   }
-  const auto port =
-      parts->has_port ? parse_port(parts->port) : std::optional<std::uint16_t>(https ? 443 : 80);
+  const auto port = parts->has_port ? parse_port(parts->port)
+                                    : std::optional<std::uint16_t>(out.uses_tls() ? 443 : 80);
   if (!port || *port == 0) {
     complaint =
         "whose port is not a number from 1 to 65535; write for example http://127.0.0.1:9000";
     return std::nullopt;
   }
-  out.kind = https ? Endpoint::Kind::https : Endpoint::Kind::http;
   out.host = std::string(parts->host);
   out.port = *port;
   return out;

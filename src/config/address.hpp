@@ -20,9 +20,11 @@ struct ListenAddress {
 };
 std::optional<ListenAddress> parse_listen_address(std::string_view text, std::string& complaint);
 
-// "http://host:port", "https://host[:port]", "unix:/path".
+// "http://host:port", "https://host[:port]", "unix:/path"; over HTTP/2
+// "h2://host[:port]" with TLS, "h2c://host:port" without.
 struct Endpoint {
-  enum class Kind : std::uint8_t { http, https, unix_socket };
+  enum class Kind : std::uint8_t { http, https, h2, h2c, unix_socket };
+  bool uses_tls() const { return kind == Kind::https || kind == Kind::h2; }
   Kind kind = Kind::http;
   std::string host;        // name or IP literal without brackets
   std::uint16_t port = 0;  // 80 or 443 where none was written

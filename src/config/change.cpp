@@ -40,7 +40,9 @@ auto tls(const Upstream& u) { return std::tie(u.tls.ca_file, u.tls.server_name, 
 auto tuning(const Upstream& u) {
   return std::tie(u.balance, u.max_idle, u.max_connections, u.idle, u.connect, u.first_byte,
                   u.read_idle, u.total, u.resolve, u.host_field, u.ejection.consecutive_failures,
-                  u.ejection.duration, u.ejection.max_percent);
+                  u.ejection.duration, u.ejection.max_percent, u.http2.max_connections,
+                  u.http2.max_streams, u.http2.tenant_share, u.http2.stream_window,
+                  u.http2.ping_timeout);
 }
 
 UpstreamChange upstream(const Upstream& old, const Upstream& next) {

@@ -71,6 +71,12 @@ class Checker {
                         " reads the PROXY protocol, but nobody is trusted to write it; name the "
                         "networks of the balancers in trusted_proxies");
     }
+    if (l.h2c && l.protocol == ListenerProtocol::https) {
+      fault(l.mark,
+            where +
+                ".h2c is HTTP/2 without TLS, but this listener speaks https, where HTTP/2 is "
+                "chosen by ALPN; remove it (http2.enabled is the switch there)");
+    }
     if (!l.fallback->empty() && l.protocol == ListenerProtocol::http) {
       fault(l.fallback.mark, where +
                                  ".fallback answers clients without SNI, but this listener speaks "
@@ -115,7 +121,7 @@ class Checker {
         faulty = true;
         continue;
       }
-      https = https || endpoint->kind == Endpoint::Kind::https;
+      https = https || endpoint->uses_tls();
       const std::string key = std::to_string(static_cast<int>(endpoint->kind)) +
                               lower_case(endpoint->host) + ":" + std::to_string(endpoint->port) +
                               endpoint->path;

@@ -109,6 +109,7 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"limits", describe(s.limits), "Bounds on what clients and upstreams may send."},
       {"timeouts", describe(s.timeouts),
        "Bounds on time. Those of upstreams stand under upstreams."},
+      {"http2", describe(s.http2), "HTTP/2 with clients."},
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},
@@ -134,6 +135,8 @@ Section describe(Listener& l) {
                "", "", "www.example.com"},
               {"backlog", number(l.backlog, 1, 65535), "Connections that wait to be accepted.",
                "connections", "per worker"},
+              {"h2c", Flag{&l.h2c},
+               "Takes HTTP/2 without TLS from clients that begin with its preface (http only)."},
           },
           &l.mark};
 }
@@ -143,11 +146,12 @@ Section describe(TlsPolicy& t) {
       {
           {"min_version", tls_version(t.min_version, t.versions_mark), "Lowest TLS version."},
           {"max_version", tls_version(t.max_version, t.versions_mark), "Highest TLS version."},
-          {"ciphers", text(t.ciphers, openssl_list_fault),
+          {"ciphers", text(t.ciphers, openssl_list_fault, &t.ciphers_mark),
            "TLS 1.2 cipher suites, best first, in OpenSSL's names. Only AEAD with ECDHE."},
-          {"ciphersuites", text(t.ciphersuites, openssl_list_fault),
+          {"ciphersuites", text(t.ciphersuites, openssl_list_fault, &t.ciphersuites_mark),
            "TLS 1.3 cipher suites, best first."},
-          {"groups", text(t.groups, openssl_list_fault), "Key exchange groups, best first."},
+          {"groups", text(t.groups, openssl_list_fault, &t.groups_mark),
+           "Key exchange groups, best first."},
           {"session_tickets", Flag{&t.session_tickets}, "Lets clients resume sessions by tickets."},
           {"ticket_rotation", Duration{&t.ticket_rotation, seconds(1), hours(48)},
            "Age at which the ticket key is replaced. Three generations are accepted, and RFC 8446 "
@@ -223,6 +227,32 @@ Section describe(Timeouts& t) {
        "From SIGTERM until connections still open are cut."},
       {"linger", Duration{&t.linger, Ms(0), minutes(1)},
        "Reading on after an early refusal, so that the client sees the answer."},
+  }};
+}
+
+Section describe(Http2& h) {
+  return {{
+      {"enabled", Flag{&h.enabled}, "Offers HTTP/2 on https listeners (ALPN h2)."},
+      {"concurrent_streams", number(h.concurrent_streams, 1, 10'000),
+       "Requests at one time. More are refused.", "streams", "per connection"},
+      {"stream_window", size(h.stream_window, 16 * kKiB, 16 * kMiB),
+       "Request body bytes that a client may send ahead of the upstream.", "", "per request"},
+      {"connection_window", size(h.connection_window, 64 * kKiB, 256 * kMiB),
+       "The same for all requests of a connection together.", "", "per connection"},
+      {"header_list", size(h.header_list, 4 * kKiB, 64 * kKiB),
+       "Request fields, decoded, with 32 bytes for each (SETTINGS_MAX_HEADER_LIST_SIZE). More: "
+       "431.",
+       "", "per request"},
+      {"resets", number(h.resets, 10, 1'000'000),
+       "Requests that a client takes back, or makes us reset. One that had reached an upstream "
+       "counts twice. More: the connection ends with ENHANCE_YOUR_CALM.",
+       "per second", "per connection"},
+      {"control_frames", number(h.control_frames, 10, 1'000'000),
+       "Frames without use: of SETTINGS, PING, PRIORITY, empty DATA, unknown kinds, and "
+       "WINDOW_UPDATE beyond what the answers call for; each kind by itself.",
+       "per second", "per connection"},
+      {"continuations", number(h.continuations, 2, 1000), "CONTINUATION frames of one field block.",
+       "frames", "per request"},
   }};
 }
 

@@ -94,6 +94,22 @@ Section describe(UpstreamTls& t) {
           &t.mark};
 }
 
+Section describe(UpstreamHttp2& h) {
+  return {{
+      {"max_connections", number(h.max_connections, 1, 10'000),
+       "Connections open at once; another is opened when the others have no stream left.",
+       "connections", "per worker and endpoint"},
+      {"max_streams", number(h.max_streams, 1, 100'000),
+       "Requests at once; fewer where the server allows fewer.", "requests", "per connection"},
+      {"tenant_share", number(h.tenant_share, 1, 100),
+       "Part of a connection's streams that one agency may hold.", "percent", "per connection"},
+      {"stream_window", size(h.stream_window, 65'535, 16u << 20),
+       "Bytes of an answer that its client has not taken yet.", "", "per request"},
+      {"ping_timeout", Duration{&h.ping_timeout, Ms(100), minutes(2)},
+       "A server that was silent and does not answer a PING is dead."},
+  }};
+}
+
 }  // namespace
 
 Section describe(Domain& d) {
@@ -139,8 +155,9 @@ Section describe(Upstream& u) {
   const auto endpoint = [&u](std::string v, Mark at) { u.endpoints.push_back({std::move(v), at}); };
   return {{
               {"endpoints", Texts{endpoint},
-               "Servers: http://host:port, https://host:port or unix:/path.", "", "",
-               "http://127.0.0.1:9000", true},
+               "Servers: http://host:port, https://host:port or unix:/path; over HTTP/2 "
+               "h2://host:port (TLS) or h2c://host:port.",
+               "", "", "http://127.0.0.1:9000", true},
               {"balance", choice(u.balance, {"least_loaded", "round_robin"}),
                "least_loaded takes the less busy of two chosen at random."},
               {"max_idle", number(u.max_idle, 0, 100'000), "Idle connections kept for reuse.",
@@ -163,7 +180,8 @@ Section describe(Upstream& u) {
                "Host sent upstream: empty is the client's, endpoint is the endpoint's own, else "
                "this value.",
                "", "", "endpoint"},
-              {"tls", describe(u.tls), "TLS towards https endpoints."},
+              {"tls", describe(u.tls), "TLS towards https and h2 endpoints."},
+              {"http2", describe(u.http2), "Connections to h2 and h2c endpoints."},
               {"ejection", describe(u.ejection), "Leaves out endpoints that keep failing."},
           },
           nullptr,

@@ -49,6 +49,7 @@ struct Listener {
       0;  // port that clients see (redirects, X-Forwarded-Port); 0 = the bound one
   Marked<std::string> fallback;  // hostname whose domain answers missing/unknown SNI; empty: refuse
   std::uint32_t backlog = 4096;
+  bool h2c = false;  // http only: HTTP/2 by prior knowledge (RFC 9113 3.3) beside HTTP/1.1
 };
 
 struct TlsPolicy {
@@ -63,6 +64,9 @@ struct TlsPolicy {
   std::string ciphersuites =
       "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
   std::string groups = "X25519:P-256";
+  Mark ciphers_mark;  // line 0: the default
+  Mark ciphersuites_mark;
+  Mark groups_mark;
   bool session_tickets = true;
   Ms ticket_rotation{std::chrono::hours(12)};  // three generations are accepted
   // Failed handshakes per client prefix (/24, /64): bucket size and refill per second.
@@ -126,10 +130,19 @@ struct Ejection {
   std::uint32_t max_percent = 50;          // of the pool's endpoints, at least one stays
 };
 
+// Towards h2:// and h2c:// endpoints.
+struct UpstreamHttp2 {
+  std::uint32_t max_connections = 8;         // per worker and endpoint
+  std::uint32_t max_streams = 100;           // per connection; the peer may allow fewer
+  std::uint32_t tenant_share = 50;           // percent of them, for one agency
+  std::uint32_t stream_window = 256u << 10;  // bytes of an answer that nobody has taken yet
+  Ms ping_timeout{10'000};                   // a peer that does not answer is dead
+};
+
 struct Upstream {
   Mark mark;
   std::string name;
-  std::vector<Marked<std::string>> endpoints;  // http://h:p, https://h:p, unix:/path
+  std::vector<Marked<std::string>> endpoints;  // http(s)://h:p, h2(c)://h:p, unix:/path
   Balance balance = Balance::least_loaded;
   std::uint32_t max_idle = 512;          // idle connections kept, per worker and endpoint
   std::uint32_t max_connections = 4096;  // per worker and endpoint
@@ -141,6 +154,7 @@ struct Upstream {
   Ms resolve{10'000};      // how often a DNS name is asked again
   std::string host_field;  // empty: the client's host; "endpoint": the endpoint's; else this value
   UpstreamTls tls;
+  UpstreamHttp2 http2;
   Ejection ejection;
 };
 
@@ -234,6 +248,19 @@ struct Directory {
   std::string snapshot;  // file of hot domains; empty: <state_dir>/domains.snapshot
 };
 
+// HTTP/2 with clients. Flood limits are per connection; going beyond one ends it
+// with ENHANCE_YOUR_CALM.
+struct Http2 {
+  bool enabled = true;                      // offered by ALPN on https listeners
+  std::uint32_t concurrent_streams = 100;   // per connection
+  std::uint32_t stream_window = 64u << 10;  // request body bytes in flight, per stream
+  std::uint32_t connection_window = 1u << 20;
+  std::uint32_t header_list = 32u << 10;  // RFC 9113 6.5.2; more: 431
+  std::uint32_t resets = 200;             // a second; one that reached an upstream counts twice
+  std::uint32_t control_frames = 500;     // a second, of each kind
+  std::uint32_t continuations = 8;        // frames of one field block
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -272,6 +299,7 @@ struct Settings {
   Directory directory;
   Limits limits;
   Timeouts timeouts;
+  Http2 http2;
   Forwarding forwarding;
   Log log;
   Admin admin;

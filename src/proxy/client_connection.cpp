@@ -8,6 +8,7 @@
 #include "proxy/exchange_pool.hpp"
 #include "proxy/http/proxy_protocol.hpp"
 #include "proxy/listener.hpp"
+#include "proxy/snapshot_slot.hpp"
 
 namespace marquee::proxy {
 
@@ -32,6 +33,7 @@ ClientConnection::ClientConnection(Services& services, ExchangePool& exchanges,
 
 ClientConnection::~ClientConnection() {
   session_.reset();
+  h2_.reset();
   stream_.reset();
 }
 
@@ -116,6 +118,36 @@ void ClientConnection::continue_handshake() {
 }
 
 void ClientConnection::begin_session() {
+  if (tls && tls->alpn == "h2") return begin_h2();
+  if (!tls && listener_->h2c) {
+    phase_ = Phase::preface;
+    if (!first_head_.armed())
+      turn_.deadlines().arm(first_head_, *this, services_.snapshots.settings().timeouts.head,
+                            turn_.now());
+    return read_preface();
+  }
+  phase_ = Phase::session;
+  session_.emplace(services_, exchanges_, *this);
+  session_->start(&first_head_);
+}
+
+void ClientConnection::begin_h2() {
+  phase_ = Phase::session;
+  h2_ = std::make_unique<H2Session>(services_, exchanges_, *this);
+  h2_->start(&first_head_);
+}
+
+// Prior knowledge (RFC 9113 3.3): the first bytes say which protocol it is. They
+// are looked at only, so that the session finds them.
+void ClientConnection::read_preface() {
+  constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  std::array<char, preface.size()> bytes;
+  const ssize_t n = ::recv(fd_.get(), bytes.data(), bytes.size(), MSG_PEEK);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n <= 0) return close(false);
+  const std::string_view got(bytes.data(), static_cast<std::size_t>(n));
+  if (got == preface) return begin_h2();
+  if (preface.starts_with(got)) return;
   phase_ = Phase::session;
   session_.emplace(services_, exchanges_, *this);
   session_->start(&first_head_);
@@ -131,19 +163,25 @@ void ClientConnection::on_ready(Ready ready) {
     case Phase::handshake:
       return continue_handshake();
     case Phase::session:
+      if (h2_) return h2_->on_ready(ready.out, ready.error);
       return session_->on_ready(ready.out, ready.error);
+    case Phase::preface:
+      return read_preface();
     case Phase::closed:
       return;
   }
 }
 
 void ClientConnection::run() {
-  if (phase_ == Phase::session && session_) session_->run();
+  if (phase_ != Phase::session) return;
+  if (h2_) return h2_->run();
+  if (session_) session_->run();
 }
 
 void ClientConnection::wake() { turn_.run_later(*this); }
 
 void ClientConnection::drain() {
+  if (h2_) return h2_->drain();
   if (session_) return session_->drain();
 }
 

@@ -9,6 +9,7 @@
 #include "net/worker.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/h1_session.hpp"
+#include "proxy/h2_session.hpp"
 #include "tls/engine.hpp"
 
 namespace marquee::proxy {
@@ -55,12 +56,12 @@ class ClientConnection final : public net::Watched,
   void drain();
   // Destroyed at the turn's end, whatever is under way.
   void close_now() { close(false); }
-  bool idle() const { return !session_ || session_->idle(); }
+  bool idle() const { return (!session_ || session_->idle()) && (!h2_ || h2_->idle()); }
   // It has had an answer and has asked for nothing since.
   bool between_requests() const {
-    return phase_ == Phase::session && session_->idle() && session_->requests() > 0;
+    const std::uint64_t answered = h2_ ? h2_->requests() : session_ ? session_->requests() : 0;
+    return phase_ == Phase::session && idle() && answered > 0;
   }
-  H1Session* session() { return session_ ? &*session_ : nullptr; }
 
   // SessionHost
   net::ByteStream& stream() override { return *stream_; }
@@ -79,12 +80,20 @@ class ClientConnection final : public net::Watched,
   std::optional<base::ClientPrefix> counted;  // against the limit per client
 
  private:
-  enum class Phase : std::uint8_t { proxy_header, handshake, session, closed };
+  enum class Phase : std::uint8_t {
+    proxy_header,
+    handshake,
+    preface,  // of a plain connection that may speak HTTP/2
+    session,
+    closed,
+  };
 
   void set_client(const base::IpAddress& address);
   void read_proxy_header();
   void begin_handshake();
   void begin_session();
+  void read_preface();
+  void begin_h2();
 
   net::Turn& turn_;
   Services& services_;
@@ -100,6 +109,7 @@ class ClientConnection final : public net::Watched,
   net::Deadline first_head_;  // these and the first head together
   net::TimePoint accepted_{};
   std::optional<H1Session> session_;
+  std::unique_ptr<H2Session> h2_;
 };
 
 }  // namespace marquee::proxy

@@ -28,11 +28,15 @@ enum class UpstreamFailure : std::uint8_t {
   pool_full,   // max_connections reached
   reset,       // the connection died before the answer's head
   closed,      // ended in order before the answer's head
-  bad_answer,  // not HTTP/1.1 as we accept it; the Refusal says what
+  bad_answer,  // not HTTP as we accept it; the Refusal says what
   first_byte_timeout,
   idle_timeout,  // between two reads of the body
   total_timeout,
-  truncated,  // died within the answer
+  truncated,       // died within the answer
+  goaway,          // HTTP/2: the connection ended, and the request was not begun
+  refused_stream,  // HTTP/2: not begun, by the peer's word
+  stream_reset,    // HTTP/2: the request was broken off before the answer's head
+  no_tunnel,       // an upgrade, and the endpoints speak HTTP/2 only
   count_,
 };
 std::string_view name(UpstreamFailure f);
@@ -97,7 +101,8 @@ class UpstreamEnd {
 // What an opened upstream end is, for retries, the log and metrics.
 struct UpstreamFacts {
   std::string_view endpoint;     // "http://10.0.0.7:8080"; lives as long as the pool
-  bool reused = false;           // an idle connection of the pool
+  bool reused = false;           // a connection that was there before
+  bool multiplexed = false;      // may refuse a request without having begun it
   std::int64_t connect_us = -1;  // -1: reused
 };
 

@@ -199,11 +199,12 @@ std::size_t Exchange::on_request_body(const BodySlice& slice) {
   return taken;
 }
 
-// Only what could be sent again is kept: an idempotent request's body, while it
-// is small.
+// Only what could be sent again is kept, while it is small: an idempotent
+// request's body, or any where the peer may say that it has not begun.
 void Exchange::keep_for_retry(const BodySlice& slice) {
   if (!body_kept_ || answer_ != Answer::waiting) return;
-  if (!http::is_idempotent(request_.method) || kept_size_ + slice.size > limits_.retry_body ||
+  const bool useful = http::is_idempotent(request_.method) || outcome_.upstream.multiplexed;
+  if (!useful || kept_size_ + slice.size > limits_.retry_body ||
       kept_size_ + slice.size > net::bytes_of(net::BlockSize::large)) {
     body_kept_ = false;
     kept_body_.reset();

@@ -64,6 +64,7 @@ class Exchange final : public net::Expiring,
   void on_request_head();              // request() was parsed and judged
   void refuse(http::Refusal refusal);  // head or body broke the rules
   void refuse(RefusalCause cause, unsigned status);
+  void break_off(http::Refusal refusal);  // refused without an answer: the stream is reset
   std::size_t on_request_body(const BodySlice& slice);
   void on_request_end(http::FieldTable* trailers);  // which live until reset()
   void on_client_writable();
@@ -86,6 +87,7 @@ class Exchange final : public net::Expiring,
   // What is left of the request body is cheaper to read than a new connection.
   bool rest_is_small() const;
   bool request_complete() const { return request_complete_; }
+  bool upstream_asked() const { return opening_ || request_sent_; }
   bool answer_begun() const { return answer_ != Answer::waiting; }
   bool answer_complete() const { return answer_ == Answer::complete; }
   const Outcome& outcome() const { return outcome_; }
@@ -103,6 +105,7 @@ class Exchange final : public net::Expiring,
   const config::Settings& settings() const { return pin_->shared->settings(); }
   const config::Limits& limits() const { return limits_; }
   Services& services() { return services_; }
+  std::size_t place = 0;  // in its pool
 
   // After a reload: keeps what it still needs by itself and lets the old
   // settings go, so that a long body or tunnel does not hold them.
@@ -140,6 +143,7 @@ class Exchange final : public net::Expiring,
   // exchange_response.cpp
   void edit_response();
   void send_response_head();
+  bool tunnel_proven() const;
   std::size_t to_client(const BodySlice& slice);
   void end_response(http::FieldTable* trailers);
   void start_tunnel();

@@ -38,6 +38,12 @@ void Exchange::refuse(http::Refusal refusal) {
   answer_error(http::status_of(refusal));
 }
 
+void Exchange::break_off(http::Refusal refusal) {
+  outcome_.cause = RefusalCause::protocol;
+  outcome_.refusal = refusal;
+  break_client();
+}
+
 void Exchange::refuse(RefusalCause cause, unsigned status) {
   outcome_.cause = cause;
   answer_error(status);
@@ -88,6 +94,8 @@ bool Exchange::rest_is_small() const {
 // still here, or nothing was sent.
 bool Exchange::may_retry(UpstreamFailure why) const {
   if (answer_ != Answer::waiting || interim_ > 0 || outcome_.retries > 0) return false;
+  // Not begun by the peer's own word (RFC 9113 6.8, 8.7): any method.
+  if (why == UpstreamFailure::goaway || why == UpstreamFailure::refused_stream) return body_kept_;
   if (why != UpstreamFailure::reset && why != UpstreamFailure::closed) return false;
   if (!outcome_.upstream.reused || request_.upgrade) return false;
   if (upstream_ && upstream_->untouched()) return body_to_upstream_ == 0;
@@ -122,6 +130,7 @@ void Exchange::fail_upstream(UpstreamFailure why) {
                     why == UpstreamFailure::total_timeout ||
                     why == UpstreamFailure::connect_timeout;
   const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint;
+  if (why == UpstreamFailure::no_tunnel) return answer_error(501);
   answer_error(late ? 504 : busy ? 503 : 502);
 }
 

@@ -1,6 +1,7 @@
 // Exchanges of one worker, lent for the life of a request. They are large (two
 // field tables) and so are reused; an idle connection holds none.
 #pragma once
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,7 @@ class ExchangePool {
   Exchange& acquire() {
     if (free_.empty()) {
       all_.push_back(std::make_unique<Exchange>(services_));
+      all_.back()->place = all_.size() - 1;
       return *all_.back();
     }
     Exchange* e = free_.back();
@@ -25,7 +27,17 @@ class ExchangePool {
     e.reset();
     free_.push_back(&e);
   }
-  // Every exchange ever made; look at in_use() to tell.
+  // Destroys the free ones above `keep`; not from within a call of an exchange.
+  void trim(std::size_t keep) {
+    while (free_.size() > keep) {
+      const std::size_t place = free_.back()->place;
+      free_.pop_back();
+      std::swap(all_[place], all_.back());
+      all_[place]->place = place;
+      all_.pop_back();
+    }
+  }
+  std::size_t made() const { return all_.size(); }
   template <typename Each>
   void for_each_active(Each each) {
     for (auto& e : all_)

@@ -1,5 +1,6 @@
 // The answer's way out: its head edited, its body streamed to the client.
 #include "proxy/exchange.hpp"
+#include "proxy/http/websocket_key.hpp"
 
 namespace marquee::proxy {
 
@@ -24,10 +25,21 @@ void Exchange::on_response_head() {
   outcome_.status = response_.status;
   kept_body_.reset();
   kept_size_ = 0;
+  if (response_.status == 101 && !tunnel_proven())
+    return on_upstream_failed(UpstreamFailure::bad_answer, http::Refusal::bad_websocket_accept);
   answer_ = Answer::streaming;
   edit_response();
   if (services_.filters && filters_hold_head()) return;
   send_response_head();
+}
+
+// Where the key was ours the proof is ours to check (RFC 8441 5, RFC 6455 4.1).
+bool Exchange::tunnel_proven() const {
+  if (request_.websocket_key.empty()) return true;
+  for (const http::Field& f : response_.fields)
+    if (http::iequals(f.name, "sec-websocket-accept"))
+      return http::is_websocket_accept(request_.websocket_key, f.value);
+  return false;
 }
 
 void Exchange::send_response_head() {

@@ -13,6 +13,9 @@ constexpr std::size_t slots_per_sweep = 8192;
 constexpr std::size_t ended_for_memory = 256;
 constexpr std::size_t ended_for_descriptors = 32;
 
+// Kept from a peak for the next one.
+constexpr std::size_t free_exchanges = 256;
+
 constexpr std::uint64_t waiter_of(std::size_t slot, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(slot);
 }
@@ -60,6 +63,7 @@ void Front::on_turn_end() {
     if (!log_time_.armed())
       worker_.turn().deadlines().arm(log_time_, *this, net::Ms(1000), worker_.turn().now());
   }
+  exchanges_.trim(free_exchanges);
   // What was closed in this turn is destroyed by now.
   if (std::exchange(freed_, false))
     for (auto& listener : listeners_) listener->resume();
@@ -89,25 +93,25 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
   std::vector<std::shared_ptr<UpstreamPool>> pools;
   for (const auto& group : groups) {
     auto same = std::find_if(old.begin(), old.end(), [&](const auto& p) {
-      return p && &static_cast<H1Pool&>(*p).group() == group.get();
+      return p && &static_cast<ConnectionPool&>(*p).group() == group.get();
     });
     if (same != old.end()) {
-      static_cast<H1Pool&>(**same).retune(snapshot->settings().upstreams[pools.size()]);
+      static_cast<ConnectionPool&>(**same).retune(snapshot->settings().upstreams[pools.size()]);
       pools.push_back(std::move(*same));
       same->reset();
       continue;
     }
     auto pool =
-        std::make_shared<H1Pool>(worker_, tls_.buffers(), group,
+        std::make_shared<ConnectionPool>(worker_, tls_.buffers(), group,
                                  snapshot->settings().upstreams[pools.size()], random_.next());
     for (const auto& p : old)
-      if (p && static_cast<H1Pool&>(*p).group().name == group->name)
-        pool->adopt(static_cast<H1Pool&>(*p));
+      if (p && static_cast<ConnectionPool&>(*p).group().name == group->name)
+        pool->adopt(static_cast<ConnectionPool&>(*p));
     pools.push_back(std::move(pool));
   }
   for (auto& pool : old) {
     if (!pool) continue;
-    auto h1 = std::static_pointer_cast<H1Pool>(pool);
+    auto h1 = std::static_pointer_cast<ConnectionPool>(pool);
     h1->retire();
     retiring_.push_back(std::move(h1));
   }
@@ -136,7 +140,7 @@ void Front::drain_moved(const Snapshot& old, const Snapshot& next) {
 void Front::set_addresses(const EndpointGroup& group, std::size_t endpoint,
                           const std::vector<SocketAddress>& addresses) {
   for (const auto& pool : snapshots_.current().pools) {
-    auto& h1 = static_cast<H1Pool&>(*pool);
+    auto& h1 = static_cast<ConnectionPool&>(*pool);
     if (&h1.group() == &group) h1.set_addresses(endpoint, addresses);
   }
 }
@@ -250,6 +254,7 @@ void Front::on_descriptors_short() {
 
 void Front::shed() {
   end_idle(ended_for_memory);
+  exchanges_.trim(0);
   worker_.turn().buffers().trim();
 }
 
@@ -303,6 +308,10 @@ void Front::drain() {
 void Front::close_all() {
   for (std::size_t i = 0; i < connections_.size(); ++i)
     if (connections_[i]) connections_[i]->close_now();
+  // HTTP/2 upstreams are told (GOAWAY) that nothing more comes.
+  if (snapshots_.alive() > 0)
+    for (const auto& pool : snapshots_.current().pools)
+      static_cast<ConnectionPool&>(*pool).retire();
   while (worker_.turn().finish()) {  // what ends may put off more
   }
   if (log_) log_->flush();

@@ -88,7 +88,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   Services services_;
   ExchangePool exchanges_;
   TlsFront tls_;
-  std::vector<std::shared_ptr<H1Pool>> retiring_;
+  std::vector<std::shared_ptr<ConnectionPool>> retiring_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   // By slot: a place is kept while its connection lives, so that a waiter's
   // {slot, generation} finds it; null: free.

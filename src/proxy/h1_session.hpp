@@ -14,26 +14,13 @@
 #include "proxy/http/head_parser.hpp"
 #include "proxy/http/head_writer.hpp"
 #include "proxy/message_writer.hpp"
+#include "proxy/session_host.hpp"
 
 namespace marquee::proxy {
 
 class Exchange;
 class ExchangePool;
 struct Services;
-
-// What a session asks of the connection that it lives on.
-class SessionHost {
- public:
-  virtual net::ByteStream& stream() = 0;
-  virtual ConnectionFacts& facts() = 0;
-  // Calls the session's run() later in this turn.
-  virtual void wake() = 0;
-  // The connection is over. `reset`: it must not look like an orderly end.
-  virtual void close(bool reset) = 0;
-
- protected:
-  ~SessionHost() = default;
-};
 
 class H1Session final : public ClientEnd, public net::Expiring {
  public:

@@ -21,6 +21,7 @@ struct ListenerFacts {
   config::ProxyProtocol proxy_protocol = config::ProxyProtocol::off;
   std::uint16_t public_port = 0;
   std::string fallback;  // normalised; empty: none
+  bool h2c = false;      // HTTP/2 by prior knowledge is taken too
   bool secure() const { return protocol == config::ListenerProtocol::https; }
   // Its peers have no address; they are ours.
   bool local() const { return address.starts_with("unix:"); }

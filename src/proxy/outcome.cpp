@@ -25,10 +25,11 @@ std::string_view name(RouteClass c) {
 }
 
 std::string_view name(UpstreamFailure f) {
-  return text_of<UpstreamFailure, 13>(
+  return text_of<UpstreamFailure, 17>(
       f,
       {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
-       "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout", "truncated"});
+       "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout", "truncated",
+       "goaway", "refused_stream", "stream_reset", "no_tunnel"});
 }
 
 std::string_view name(ClientLoss l) {

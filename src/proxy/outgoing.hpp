@@ -19,15 +19,17 @@ struct AddedField {
 };
 
 // Fields that are the same for many messages (a domain's tenant fields), with
-// their HTTP/1.1 form made once.
+// their HTTP/1.1 form and their lower-case names (HTTP/2) made once.
 class FieldBlock {
  public:
   void add(std::string_view name, std::string_view value);
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
   std::string_view h1() const { return h1_; }
+  const std::vector<std::pair<std::string, std::string>>& lower() const { return lower_; }
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;
+  std::vector<std::pair<std::string, std::string>> lower_;  // names in lower case
   std::string h1_;
 };
 

@@ -21,6 +21,9 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
     : requests(r.counter<RouteClass, StatusClass>(
           {"marquee_requests_total", "Requests ended, by class of host and of status.", 1, true},
           closed<RouteClass>("route"), base::axis("status", StatusClass::s5xx))),
+      protocols(r.counter<Protocol>(
+          {"marquee_requests_by_protocol_total", "Requests ended, by the client's protocol."},
+          base::axis("protocol", Protocol::h2))),
       duration(
           r.histogram<RouteClass>({"marquee_request_duration_seconds",
                                    "From a request's head to its answer's last byte.", 1e-6, true},
@@ -44,6 +47,10 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
       client_losses(r.counter<ClientLoss>(
           {"marquee_client_losses_total", "Requests whose client left or was too slow."},
           closed<ClientLoss>("how"))),
+      h2_floods(r.counter<http::H2Flood>(
+          {"marquee_http2_floods_total",
+           "HTTP/2 connections ended because the client flooded, by kind."},
+          closed<http::H2Flood>("kind"))),
       retries(r.counter<>({"marquee_upstream_retries_total", "Requests sent a second time."})),
       tunnels(r.counter<>({"marquee_tunnels_total", "Upgraded connections ended."})),
       handshakes(r.counter<HandshakeResult, TlsVersion>(

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/metrics.hpp"
+#include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/overload.hpp"
 
@@ -25,6 +26,11 @@ constexpr std::string_view name(TlsVersion v) {
   constexpr std::string_view names[] = {"none", "TLSv1.2", "TLSv1.3"};
   return names[static_cast<std::size_t>(v)];
 }
+enum class Protocol : std::uint8_t { http_1_0, http_1_1, h2 };
+constexpr std::string_view name(Protocol p) {
+  constexpr std::string_view names[] = {"http/1.0", "http/1.1", "h2"};
+  return names[static_cast<std::size_t>(p)];
+}
 enum class Scheme : std::uint8_t { http, https };
 constexpr std::string_view name(Scheme s) { return s == Scheme::http ? "http" : "https"; }
 
@@ -32,6 +38,7 @@ struct ProxyMetrics {
   explicit ProxyMetrics(base::Registry& registry);
 
   base::Counter<RouteClass, StatusClass> requests;
+  base::Counter<Protocol> protocols;
   base::Histogram<RouteClass> duration;
   base::Histogram<RouteClass> upstream_duration;
   base::Counter<> bytes_in;
@@ -40,6 +47,7 @@ struct ProxyMetrics {
   base::Counter<http::Refusal> protocol_refusals;
   base::Counter<UpstreamFailure> upstream_failures;
   base::Counter<ClientLoss> client_losses;
+  base::Counter<http::H2Flood> h2_floods;
   base::Counter<> retries;
   base::Counter<> tunnels;
   base::Counter<HandshakeResult, TlsVersion> handshakes;

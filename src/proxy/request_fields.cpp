@@ -74,7 +74,10 @@ void add_forwarding(const http::RequestHead& request, const ConnectionFacts& fac
   add("Forwarded", v.forwarded);
   if (settings.forwarding.via) {
     char* via = arena.take(32);
-    add("Via", via_value(request.minor == 0 ? "1.0" : "1.1", "marquee", {via, 32}));
+    add("Via", via_value(request.h2           ? "2.0"
+                         : request.minor == 0 ? "1.0"
+                                              : "1.1",
+                         "marquee", {via, 32}));
   }
 }
 

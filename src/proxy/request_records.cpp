@@ -10,6 +10,11 @@ std::int64_t micros(net::TimePoint from, net::TimePoint to) {
   return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
 }
 
+Protocol protocol_of(const http::RequestHead& request) {
+  if (request.h2) return Protocol::h2;
+  return request.minor == 0 ? Protocol::http_1_0 : Protocol::http_1_1;
+}
+
 StatusClass class_of(unsigned status) {
   return status >= 100 && status < 600 ? static_cast<StatusClass>(status / 100) : StatusClass::none;
 }
@@ -57,7 +62,8 @@ void RequestRecords::record(Exchange& exchange) {
   }
   r.method = request.method_name;
   r.target = request.target;
-  if (!request.target.empty()) r.protocol = request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  if (!request.target.empty())
+    r.protocol = request.h2 ? "HTTP/2.0" : request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
   r.status = o.status;
   r.bytes_in = o.bytes_in;
   r.bytes_out = o.bytes_out;
@@ -81,10 +87,13 @@ void RequestRecords::record(Exchange& exchange) {
   log_->append(r);
 }
 
+void RequestRecords::flood(http::H2Flood kind) { metrics_.h2_floods.increment(cells_, kind); }
+
 void RequestRecords::count(const Exchange& exchange, std::int64_t total_us) {
   const Outcome& o = exchange.outcome();
   metrics_.in_flight.add(cells_, -1);
   metrics_.requests.increment(cells_, o.route, class_of(o.status));
+  metrics_.protocols.increment(cells_, protocol_of(exchange.request()));
   metrics_.duration.observe(cells_, static_cast<std::uint64_t>(total_us), o.route);
   if (const std::int64_t us = micros(o.sent, o.upstream_end); us >= 0)
     metrics_.upstream_duration.observe(cells_, static_cast<std::uint64_t>(us), o.route);

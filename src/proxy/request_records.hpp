@@ -19,6 +19,7 @@ class RequestRecords final : public AccessSink {
   void begun() override { metrics_.in_flight.add(cells_, 1); }
   void record(Exchange& exchange) override;
   void lost(ClientLoss how) override { metrics_.client_losses.increment(cells_, how); }
+  void flood(http::H2Flood kind) override;
 
  private:
   void count(const Exchange& exchange, std::int64_t total_us);

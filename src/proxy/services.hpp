@@ -5,6 +5,7 @@
 
 #include "net/turn.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
 
 namespace marquee::base {
@@ -38,6 +39,7 @@ class AccessSink {
   virtual void record(Exchange& exchange) = 0;
   // A client was cut off after its request had been recorded as answered.
   virtual void lost(ClientLoss) {}
+  virtual void flood(http::H2Flood) {}  // a client's connection was ended for it
 };
 
 // Chooses the filters of an answer with a body. Asked when its head has come from
@@ -60,6 +62,7 @@ struct Services {
   FilterSource* filters = nullptr;  // null: no answer is filtered
   RouteTable* routes = nullptr;     // null: the settings are the only directory
   bool draining = false;            // answers say "Connection: close"
+  std::size_t held_body = 0;        // request bytes that wait in HTTP/2 streams
   unsigned https_port = 0;          // public port of the first TLS listener; 0: none
   // "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).
   std::string_view date();

@@ -62,14 +62,14 @@ std::optional<std::string> decrypt(const EncryptionKey& key, std::string_view te
   int written = 0;
   int rest = 0;
   auto* const plain = reinterpret_cast<std::uint8_t*>(out.data());
-  const bool good =
-      context &&
-      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.data(), bytes.data()) == 1 &&
-      EVP_DecryptUpdate(context.get(), plain, &written, bytes.data() + kIvSize,
-                        static_cast<int>(length)) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagSize,
-                          bytes.data() + kIvSize + length) == 1 &&
-      EVP_DecryptFinal_ex(context.get(), plain + written, &rest) == 1;
+  const bool good = context &&
+                    EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.data(),
+                                       bytes.data()) == 1 &&
+                    EVP_DecryptUpdate(context.get(), plain, &written, bytes.data() + kIvSize,
+                                      static_cast<int>(length)) == 1 &&
+                    EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagSize,
+                                        bytes.data() + kIvSize + length) == 1 &&
+                    EVP_DecryptFinal_ex(context.get(), plain + written, &rest) == 1;
   if (good) return out;
   OPENSSL_cleanse(out.data(), out.size());
   return std::nullopt;

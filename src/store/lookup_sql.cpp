@@ -68,7 +68,8 @@ std::string module_columns(const Text& t) {
 }
 
 std::string site_columns(const Text& t, bool subdomain) {
-  return (subdomain ? "'2', " + Text::text("s.subdomain") : "'1', " + Text::text("s.custom_domain")) +
+  return (subdomain ? "'2', " + Text::text("s.subdomain")
+                    : "'1', " + Text::text("s.custom_domain")) +
          ", " + Text::text("s.id") + ", " +
          (subdomain ? std::string("'1'") : Text::text("s.custom_domain_verified")) + ", " +
          std::string(kNoModule) + ", NULL, NULL, NULL, NULL, " + t.site_columns() + ", " +
@@ -77,7 +78,7 @@ std::string site_columns(const Text& t, bool subdomain) {
          ", NULL, NULL, NULL";
 }
 
-std::string redirect_columns(const Text& t) {
+std::string redirect_columns() {
   return "'3', " + Text::text("r.from_domain") + ", " + Text::text("r.id") + ", " +
          Text::text("r.active") + ", " + std::string(kNoModule) + ", NULL, NULL, NULL, NULL, " +
          Text::text("r.site_id") + ", CASE WHEN s.id IS NULL THEN NULL ELSE '1' END, " +
@@ -113,7 +114,7 @@ std::string columns_of(const Text& t, RecordKind kind) {
     case RecordKind::site_subdomain:
       return site_columns(t, true);
     case RecordKind::redirect:
-      return redirect_columns(t);
+      return redirect_columns();
   }
   return {};
 }
@@ -147,6 +148,54 @@ std::string part(const Text& t, RecordKind kind) {
 
 }  // namespace
 
+std::vector<std::optional<std::string>> find_parameters(const routing::LookupKeys& keys) {
+  std::vector<std::optional<std::string>> out(4);
+  if (!keys.below_base) {
+    out[0] = keys.host.string();
+    if (keys.twin) out[1] = keys.twin->string();
+    if (!keys.wildcard.empty()) out[2] = "*." + keys.wildcard;
+  }
+  if (!keys.site_label.empty()) out[3] = keys.site_label;
+  return out;
+}
+
+std::vector<std::optional<std::string>> list_parameters(const routing::ListQuery& query,
+                                                        const Position& position,
+                                                        std::uint32_t limit) {
+  std::vector<std::optional<std::string>> out(1);
+  if (!position.after.empty()) out[0] = position.after;
+  out.emplace_back(std::to_string(limit));
+  if (query.status) out.emplace_back(std::string(name(*query.status)));
+  if (!query.agency.empty()) out.emplace_back(query.agency);
+  if (!query.installation.empty()) {
+    out.emplace_back(query.installation);
+  }
+  if (!query.site.empty()) out.emplace_back(query.site);
+  if (!query.contains.empty()) {
+    std::string lower = query.contains;
+    for (char& c : lower)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    out.emplace_back(std::move(lower));
+  }
+  return out;
+}
+
+std::optional<Position> parse_position(std::string_view cursor) {
+  if (cursor.empty()) return Position{};
+  if (cursor.size() < 2 || cursor.size() > 300 || cursor[0] < '0' || cursor[0] > '3' ||
+      cursor[1] != ':')
+    return std::nullopt;
+  const std::string_view after = cursor.substr(2);
+  for (const char c : after)
+    if (c <= 0x20 || c == 0x7f) return std::nullopt;
+  return Position{static_cast<RecordKind>(cursor[0] - '0'), std::string(after)};
+}
+
+std::string show_position(const Position& position) {
+  return std::string(1, static_cast<char>('0' + static_cast<int>(position.kind))) + ":" +
+         position.after;
+}
+
 std::string find_sql(const Dialect& dialect) {
   const Text t(dialect);
   const std::string hops = std::to_string(routing::kMostHops);
@@ -163,8 +212,9 @@ std::string find_sql(const Dialect& dialect) {
       "SELECT CASE WHEN substr(name, 1, 4) = 'www.' THEN substr(name, 5) ELSE 'www.' || name END, "
       "hop FROM names UNION ALL "
       "SELECT CAST($3 AS text), 0) x WHERE x.name IS NOT NULL GROUP BY x.name) ";
-  const std::string names = "h, kind, name, row_id, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13,"
-                            " v14, v15, v16, v17, v18, v19, v20, v21, v22, v23, v24, v25, v26";
+  const std::string names =
+      "h, kind, name, row_id, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13,"
+      " v14, v15, v16, v17, v18, v19, v20, v21, v22, v23, v24, v25, v26";
   const Source site = site_source(t);
   sql += ", found(" + names + ") AS (" + part(t, RecordKind::module_domain) + " UNION ALL " +
          part(t, RecordKind::site_domain) + " UNION ALL " + "SELECT 0, " +
@@ -172,8 +222,8 @@ std::string find_sql(const Dialect& dialect) {
          " WHERE s.subdomain = CAST($4 AS text) UNION ALL " + part(t, RecordKind::redirect) +
          " WHERE coalesce(r.active, true)) ";
   // By hop, so that a long chain of redirects does not push out the name's own rows.
-  sql += "SELECT " + names.substr(3) + ", " + t.generation() + " FROM found ORDER BY h, kind LIMIT " +
-         std::to_string(routing::kMostRows);
+  sql += "SELECT " + names.substr(3) + ", " + t.generation() +
+         " FROM found ORDER BY h, kind LIMIT " + std::to_string(routing::kMostRows);
   return sql;
 }
 
@@ -208,7 +258,7 @@ std::string list_sql(const Dialect& dialect, RecordKind kind, const routing::Lis
   if (!query.installation.empty()) {
     if (kind == RecordKind::module_domain)
       equals("d.site_module_installation_id");
-    else
+    else  // they have none, and the text is not NULL
       sql += " AND CAST(" + parameter() + " AS text) IS NULL";
   }
   if (!query.site.empty()) equals(kind == RecordKind::module_domain ? "i.site_id" : "s.id");
@@ -233,8 +283,8 @@ std::string certificate_sql(const Dialect& dialect) {
   const Text t(dialect);
   return "SELECT " + Text::cut("d.ssl_certificate", 65536) + ", " +
          Text::cut("d.ssl_private_key_encrypted", 65536) + " FROM " +
-         t.table("module_custom_domains") + " d WHERE d.id = " +
-         (dialect.postgres ? "CAST($1 AS uuid)" : "$1");
+         t.table("module_custom_domains") +
+         " d WHERE d.id = " + (dialect.postgres ? "CAST($1 AS uuid)" : "$1");
 }
 
 }  // namespace marquee::store

@@ -1,8 +1,11 @@
 // The statements that read the directory, in the dialects of both databases.
 // Parameters are $1, $2, ... and texts or NULL. Pure.
 #pragma once
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "routing/directory.hpp"
 
@@ -20,10 +23,24 @@ inline constexpr Dialect kSqlite{false, "", "marquee_proofs", "marquee_changes"}
 // record_row.hpp, and one more: the generation.
 std::string find_sql(const Dialect& dialect);
 
+std::vector<std::optional<std::string>> find_parameters(const routing::LookupKeys& keys);
+
+// How far a list got: cursors are "2:id", and kinds come one after the other.
+struct Position {
+  routing::RecordKind kind = routing::RecordKind::module_domain;
+  std::string after;  // empty: from the first row of the kind
+};
+std::optional<Position> parse_position(std::string_view cursor);
+std::string show_position(const Position& position);
+
 // One page of one kind, by id: $1 the id behind which it begins, $2 how many, and
 // from $3 the filters that `query` has, in the order of ListQuery's members.
 std::string list_sql(const Dialect& dialect, routing::RecordKind kind,
                      const routing::ListQuery& query);
+
+std::vector<std::optional<std::string>> list_parameters(const routing::ListQuery& query,
+                                                        const Position& position,
+                                                        std::uint32_t limit);
 
 // Names of one kind behind $1, at most $2: name, then the generation.
 std::string names_sql(const Dialect& dialect, routing::RecordKind kind);

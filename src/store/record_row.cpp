@@ -151,8 +151,8 @@ void read_status(DomainRecord& record, const RecordRow& row) {
     record.status = DomainStatus::active;
   } else {
     const bool redirect = record.kind == RecordKind::redirect;
-    const bool on = flag(record, row, Column::status,
-                         redirect ? "active" : "custom_domain_verified", redirect);
+    const bool on =
+        flag(record, row, Column::status, redirect ? "active" : "custom_domain_verified", redirect);
     record.status = on         ? DomainStatus::active
                     : redirect ? DomainStatus::disabled
                                : DomainStatus::pending;
@@ -263,11 +263,10 @@ std::optional<routing::Change> make_change(std::string_view what, std::string_vi
     if (!parsed) return std::nullopt;
     return routing::Change{What::name, parsed.name->string()};
   }
-  for (const auto& [word, kind] :
-       {std::pair{std::string_view("installation"), What::installation},
-        {std::string_view("site"), What::site},
-        {std::string_view("client"), What::client},
-        {std::string_view("agency"), What::agency}}) {
+  for (const auto& [word, kind] : {std::pair{std::string_view("installation"), What::installation},
+                                   {std::string_view("site"), What::site},
+                                   {std::string_view("client"), What::client},
+                                   {std::string_view("agency"), What::agency}}) {
     if (what == word) return routing::Change{kind, std::string(value)};
   }
   return std::nullopt;

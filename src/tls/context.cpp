@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 #include "tls/handshake.hpp"
 #include "tls/openssl.hpp"
+#include "tls/policy_lists.hpp"
 #include "tls/ticket_keys.hpp"
 
 namespace marquee::tls {
@@ -21,51 +21,18 @@ int version_number(const std::string& version) {
   return 0;
 }
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> names;
-  for (std::size_t at = 0; at <= list.size();) {
-    const std::size_t end = std::min(list.find(':', at), list.size());
-    if (end > at) names.push_back(list.substr(at, end - at));
-    at = end + 1;
-  }
-  return names;
-}
-
-// OpenSSL leaves out names that it does not know, and knows more than we allow.
-std::string set_ciphers(SSL_CTX* context, const config::TlsPolicy& policy) {
-  if (!SSL_CTX_set_cipher_list(context, policy.ciphers.c_str()) ||
-      !SSL_CTX_set_ciphersuites(context, policy.ciphersuites.c_str()))
-    return "the cipher list is not understood (" + take_openssl_error() +
-           "); write OpenSSL's cipher names with ':' between them";
-  std::set<std::string> known;
-  const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(context);
-  for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
-    const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
-    const std::string name = SSL_CIPHER_get_name(cipher);
-    known.insert(name);
-    const bool tls13 = SSL_CIPHER_get_kx_nid(cipher) == NID_kx_any;
-    if (!SSL_CIPHER_is_aead(cipher) || (!tls13 && SSL_CIPHER_get_kx_nid(cipher) != NID_kx_ecdhe))
-      return "cipher " + name + " is not allowed; write ECDHE ciphers with GCM or CHACHA20 only";
-  }
-  for (const auto& list : {split(policy.ciphers), split(policy.ciphersuites)})
-    for (const auto& name : list)
-      if (!known.contains(name))
-        return "cipher " + name + " is not known; write one of `openssl ciphers`, such as " +
-               "ECDHE-ECDSA-AES128-GCM-SHA256";
-  return {};
-}
-
-std::string set_policy(SSL_CTX* context, const config::TlsPolicy& policy) {
+std::vector<config::Problem> set_policy(SSL_CTX* context, const config::TlsPolicy& policy) {
   const int least = version_number(policy.min_version);
   const int most = version_number(policy.max_version);
-  if (least == 0 || most == 0) return "TLS versions are \"1.2\" and \"1.3\"";
-  if (least > most)
-    return "min_version " + policy.min_version + " is above max_version " + policy.max_version;
+  std::vector<config::Problem> problems = set_lists(context, policy);
+  if (least == 0 || most == 0)
+    problems.push_back({policy.mark, "TLS versions are \"1.2\" and \"1.3\""});
+  else if (least > most)
+    problems.push_back({policy.mark, "min_version " + policy.min_version +
+                                         " is above max_version " + policy.max_version});
+  if (!problems.empty()) return problems;
   SSL_CTX_set_min_proto_version(context, least);
   SSL_CTX_set_max_proto_version(context, most);
-  if (std::string error = set_ciphers(context, policy); !error.empty()) return error;
-  if (!SSL_CTX_set1_groups_list(context, policy.groups.c_str()))
-    return "groups \"" + policy.groups + "\" are not understood; write X25519, P-256, P-384";
   return {};
 }
 
@@ -95,7 +62,8 @@ Made<ServerContext> ServerContext::make(const config::TlsPolicy& policy,
   std::unique_ptr<ServerContext> made(new ServerContext);
   SSL_CTX* context = made->context_ = SSL_CTX_new(TLS_server_method());
   if (!context) return {nullptr, "no TLS context: " + take_openssl_error()};
-  if (std::string error = set_policy(context, policy); !error.empty()) return {nullptr, error};
+  if (const auto problems = set_policy(context, policy); !problems.empty())
+    return {nullptr, problems.front().sentence};
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
                                    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context, kModes);
@@ -112,9 +80,13 @@ Made<ServerContext> ServerContext::make(const config::TlsPolicy& policy,
 ServerContext::~ServerContext() { SSL_CTX_free(context_); }
 
 std::vector<config::Problem> check(const config::TlsPolicy& policy) {
-  Made<ServerContext> made = ServerContext::make(policy, nullptr);
-  if (made.value) return {};
-  return {{policy.mark, "tls: " + made.error}};
+  ERR_clear_error();
+  SSL_CTX* const context = SSL_CTX_new(TLS_server_method());
+  if (!context) return {{policy.mark, "tls: no TLS context: " + take_openssl_error()}};
+  std::vector<config::Problem> problems = set_policy(context, policy);
+  SSL_CTX_free(context);
+  for (config::Problem& problem : problems) problem.sentence = "tls: " + problem.sentence;
+  return problems;
 }
 
 Made<ClientContext> ClientContext::make(const config::UpstreamTls& settings,

@@ -4,8 +4,9 @@ import time
 
 import pytest
 from harness import EchoOrigin, Marquee
+from harness.attack import canary
 from harness.deadline import Deadline
-from harness.tunnel import KEY, SWITCH, exactly, mirror, opened
+from harness.tunnel import KEY, SWITCH, UPGRADE, exactly, mirror, opened
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_bytes_both_ways(proxy, origin, scheme):
@@ -116,3 +117,27 @@ def test_traffic_holds_it_open(direction):
             client.send(b"y")
             if direction == "both":
                 assert exactly(client, 1) == b"y"
+
+
+@pytest.mark.parametrize("how", ["reset", "ragged"])
+def test_a_client_may_leave_rudely_after_the_upstream_has_ended(proxy, origin, how):
+    """A WebSocket's server closes first (RFC 6455 7.1.1); a client that then just
+    goes, without close_notify or with a reset, has lost nothing."""
+    target = canary()
+
+    def handler(connection):
+        connection.send(SWITCH + b"bye")
+        connection.half_close()
+        connection.wait_end()
+    before = proxy.metrics()
+    with origin.answering(handler), proxy.tls("bakery.test") as client:
+        client.send(UPGRADE.replace(b"/socket", target.encode()))
+        assert client.response().status == 101
+        assert client.bytes_until_end(5) == (b"bye", "eof")
+        if how == "reset":
+            client.reset()
+        else:
+            client.close()  # a FIN without close_notify
+        record = proxy.access.wait(lambda r: r.value("target") == target)[0]
+    assert record.value("reason") is None, record
+    assert proxy.metrics().sum("marquee_client_losses_total") == before.sum("marquee_client_losses_total")

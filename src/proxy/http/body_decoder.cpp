@@ -27,7 +27,9 @@ bool is_framing(const Field& f) {
   return c == FieldClass::framing || c == FieldClass::hop_by_hop;
 }
 
-bool is_left_out(const Field& f) {
+}  // namespace
+
+bool is_left_out_of_trailers(const Field& f) {
   if (f.twin || field_class(f.id) != FieldClass::end_to_end) return true;
   constexpr std::string_view names[] = {"authorization",
                                         "cookie",
@@ -53,7 +55,11 @@ bool is_left_out(const Field& f) {
   return false;
 }
 
-}  // namespace
+Refusal judge_trailer(Field& field) {
+  if (is_framing(field)) return Refusal::forbidden_trailer;
+  field.dropped = is_left_out_of_trailers(field);
+  return Refusal::none;
+}
 
 bool parse_chunk_size(std::string_view line, std::uint64_t& size, std::size_t& digits) {
   size = 0;
@@ -171,9 +177,8 @@ bool BodyDecoder::read_trailer_line(std::string_view line) {
   bytes.append(line);
   Field field;
   refusal_ = parse_field_line(std::string_view(bytes).substr(begin), field);
-  if (refusal_ == Refusal::none && is_framing(field)) refusal_ = Refusal::forbidden_trailer;
+  if (refusal_ == Refusal::none) refusal_ = judge_trailer(field);
   if (refusal_ != Refusal::none) return false;
-  field.dropped = is_left_out(field);
   trailers_->table.push(field);
   return true;
 }

@@ -18,6 +18,9 @@ struct BodyLimits {
   std::uint32_t fields = 100;
 };
 
+// Of no use, or of harm, where trailers are merged into the head behind us.
+bool is_left_out_of_trailers(const Field& f);
+
 class BodyDecoder {
  public:
   void begin(const BodyFraming& framing, const BodyLimits& limits);
@@ -79,6 +82,9 @@ class BodyDecoder {
   LineFault line_fault_ = LineFault::none;
   std::unique_ptr<Trailers> trailers_;
 };
+
+// Refuses a trailer that frames or routes; marks one that is left out.
+Refusal judge_trailer(Field& field);
 
 // "1a\r\n" -> 26 and where extensions begin; false when it is no size.
 bool parse_chunk_size(std::string_view line, std::uint64_t& size, std::size_t& digits);

@@ -31,10 +31,11 @@ Method method_of(std::string_view name) {
 
 void RequestHead::clear() {
   fields.clear();
-  method_name = target = path = authority = host = upgrade_to = {};
+  method_name = target = path = authority = host = upgrade_to = websocket_key = {};
   method = Method::other;
   form = TargetForm::origin;
   minor = 1;
+  h2 = false;
   body = {};
   keep_alive = true;
   expects_continue = upgrade = false;

@@ -79,16 +79,20 @@ struct RequestHead {
   std::string_view target;     // as received
   std::string_view path;       // origin-form part of it ("/a?b"), or "*"; "?b" when it had no path
   std::string_view authority;  // of an absolute-form target, else empty
-  std::uint8_t minor = 1;      // HTTP/1.minor
+  std::uint8_t minor = 1;      // HTTP/1.minor; of HTTP/2 as of 1.1
+  bool h2 = false;             // came by HTTP/2
   FieldTable fields;
 
-  // Filled by judge() (framing.hpp).
+  // Filled by judge() (framing.hpp), or by read_h2_request().
   BodyFraming body;
   std::string_view host;  // the one authority of the request, port included
   bool keep_alive = true;
   bool expects_continue = false;
   bool upgrade = false;  // asks for a tunnel that we are willing to make
   std::string_view upgrade_to;
+  // The Sec-WebSocket-Key that we made for a client without one (RFC 8441);
+  // empty: the answer's Sec-WebSocket-Accept is the client's affair.
+  std::string_view websocket_key;
 
   void clear();
 };

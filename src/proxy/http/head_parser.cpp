@@ -7,35 +7,6 @@ namespace {
 
 bool is_ows(char c) { return c == ' ' || c == '\t'; }
 
-bool is_token(std::string_view s) {
-  if (s.empty()) return false;
-  for (char c : s)
-    if (c != '_' && token_fold[static_cast<unsigned char>(c)] == 0) return false;
-  return true;
-}
-
-// Visible ASCII but '#': a fragment never travels (RFC 9112 3.2), and bytes
-// above 0x7f are not a URI (RFC 3986 2). Eight bytes at a time.
-bool is_target(std::string_view s) {
-  constexpr std::uint64_t ones = 0x0101010101010101u;
-  constexpr std::uint64_t highs = 0x8080808080808080u;
-  std::size_t i = 0;
-  for (; i + 8 <= s.size(); i += 8) {
-    std::uint64_t w;
-    std::memcpy(&w, s.data() + i, 8);
-    const std::uint64_t low = (w - ones * 0x21) & ~w;  // < 0x21
-    const std::uint64_t del = w ^ (ones * 0x7f);       // == 0x7f -> zero byte
-    const std::uint64_t hash = w ^ (ones * static_cast<unsigned char>('#'));
-    const std::uint64_t bad = low | w | ((del - ones) & ~del) | ((hash - ones) & ~hash);
-    if (bad & highs) return false;
-  }
-  for (; i < s.size(); ++i) {
-    const auto c = static_cast<unsigned char>(s[i]);
-    if (c < 0x21 || c > 0x7e || c == '#') return false;
-  }
-  return true;
-}
-
 // "HTTP/d.d" -> minor; 0xff: no version at all, 0xfe: another major version.
 std::uint8_t minor_of(std::string_view v) {
   if (v.size() != 8 || std::memcmp(v.data(), "HTTP/", 5) != 0 || v[6] != '.') return 0xff;
@@ -123,6 +94,35 @@ Refusal parse_status_line(std::string_view line, ResponseHead& into) {
 }
 
 }  // namespace
+
+bool is_token(std::string_view s) {
+  if (s.empty()) return false;
+  for (char c : s)
+    if (c != '_' && token_fold[static_cast<unsigned char>(c)] == 0) return false;
+  return true;
+}
+
+// Visible ASCII but '#': a fragment never travels (RFC 9112 3.2), and bytes
+// above 0x7f are not a URI (RFC 3986 2). Eight bytes at a time.
+bool is_target(std::string_view s) {
+  constexpr std::uint64_t ones = 0x0101010101010101u;
+  constexpr std::uint64_t highs = 0x8080808080808080u;
+  std::size_t i = 0;
+  for (; i + 8 <= s.size(); i += 8) {
+    std::uint64_t w;
+    std::memcpy(&w, s.data() + i, 8);
+    const std::uint64_t low = (w - ones * 0x21) & ~w;  // < 0x21
+    const std::uint64_t del = w ^ (ones * 0x7f);       // == 0x7f -> zero byte
+    const std::uint64_t hash = w ^ (ones * static_cast<unsigned char>('#'));
+    const std::uint64_t bad = low | w | ((del - ones) & ~del) | ((hash - ones) & ~hash);
+    if (bad & highs) return false;
+  }
+  for (; i < s.size(); ++i) {
+    const auto c = static_cast<unsigned char>(s[i]);
+    if (c < 0x21 || c > 0x7e || c == '#') return false;
+  }
+  return true;
+}
 
 bool is_field_value(std::string_view s) {
   constexpr std::uint64_t ones = 0x0101010101010101u;

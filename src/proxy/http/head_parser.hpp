@@ -82,5 +82,8 @@ Refusal parse_field_line(std::string_view line, Field& into);
 // True when every byte may stand in a field value (RFC 9110 5.5): no control
 // character but HTAB, no DEL.
 bool is_field_value(std::string_view value);
+bool is_token(std::string_view s);  // RFC 9110 5.6.2
+// Only what may stand in a request target: visible ASCII without '#'.
+bool is_target(std::string_view s);
 
 }  // namespace marquee::proxy::http

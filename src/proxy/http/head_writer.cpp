@@ -9,6 +9,10 @@ namespace marquee::proxy {
 void FieldBlock::add(std::string_view name, std::string_view value) {
   fields_.emplace_back(name, value);
   h1_.append(name).append(": ").append(value).append("\r\n");
+  std::string lower(name);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  lower_.emplace_back(std::move(lower), value);
 }
 
 bool Additions::remove(std::string_view name) {

@@ -41,6 +41,10 @@ constexpr Row rows[] = {
     {"forbidden_trailer", 400},
     {"too_many_interim", 400},
     {"unrequested_upgrade", 400},
+    {"bad_pseudo_fields", 400},
+    {"connection_field", 400},
+    {"length_mismatch", 400},
+    {"bad_websocket_accept", 400},
 };
 static_assert(sizeof rows / sizeof rows[0] == static_cast<std::size_t>(Refusal::count_));
 

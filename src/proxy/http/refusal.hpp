@@ -39,6 +39,10 @@ enum class Refusal : std::uint8_t {
   forbidden_trailer,
   too_many_interim,
   unrequested_upgrade,
+  bad_pseudo_fields,
+  connection_field,
+  length_mismatch,
+  bad_websocket_accept,
   count_,
 };
 

@@ -5,9 +5,23 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
 namespace marquee::proxy {
 namespace {
+
+constexpr std::pair<EndpointScheme, std::string_view> kPrefixes[] = {
+    {EndpointScheme::http, "http://"},
+    {EndpointScheme::https, "https://"},
+    {EndpointScheme::h2c, "h2c://"},
+    {EndpointScheme::h2, "h2://"}};
+
+std::string prefix_of(EndpointScheme scheme) {
+  for (const auto& [known, prefix] : kPrefixes)
+    if (known == scheme) return std::string(prefix);
+  return "unix:";
+}
 
 constexpr std::size_t kMaxHost = 253;
 constexpr std::size_t kMaxLabel = 63;
@@ -113,14 +127,12 @@ EndpointResult parse_endpoint(std::string_view text) {
   if (text.starts_with("unix:")) return parse_unix(text);
   Endpoint e;
   std::string_view rest = text;
-  if (rest.starts_with("http://")) {
-    rest.remove_prefix(7);
-  } else if (rest.starts_with("https://")) {
-    e.scheme = EndpointScheme::https;
-    rest.remove_prefix(8);
-  } else {
-    return wrong(text, "must begin with http://, https:// or unix:");
-  }
+  const auto known = std::find_if(std::begin(kPrefixes), std::end(kPrefixes),
+                                  [&](const auto& p) { return text.starts_with(p.second); });
+  if (known == std::end(kPrefixes))
+    return wrong(text, "must begin with http://, https://, h2://, h2c:// or unix:");
+  e.scheme = known->first;
+  rest.remove_prefix(known->second.size());
   if (rest.find('@') != std::string_view::npos) {
     return wrong(text, "must not hold a user or password: write only scheme, host and port");
   }
@@ -154,8 +166,7 @@ EndpointResult parse_endpoint(std::string_view text) {
 std::string Endpoint::text() const {
   if (scheme == EndpointScheme::unix_socket) return "unix:" + host;
   const bool brackets = ip_literal && host.find(':') != std::string::npos;
-  return std::string(uses_tls() ? "https://" : "http://") + (brackets ? "[" + host + "]" : host) +
-         ":" + std::to_string(port);
+  return prefix_of(scheme) + (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 std::string Endpoint::authority() const {

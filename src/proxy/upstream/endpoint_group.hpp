@@ -40,7 +40,8 @@ struct EndpointGroup {
   std::string name;
   EjectedShare share;
   std::vector<std::unique_ptr<SharedEndpoint>> endpoints;
-  std::shared_ptr<const tls::ClientContext> tls;  // null when no endpoint is https
+  std::shared_ptr<const tls::ClientContext> tls;     // null when no endpoint is https
+  std::shared_ptr<const tls::ClientContext> tls_h2;  // null when none is h2
 };
 
 }  // namespace marquee::proxy

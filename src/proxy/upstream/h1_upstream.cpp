@@ -1,13 +1,10 @@
 #include "proxy/upstream/h1_upstream.hpp"
 
-#include <sys/socket.h>
-
 #include <cstring>
 
 #include "proxy/exchange.hpp"
 #include "proxy/http/framing.hpp"
 #include "proxy/http/head_writer.hpp"
-#include "tls/engine.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -18,49 +15,10 @@ constexpr std::size_t headroom = 2048;
 
 }  // namespace
 
-H1Upstream::H1Upstream(net::Turn& turn, UpstreamOwner& owner, net::Fd fd,
-                       std::unique_ptr<net::ByteStream> stream, bool tls)
-    : turn_(turn), owner_(&owner), fd_(std::move(fd)), stream_(std::move(stream)), tls_(tls) {}
+H1Upstream::H1Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts)
+    : UpstreamConnection(turn, owner, std::move(parts), false) {}
 
 H1Upstream::~H1Upstream() = default;
-
-void H1Upstream::await_connect(net::Ms limit) {
-  state_ = State::connecting;
-  started_ = turn_.now();
-  turn_.deadlines().arm(time_, *this, limit, turn_.now());
-}
-
-void H1Upstream::continue_connect() {
-  if (state_ == State::connecting) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) return connect_failed(UpstreamFailure::connect_refused);
-    state_ = State::handshake;
-  }
-  if (tls_) {
-    const tls::Handshake h = static_cast<tls::Engine&>(*stream_).handshake();
-    if (h == tls::Handshake::want_io || h == tls::Handshake::suspended) return;
-    if (h == tls::Handshake::failed) return connect_failed(UpstreamFailure::tls);
-  }
-  time_.disarm();
-  connect_us_ =
-      std::chrono::duration_cast<std::chrono::microseconds>(turn_.now() - started_).count();
-  state_ = State::idle;
-  owner_->on_connected(*this);
-}
-
-void H1Upstream::connect_failed(UpstreamFailure why) {
-  time_.disarm();
-  state_ = State::closed;
-  owner_->on_connect_failed(*this, why);
-}
-
-void H1Upstream::become_idle(net::Ms limit) {
-  state_ = State::idle;
-  idled_ = true;
-  turn_.deadlines().arm(time_, *this, limit, turn_.now());
-}
 
 void H1Upstream::serve(Exchange& exchange) {
   time_.disarm();
@@ -141,7 +99,7 @@ void H1Upstream::abort(bool at_fault) {
 void H1Upstream::on_ready(Ready ready) {
   stream_->on_readiness(ready.in, ready.out);
   if (ready.hup) stream_->on_hangup();
-  if (state_ == State::connecting || state_ == State::handshake) return continue_connect();
+  if (is_connecting()) return continue_connect();
   if (state_ == State::idle) return probe_idle();
   if (state_ != State::active) return;
   if (ready.out && writer_.full(*stream_) && writer_.on_writable(*stream_) && exchange_)
@@ -322,7 +280,9 @@ void H1Upstream::fail(UpstreamFailure why, http::Refusal refusal) {
 }
 
 void H1Upstream::verdict(Verdict v) {
-  if (place.ticket_open) owner_->on_verdict(*this, v);
+  if (!errand.ticket_open) return;
+  errand.ticket_open = false;
+  owner_->on_verdict(*this, errand.ticket, v);
 }
 
 // After the codec has returned: free what is not needed, leave if it is over.
@@ -343,16 +303,8 @@ void H1Upstream::settle() {
   owner_->on_idle(*this);
 }
 
-void H1Upstream::close() {
-  if (state_ == State::closed) return;
-  state_ = State::closed;
-  time_.disarm();
-  owner_->on_closed(*this);
-}
-
 void H1Upstream::on_deadline(net::Deadline&) {
-  if (state_ == State::connecting || state_ == State::handshake)
-    return connect_failed(UpstreamFailure::connect_timeout);
+  if (is_connecting()) return connect_failed(UpstreamFailure::connect_timeout);
   if (state_ == State::idle) close();
 }
 

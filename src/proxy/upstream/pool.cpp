@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "net/socket.hpp"
 #include "proxy/exchange.hpp"
@@ -15,8 +16,9 @@
 namespace marquee::proxy {
 namespace {
 
-// Requests of one pool that wait for its first address; more are refused.
-constexpr std::size_t most_waiting = 1024;
+// Requests of one pool that wait for its first address, or for a stream; more are
+// refused. One tenant may be that many of them as of a connection's streams.
+constexpr std::uint32_t most_waiting = 1024;
 
 }  // namespace
 
@@ -24,9 +26,9 @@ bool operator==(const SocketAddress& a, const SocketAddress& b) {
   return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
 }
 
-H1Pool::H1Pool(net::Worker& worker, tls::EngineBuffers& buffers,
-               std::shared_ptr<EndpointGroup> group, const config::Upstream& settings,
-               std::uint64_t seed)
+ConnectionPool::ConnectionPool(net::Worker& worker, tls::EngineBuffers& buffers,
+                               std::shared_ptr<EndpointGroup> group,
+                               const config::Upstream& settings, std::uint64_t seed)
     : worker_(worker),
       buffers_(buffers),
       group_(std::move(group)),
@@ -37,20 +39,20 @@ H1Pool::H1Pool(net::Worker& worker, tls::EngineBuffers& buffers,
       cursor_(worker.index()),
       random_(seed | 1) {}
 
-H1Pool::~H1Pool() = default;
+ConnectionPool::~ConnectionPool() = default;
 
-HealthTime H1Pool::now() const {
+HealthTime ConnectionPool::now() const {
   return std::chrono::duration_cast<HealthTime>(worker_.turn().now().time_since_epoch());
 }
 
-void H1Pool::set_addresses(std::size_t endpoint, std::vector<SocketAddress> addresses) {
+void ConnectionPool::set_addresses(std::size_t endpoint, std::vector<SocketAddress> addresses) {
   targets_[endpoint].addresses = std::move(addresses);
   targets_[endpoint].asked = true;
   if (!waiting_.empty() && !waits_for_names()) go_on_waiting();
 }
 
 // At the start, and after a reload that brought a new name.
-bool H1Pool::waits_for_names() const {
+bool ConnectionPool::waits_for_names() const {
   bool unasked = false;
   for (const Target& target : targets_) {
     if (!target.addresses.empty()) return false;
@@ -59,155 +61,227 @@ bool H1Pool::waits_for_names() const {
   return unasked;
 }
 
-void H1Pool::go_on_waiting() {
-  waiting_time_.disarm();
-  // Whom one of them calls may cancel another.
-  while (!waiting_.empty()) {
+// Those that still find nothing keep their places. Whom one of them calls may
+// cancel another.
+void ConnectionPool::go_on_waiting() {
+  for (std::size_t left = waiting_.size(); left > 0 && !waiting_.empty(); --left) {
     const Waiting next = waiting_.front();
     waiting_.pop_front();
-    try_endpoint(*next.exchange, next.fresh, 0, UpstreamFailure::no_endpoint);
+    const UpstreamFailure why =
+        try_endpoints({*next.exchange, next.fresh, 0}, UpstreamFailure::no_endpoint);
+    if (why == UpstreamFailure::pool_full)
+      waiting_.push_back(next);
+    else if (why != UpstreamFailure::none)
+      next.exchange->on_upstream_unavailable(why);
   }
+  if (waiting_.empty()) waiting_time_.disarm();
 }
 
-void H1Pool::on_deadline(net::Deadline&) {
+void ConnectionPool::on_deadline(net::Deadline&) {
   const net::TimePoint now = worker_.turn().now();
-  while (!waiting_.empty() && waiting_.front().until <= now) {
-    Exchange& exchange = *waiting_.front().exchange;
-    waiting_.pop_front();
-    exchange.on_upstream_unavailable(UpstreamFailure::no_endpoint);
+  for (;;) {
+    const auto late = std::find_if(waiting_.begin(), waiting_.end(),
+                                   [now](const Waiting& w) { return w.until <= now; });
+    if (late == waiting_.end()) break;
+    const Waiting gone = *late;
+    waiting_.erase(late);
+    gone.exchange->on_upstream_unavailable(gone.why);
   }
-  if (!waiting_.empty())
-    worker_.turn().deadlines().arm(waiting_time_, *this, settings_.connect,
-                                   waiting_.front().until - settings_.connect);
+  if (waiting_.empty()) return;
+  const auto next = std::min_element(waiting_.begin(), waiting_.end(),
+                                     [](auto& a, auto& b) { return a.until < b.until; });
+  worker_.turn().deadlines().arm(waiting_time_, *this, settings_.connect,
+                                 next->until - settings_.connect);
 }
 
-void H1Pool::open(Exchange& exchange, bool fresh) {
-  if (waits_for_names() && waiting_.size() < most_waiting) {
-    const net::TimePoint now = worker_.turn().now();
-    waiting_.push_back({&exchange, fresh, now + settings_.connect});
-    if (!waiting_time_.armed())
-      worker_.turn().deadlines().arm(waiting_time_, *this, settings_.connect, now);
-    return;
-  }
-  try_endpoint(exchange, fresh, 0, UpstreamFailure::no_endpoint);
+bool ConnectionPool::wait(Exchange& exchange, bool fresh, UpstreamFailure why) {
+  if (waiting_.size() >= most_waiting) return false;
+  const std::uint64_t tenant = tenant_of(exchange);
+  const auto same = std::count_if(waiting_.begin(), waiting_.end(),
+                                  [tenant](const Waiting& w) { return w.tenant == tenant; });
+  if (why == UpstreamFailure::pool_full &&
+      same >= tenant_quota(most_waiting, settings_.http2.tenant_share))
+    return false;
+  const net::TimePoint now = worker_.turn().now();
+  waiting_.push_back({&exchange, fresh, now + settings_.connect, why, tenant});
+  if (!waiting_time_.armed())
+    worker_.turn().deadlines().arm(waiting_time_, *this, settings_.connect, now);
+  return true;
+}
+
+void ConnectionPool::open(Exchange& exchange, bool fresh) {
+  if (waits_for_names() && wait(exchange, fresh, UpstreamFailure::no_endpoint)) return;
+  place(exchange, fresh, 0, UpstreamFailure::no_endpoint);
+}
+
+void ConnectionPool::place(Exchange& exchange, bool fresh, std::uint64_t tried,
+                           UpstreamFailure last) {
+  const UpstreamFailure why = try_endpoints({exchange, fresh, tried}, last);
+  if (why == UpstreamFailure::none) return;
+  // Streams come free one by one and soon; whole connections do not.
+  const bool streams = std::any_of(targets_.begin(), targets_.end(),
+                                   [](const Target& t) { return !t.multiplexed.empty(); });
+  if (why == UpstreamFailure::pool_full && streams && wait(exchange, fresh, why)) return;
+  exchange.on_upstream_unavailable(why);
 }
 
 // Chooses among the endpoints that this request has not been to, until one has
-// a connection or begins to make one.
-void H1Pool::try_endpoint(Exchange& exchange, bool fresh, std::uint64_t tried,
-                          UpstreamFailure last) {
+// a connection or begins to make one; none: it has.
+UpstreamFailure ConnectionPool::try_endpoints(Errand errand, UpstreamFailure last) {
   for (std::size_t i = 0; i < targets_.size(); ++i)
     candidates_[i] = {targets_[i].in_use, group_->endpoints[i]->health.eligible(now()),
-                      (tried >> i & 1) != 0 || targets_[i].addresses.empty()};
+                      (errand.tried >> i & 1) != 0 || targets_[i].addresses.empty()};
   for (;;) {
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
     const Choice choice = choose(candidates_, settings_.balance, random_, cursor_);
-    if (choice.index == Choice::kNone) return exchange.on_upstream_unavailable(last);
+    if (choice.index == Choice::kNone) return last;
     const std::size_t i = choice.index;
-    EndpointHealth& health = group_->endpoints[i]->health;
-    const HealthTicket ticket =
-        choice.panic ? health.force(now(), rule_) : health.admit(now(), rule_);
     candidates_[i].tried = true;
-    if (ticket.kind == HealthTicket::Kind::refused) continue;
-    tried |= std::uint64_t{1} << i;
+    const bool multiplexed = group_->endpoints[i]->endpoint.multiplexed();
+    if (multiplexed && errand.exchange.request().upgrade) {
+      last = UpstreamFailure::no_tunnel;
+      continue;
+    }
+    EndpointHealth& health = group_->endpoints[i]->health;
+    errand.ticket = choice.panic ? health.force(now(), rule_) : health.admit(now(), rule_);
+    if (errand.ticket.kind == HealthTicket::Kind::refused) continue;
+    errand.tried |= std::uint64_t{1} << i;
+    if (multiplexed) {
+      last = multiplex(i, errand);
+      if (last == UpstreamFailure::none) return last;
+      continue;
+    }
     Target& target = targets_[i];
-    if (!fresh && !target.idle.empty()) {
+    if (!errand.fresh && !target.idle.empty()) {
       H1Upstream& connection = *target.idle.back();
       target.idle.pop_back();
       ++target.in_use;
-      connection.place.ticket = ticket;
-      connection.place.ticket_open = true;
-      connection.place.tried = tried;
-      return hand_over(connection, exchange, true);
+      connection.errand.ticket = errand.ticket;
+      connection.errand.ticket_open = true;
+      connection.errand.tried = errand.tried;
+      hand_over(connection, errand.exchange, true);
+      return UpstreamFailure::none;
     }
     if (target.connections >= settings_.max_connections) {
-      health.abandoned(ticket, now());
+      health.abandoned(errand.ticket, now());
       last = UpstreamFailure::pool_full;
       continue;
     }
-    if (connect(exchange, i, tried, ticket, fresh)) return;
+    if (connect(i, errand)) return UpstreamFailure::none;
     last = UpstreamFailure::connect_refused;
   }
 }
 
-// Begins a connection; false when that failed at once.
-bool H1Pool::connect(Exchange& exchange, std::size_t endpoint, std::uint64_t tried,
-                     HealthTicket ticket, bool fresh) {
+// A connect() under way to one of the endpoint's addresses; no descriptor where
+// that failed at once.
+UpstreamConnection::Parts ConnectionPool::begin_connect(std::size_t endpoint) {
   Target& target = targets_[endpoint];
-  SharedEndpoint& shared = *group_->endpoints[endpoint];
-  auto failed = [&] {
-    shared.health.failed(ticket, now(), rule_, group_->share);
-    return false;
-  };
+  const SharedEndpoint& shared = *group_->endpoints[endpoint];
   const SocketAddress& address = target.addresses[target.next_address++ % target.addresses.size()];
   net::Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return failed();
+  if (!fd) return {};
   if (address.storage.ss_family != AF_UNIX) {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   const auto* raw = reinterpret_cast<const sockaddr*>(&address.storage);
-  if (::connect(fd.get(), raw, address.size) != 0 && errno != EINPROGRESS) return failed();
-  std::unique_ptr<net::ByteStream> stream;
-  if (shared.endpoint.uses_tls())
-    stream = std::make_unique<tls::Engine>(*group_->tls, shared.server_name, fd.get(), buffers_);
-  else
-    stream = std::make_unique<net::PlainStream>(fd.get());
-  const int raw_fd = fd.get();
-  auto connection = std::make_unique<H1Upstream>(worker_.turn(), *this, std::move(fd),
-                                                 std::move(stream), shared.endpoint.uses_tls());
-  if (!worker_.watch(raw_fd, *connection)) return failed();
-  connection->place.endpoint = static_cast<std::uint32_t>(endpoint);
-  connection->place.index = connections_.size();
-  connection->place.waiting = &exchange;
-  connection->place.tried = tried;
-  connection->place.fresh = fresh;
-  connection->place.ticket = ticket;
-  connection->place.ticket_open = true;
-  ++target.connections;
-  ++target.in_use;
+  if (::connect(fd.get(), raw, address.size) != 0 && errno != EINPROGRESS) return {};
+  UpstreamConnection::Parts parts;
+  parts.tls = shared.endpoint.uses_tls();
+  if (parts.tls) {
+    const tls::ClientContext& context =
+        shared.endpoint.multiplexed() ? *group_->tls_h2 : *group_->tls;
+    parts.stream = std::make_unique<tls::Engine>(context, shared.server_name, fd.get(), buffers_);
+  } else {
+    parts.stream = std::make_unique<net::PlainStream>(fd.get());
+  }
+  parts.fd = std::move(fd);
+  return parts;
+}
+
+// False when the kernel does not watch it.
+bool ConnectionPool::add(std::unique_ptr<UpstreamConnection> connection, std::size_t endpoint) {
+  if (!worker_.watch(connection->fd(), *connection)) return false;
   connection->await_connect(settings_.connect);
-  shared.connections.fetch_add(1, std::memory_order_relaxed);
-  connections_.push_back(std::move(connection));
+  take_over(std::move(connection), endpoint);
   return true;
 }
 
-void H1Pool::hand_over(H1Upstream& connection, Exchange& exchange, bool reused) {
+void ConnectionPool::take_over(std::unique_ptr<UpstreamConnection> connection,
+                               std::size_t endpoint) {
+  connection->place = {static_cast<std::uint32_t>(endpoint), connections_.size()};
+  ++targets_[endpoint].connections;
+  group_->endpoints[endpoint]->connections.fetch_add(1, std::memory_order_relaxed);
+  connections_.push_back(std::move(connection));
+}
+
+// Begins a connection; false when that failed at once.
+bool ConnectionPool::connect(std::size_t endpoint, const Errand& errand) {
+  UpstreamConnection::Parts parts = begin_connect(endpoint);
+  if (parts.fd) {
+    auto connection = std::make_unique<H1Upstream>(worker_.turn(), *this, std::move(parts));
+    connection->errand = {&errand.exchange, errand.tried, errand.fresh, errand.ticket, true};
+    if (add(std::move(connection), endpoint)) {
+      ++targets_[endpoint].in_use;
+      return true;
+    }
+  }
+  group_->endpoints[endpoint]->health.failed(errand.ticket, now(), rule_, group_->share);
+  return false;
+}
+
+void ConnectionPool::hand_over(H1Upstream& connection, Exchange& exchange, bool reused) {
   UpstreamFacts facts;
   facts.endpoint = group_->endpoints[connection.place.endpoint]->text;
   facts.reused = reused;
   facts.connect_us = reused ? -1 : connection.connect_us();
-  connection.place.waiting = nullptr;
+  connection.errand.waiting = nullptr;
   connection.serve(exchange);
   exchange.on_upstream_ready(connection, facts);
 }
 
-void H1Pool::cancel(Exchange& exchange) {
+void ConnectionPool::cancel(Exchange& exchange) {
   std::erase_if(waiting_, [&](const Waiting& w) { return w.exchange == &exchange; });
+  std::erase_if(failed_, [&](const auto& w) { return w.exchange == &exchange; });
   // The connection goes on and will be idle: somebody else may want it soon.
-  for (auto& connection : connections_)
-    if (connection->place.waiting == &exchange) connection->place.waiting = nullptr;
+  for (auto& connection : connections_) {
+    if (connection->multiplexed()) {
+      cancel_waiter(static_cast<H2Upstream&>(*connection), exchange);
+      continue;
+    }
+    auto& errand = static_cast<H1Upstream&>(*connection).errand;
+    if (errand.waiting == &exchange) errand.waiting = nullptr;
+  }
 }
 
-void H1Pool::on_connected(H1Upstream& connection) {
-  if (Exchange* exchange = connection.place.waiting) return hand_over(connection, *exchange, false);
-  on_verdict(connection, Verdict::none);
+void ConnectionPool::on_connected(UpstreamConnection& connection) {
+  if (connection.multiplexed()) return serve_waiters(static_cast<H2Upstream&>(connection));
+  auto& h1 = static_cast<H1Upstream&>(connection);
+  if (Exchange* exchange = h1.errand.waiting) return hand_over(h1, *exchange, false);
+  if (std::exchange(h1.errand.ticket_open, false))
+    on_verdict(connection, h1.errand.ticket, Verdict::none);
   on_idle(connection);
 }
 
-void H1Pool::on_connect_failed(H1Upstream& connection, UpstreamFailure why) {
-  Exchange* exchange = connection.place.waiting;
-  const std::uint64_t tried = connection.place.tried;
-  const bool fresh = connection.place.fresh;
-  on_verdict(connection, Verdict::bad);
-  connection.place.waiting = nullptr;
+void ConnectionPool::on_connect_failed(UpstreamConnection& connection, UpstreamFailure why) {
+  if (connection.multiplexed()) return fail_waiters(static_cast<H2Upstream&>(connection), why);
+  auto& errand = static_cast<H1Upstream&>(connection).errand;
+  Exchange* exchange = std::exchange(errand.waiting, nullptr);
+  const std::uint64_t tried = errand.tried;
+  const bool fresh = errand.fresh;
+  if (std::exchange(errand.ticket_open, false)) on_verdict(connection, errand.ticket, Verdict::bad);
   on_closed(connection);
-  if (exchange) try_endpoint(*exchange, fresh, tried, why);
+  if (exchange) place(*exchange, fresh, tried, why);
 }
 
-void H1Pool::on_idle(H1Upstream& connection) {
+void ConnectionPool::on_idle(UpstreamConnection& connection) {
+  if (connection.multiplexed()) {
+    connection.become_idle(settings_.idle);
+    if (retired_) static_cast<H2Upstream&>(connection).retire();
+    return;
+  }
   Target& target = targets_[connection.place.endpoint];
   --target.in_use;
   if (retired_ || target.idle.size() >= settings_.max_idle) {
@@ -215,20 +289,24 @@ void H1Pool::on_idle(H1Upstream& connection) {
     return on_closed(connection);
   }
   connection.become_idle(settings_.idle);
-  target.idle.push_back(&connection);
+  target.idle.push_back(&static_cast<H1Upstream&>(connection));
 }
 
-void H1Pool::leave(H1Upstream& connection) {
+void ConnectionPool::leave(UpstreamConnection& connection) {
   Target& target = targets_[connection.place.endpoint];
   --target.connections;
-  if (std::erase(target.idle, &connection) == 0) --target.in_use;
+  if (connection.multiplexed()) {
+    std::erase(target.multiplexed, &static_cast<H2Upstream&>(connection));
+    return;
+  }
+  if (std::erase(target.idle, &static_cast<H1Upstream&>(connection)) == 0) --target.in_use;
 }
 
-std::unique_ptr<H1Upstream> H1Pool::take_out(H1Upstream& connection) {
+std::unique_ptr<UpstreamConnection> ConnectionPool::take_out(UpstreamConnection& connection) {
   group_->endpoints[connection.place.endpoint]->connections.fetch_sub(1, std::memory_order_relaxed);
   leave(connection);
   const std::size_t index = connection.place.index;
-  std::unique_ptr<H1Upstream> out = std::move(connections_[index]);
+  std::unique_ptr<UpstreamConnection> out = std::move(connections_[index]);
   if (index + 1 != connections_.size()) {
     connections_[index] = std::move(connections_.back());
     connections_[index]->place.index = index;
@@ -237,17 +315,25 @@ std::unique_ptr<H1Upstream> H1Pool::take_out(H1Upstream& connection) {
   return out;
 }
 
-void H1Pool::on_closed(H1Upstream& connection) {
-  on_verdict(connection, Verdict::none);
+void ConnectionPool::on_closed(UpstreamConnection& connection) {
+  if (!connection.multiplexed()) {
+    auto& errand = static_cast<H1Upstream&>(connection).errand;
+    if (std::exchange(errand.ticket_open, false))
+      on_verdict(connection, errand.ticket, Verdict::none);
+  }
+  const bool multiplexed = connection.multiplexed();
   worker_.turn().retire(take_out(connection));
+  if (multiplexed && !waiting_.empty() && !waits_for_names()) go_on_waiting();
 }
 
-void H1Pool::retune(const config::Upstream& settings) {
+void ConnectionPool::retune(const config::Upstream& settings) {
   settings_ = settings;
   rule_ = ejection_rule(settings.ejection, group_->endpoints.size());
+  for (Target& target : targets_)
+    for (H2Upstream* connection : target.multiplexed) connection->retune(settings.http2);
 }
 
-void H1Pool::adopt(H1Pool& old) {
+void ConnectionPool::adopt(ConnectionPool& old) {
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     for (std::size_t j = 0; j < old.targets_.size(); ++j) {
       const SharedEndpoint& mine = *group_->endpoints[i];
@@ -259,44 +345,51 @@ void H1Pool::adopt(H1Pool& old) {
       if (!(mine.key == theirs.key)) continue;
       const std::vector<H1Upstream*> idle = old.targets_[j].idle;
       for (H1Upstream* connection : idle) {
-        std::unique_ptr<H1Upstream> moved = old.take_out(*connection);
+        auto moved = old.take_out(*connection);
         moved->set_owner(*this);
-        moved->place.endpoint = static_cast<std::uint32_t>(i);
-        moved->place.index = connections_.size();
-        ++targets_[i].connections;
-        targets_[i].idle.push_back(moved.get());
-        group_->endpoints[i]->connections.fetch_add(1, std::memory_order_relaxed);
-        connections_.push_back(std::move(moved));
+        targets_[i].idle.push_back(connection);
+        take_over(std::move(moved), i);
+      }
+      const std::vector<H2Upstream*> multiplexed = old.targets_[j].multiplexed;
+      for (H2Upstream* connection : multiplexed) {
+        if (connection->state() != UpstreamConnection::State::idle) continue;
+        auto moved = old.take_out(*connection);
+        moved->set_owner(*this);
+        connection->retune(settings_.http2);
+        targets_[i].multiplexed.push_back(connection);
+        take_over(std::move(moved), i);
       }
     }
   }
 }
 
-void H1Pool::on_verdict(H1Upstream& connection, Verdict verdict) {
-  if (!connection.place.ticket_open) return;
-  connection.place.ticket_open = false;
-  EndpointHealth& health = group_->endpoints[connection.place.endpoint]->health;
-  const HealthTicket& ticket = connection.place.ticket;
+void ConnectionPool::on_verdict(UpstreamConnection& connection, const HealthTicket& ticket,
+                                Verdict verdict) {
+  judge(connection.place.endpoint, ticket, verdict);
+}
+
+void ConnectionPool::judge(std::uint32_t endpoint, const HealthTicket& ticket, Verdict verdict) {
+  SharedEndpoint& shared = *group_->endpoints[endpoint];
   switch (verdict) {
     case Verdict::good:
-      health.succeeded(ticket, group_->share);
+      shared.health.succeeded(ticket, group_->share);
       break;
     case Verdict::bad:
-      group_->endpoints[connection.place.endpoint]->failures.fetch_add(1,
-                                                                       std::memory_order_relaxed);
-      health.failed(ticket, now(), rule_, group_->share);
+      shared.failures.fetch_add(1, std::memory_order_relaxed);
+      shared.health.failed(ticket, now(), rule_, group_->share);
       break;
     case Verdict::none:
-      health.abandoned(ticket, now());
+      shared.health.abandoned(ticket, now());
       break;
   }
 }
 
-void H1Pool::retire() {
+void ConnectionPool::retire() {
   retired_ = true;
   for (Target& target : targets_) {
     auto idle = target.idle;
     for (H1Upstream* connection : idle) on_closed(*connection);
+    for (H2Upstream* connection : target.multiplexed) connection->retire();
   }
 }
 

@@ -29,13 +29,21 @@ def is_older(request_, begun):
     return started is not None and int(started) < begun
 
 
+def next_millisecond():
+    """The wall clock's, after waiting for it: what was sent before is older."""
+    last = int(time.time() * 1000)
+    while int(time.time() * 1000) == last:
+        pass
+    return last + 1
+
+
 def refused(proxy, origin, raw, statuses, *, host="bakery.test", split=0, reached=0, client=None,
             half_close=False):
     """Sends raw bytes on a new plain connection. Exactly one answer comes, its
     status is among `statuses`, the connection ends, no more than `reached`
     requests came to the origin, and a fresh request is served. An answer may be
     missing only when None is among `statuses` (the connection just ends)."""
-    before, begun = origin.mark(), int(time.time() * 1000)
+    before, begun = origin.mark(), next_millisecond()
     with client or proxy.plain() as connection:
         connection.send(raw, split)
         if half_close:

@@ -13,6 +13,7 @@ from .access_log import AccessLog
 from .admin import Admin
 from .client import RawClient
 from .deadline import eventually
+from .h2_client import H2Client
 from .notify import NotifySocket
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
@@ -56,7 +57,7 @@ class Marquee:
         self.admin = Admin(self.folder / "admin.sock")
         self.process = None
         self.expected_exit = 0
-        self._verified = None  # made once: reading the CA for each client is slow
+        self._verified = self._verified_h2 = None  # made once: reading the CA for each client is slow
 
     # settings
     def document(self):
@@ -192,6 +193,12 @@ class Marquee:
         if context is None:
             context = self._verified = self._verified or pki.client_context(self.ca_file)
         return RawClient(self.address(listener, "https"), tls=context, sni=name, **more)
+
+    def h2(self, name="bakery.test", listener=None, context=None, **more):
+        """HTTP/2 over TLS, verified against the internal CA and `name`."""
+        if context is None:
+            context = self._verified_h2 = self._verified_h2 or pki.client_context(self.ca_file, alpn=("h2",))
+        return H2Client(self.address(listener, "https"), tls=context, sni=name, **more)
 
     def tls_unverified(self, name=None, listener=None, **more):
         return RawClient(self.address(listener, "https"), tls=pki.client_context(), sni=name, **more)

@@ -80,6 +80,7 @@ class Upstream:
     balance: str = ""
     host_field: str = ""
     tls: dict = dataclasses.field(default_factory=dict)  # ca_file, server_name, verify
+    http2: dict = dataclasses.field(default_factory=dict)   # max_streams, tenant_share, ...
     # Off unless a test is about it: one test's dead origin must not eject another's.
     ejection: dict = dataclasses.field(default_factory=lambda: {"consecutive_failures": 0})
 
@@ -90,13 +91,14 @@ class Listener:
     protocol: str = "http"
     proxy_protocol: str = ""
     fallback: str = ""
+    h2c: bool = False
 
 
 def seconds(value):
     return Text(f"{round(value * 1000)}ms")
 
 
-_TIMES = {"duration", "ticket_rotation"}
+_TIMES = {"duration", "ticket_rotation", "ping_timeout"}
 
 
 def _section(values, all_times=False):
@@ -140,6 +142,8 @@ def _upstream(u):
         out["host_field"] = u.host_field
     if u.tls:
         out["tls"] = u.tls
+    if u.http2:
+        out["http2"] = _section(u.http2)
     return out
 
 
@@ -149,12 +153,14 @@ def _listener(li):
         out["proxy_protocol"] = li.proxy_protocol
     if li.fallback:
         out["fallback"] = li.fallback
+    if li.h2c:
+        out["h2c"] = True
     return out
 
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json"):
+             host_classes=None, access_format="json", directory=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -181,6 +187,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
             out["timeouts"]["body_floor"] = floor
     if forwarding:
         out["forwarding"] = dict(forwarding)
+    if directory:
+        out["directory"] = dict(directory)
     if host_classes:
         out["host_classes"] = host_classes
     return out

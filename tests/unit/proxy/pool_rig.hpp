@@ -49,8 +49,9 @@ class Origin {
     return a;
   }
   std::string text() const {
-    return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port));
+    return scheme + "://127.0.0.1:" + std::to_string(ntohs(address_.sin_port));
   }
+  std::string scheme = "http";
 
   struct Connection {
     net::Fd fd;
@@ -155,6 +156,10 @@ class PoolRig {
     config::Settings all = rig_settings();
     settings.name = "app";
     all.upstreams[0] = settings;
+    config::Domain other = all.domains[0];
+    other.host = {"b.test", {}};
+    other.agency = "agency-2";
+    all.domains.push_back(other);
     pool = make_pool(settings);
     slot_.install(std::make_shared<Snapshot>(all, intermediates_), {pool});
     worker.turn_once(false);
@@ -164,7 +169,7 @@ class PoolRig {
     worker.turn_once(false);
   }
 
-  std::shared_ptr<H1Pool> make_pool(const config::Upstream& settings) {
+  std::shared_ptr<ConnectionPool> make_pool(const config::Upstream& settings) {
     auto group = std::make_shared<EndpointGroup>();
     group->name = "app";
     for (Origin* origin : origins_) {
@@ -174,7 +179,7 @@ class PoolRig {
       shared->text = origin->text();
       group->endpoints.push_back(std::move(shared));
     }
-    auto made = std::make_shared<H1Pool>(worker, buffers_, group, settings, 42);
+    auto made = std::make_shared<ConnectionPool>(worker, buffers_, group, settings, 42);
     for (std::size_t i = 0; i < origins_.size() && resolved; ++i)
       made->set_addresses(i, {origins_[i]->address()});
     return made;
@@ -197,9 +202,9 @@ class PoolRig {
     clients.push_back(std::make_unique<PoolClient>(services, exchanges));
     return *clients.back();
   }
-  PoolClient& ask(const std::string& method = "GET") {
+  PoolClient& ask(const std::string& method = "GET", const std::string& host = "a.test") {
     PoolClient& c = client();
-    c.ask(method + " / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    c.ask(method + " / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
     return c;
   }
 
@@ -235,7 +240,7 @@ class PoolRig {
   Records records;
   Services services;
   ExchangePool exchanges;
-  std::shared_ptr<H1Pool> pool, old_pool;
+  std::shared_ptr<ConnectionPool> pool, old_pool;
   std::vector<std::unique_ptr<PoolClient>> clients;
 };
 

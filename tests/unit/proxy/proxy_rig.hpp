@@ -16,6 +16,7 @@
 #include "proxy/exchange.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/h1_session.hpp"
+#include "proxy/h2_session.hpp"
 #include "proxy/snapshot_slot.hpp"
 #include "proxy/upstream/h1_upstream.hpp"
 #include "scripted_stream.hpp"
@@ -112,21 +113,30 @@ class ClientOwner {
 // The part of ClientConnection that a session needs.
 class ClientSide final : public net::Resident, public SessionHost, public ConnectionFacts {
  public:
-  ClientSide(Services& services, ExchangePool& exchanges, Wire& wire, ClientOwner& owner)
+  ClientSide(Services& services, ExchangePool& exchanges, Wire& wire, ClientOwner& owner,
+             bool speaks_h2)
       : stream_(wire), turn_(services.turn), owner_(owner), session(services, exchanges, *this) {
+    if (speaks_h2) h2 = std::make_unique<H2Session>(services, exchanges, *this);
     client = *base::IpAddress::parse("192.0.2.7");
     client_text = "192.0.2.7";
     public_port = 80;
   }
   ~ClientSide() override {
     // A session that ends by itself has told its exchange, and so has its record.
-    if (!closed_from_outside) CHECK_FALSE((session.exchange() && session.exchange()->active()));
+    if (closed_from_outside) return;
+    CHECK_FALSE((session.exchange() && session.exchange()->active()));
+    if (h2) CHECK_FALSE(h2->running());
   }
   ScriptedStream& stream() override { return stream_; }
   ConnectionFacts& facts() override { return *this; }
   void wake() override { turn_.run_later(*this); }
   void close(bool reset) override { owner_.on_closed(reset); }
-  void run() override { session.run(); }
+  void run() override { h2 ? h2->run() : session.run(); }
+  void start() { h2 ? h2->start() : session.start(); }
+  void on_ready(bool writable, bool error) {
+    h2 ? h2->on_ready(writable, error) : session.on_ready(writable, error);
+  }
+  void drain() { h2 ? h2->drain() : session.drain(); }
   bool closed_from_outside = false;
 
  private:
@@ -136,9 +146,10 @@ class ClientSide final : public net::Resident, public SessionHost, public Connec
 
  public:
   H1Session session;
+  std::unique_ptr<H2Session> h2;  // then the other one stays unused
 };
 
-// A pool whose connections are scripts. Like H1Pool: the last idle one first.
+// A pool whose connections are scripts. Like ConnectionPool: the last idle one first.
 class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
  public:
   struct Connection {
@@ -166,7 +177,8 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
     c->wire.grant = c->wire.room = room;
     auto stream = std::make_unique<ScriptedStream>(c->wire);
     c->stream = stream.get();
-    c->end = std::make_unique<H1Upstream>(turn_, *this, net::Fd(), std::move(stream), false);
+    c->end = std::make_unique<H1Upstream>(
+        turn_, *this, UpstreamConnection::Parts{net::Fd(), std::move(stream), false});
     c->end->await_connect(net::Ms(2000));
     connections.push_back(std::move(c));
   }
@@ -175,26 +187,26 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
       if (c->waiting == &exchange) c->waiting = nullptr;
   }
 
-  void on_connected(H1Upstream& end) override {
+  void on_connected(UpstreamConnection& end) override {
     Connection& c = of(end);
     if (!c.waiting) return on_idle(end);
     Exchange& exchange = *c.waiting;
     c.waiting = nullptr;
     hand_over(c, exchange, false);
   }
-  void on_connect_failed(H1Upstream& end, UpstreamFailure why) override {
+  void on_connect_failed(UpstreamConnection& end, UpstreamFailure why) override {
     Exchange* exchange = of(end).waiting;
     on_closed(end);
     if (exchange) exchange->on_upstream_unavailable(why);
   }
-  void on_idle(H1Upstream& end) override { end.become_idle(net::Ms(60'000)); }
-  void on_closed(H1Upstream& end) override {
+  void on_idle(UpstreamConnection& end) override { end.become_idle(net::Ms(60'000)); }
+  void on_closed(UpstreamConnection& end) override {
     Connection& c = of(end);
     c.waiting = nullptr;
     c.stream = nullptr;
     turn_.retire(std::move(c.end));
   }
-  void on_verdict(H1Upstream&, Verdict) override {}
+  void on_verdict(UpstreamConnection&, const HealthTicket&, Verdict) override {}
 
   bool quiet() const {
     for (const auto& c : connections)
@@ -206,7 +218,7 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
   std::size_t room = static_cast<std::size_t>(-1);
 
  private:
-  Connection& of(H1Upstream& end) {
+  Connection& of(UpstreamConnection& end) {
     for (auto& c : connections)
       if (c->end.get() == &end) return *c;
     FAIL("a connection that is not of this pool");
@@ -238,6 +250,10 @@ struct Scenario {
   std::function<void(ColdDirectory&)> directory{};
   // A retry asks of a fresh connection that it takes the kept body at once.
   bool fresh_connections_have_room = false;
+  bool h2 = false;  // what the client speaks
+  // The client waits for bytes that come in one frame only while the upstream's
+  // come in one read.
+  bool upstream_whole = false;
 };
 
 struct RunOptions {
@@ -274,8 +290,8 @@ class ProxyRig final : public ClientOwner {
     slot_.install(std::move(snapshot), {pool});
     client_wire.grant = client_wire.room = options.client_room;
     client_peer.script = scenario.client;
-    client = std::make_unique<ClientSide>(services, exchanges, client_wire, *this);
-    client->session.start();
+    client = std::make_unique<ClientSide>(services, exchanges, client_wire, *this, scenario.h2);
+    client->start();
     finish_turn();
   }
   ~ProxyRig() {
@@ -418,7 +434,7 @@ class ProxyRig final : public ClientOwner {
     if (!client) return false;
     return stream_event(client_peer, client_wire, client->stream(), options_.client,
                         client_told_end_, [this](bool writable, bool error) {
-                          client->session.on_ready(writable, error);
+                          client->on_ready(writable, error);
                           finish_turn();
                         });
   }

@@ -218,7 +218,7 @@ TEST_CASE("draining: an idle session ends, a busy one after its answer") {
   const Scenario s{"", {{"", get("/1")}}, {{{"never", ""}}}};
   RunOptions options;
   ProxyRig idle(s, {.silent_after = 0});
-  idle.client->session.drain();
+  idle.client->drain();
   CHECK(idle.client_wire.shut);
   idle.pass_time();
   idle.check_over();
@@ -228,7 +228,7 @@ TEST_CASE("draining: an idle session ends, a busy one after its answer") {
       "", {{"", get("/1")}, leave("one")}, {{{"\r\n\r\n", answer("one")}}}};
   ProxyRig busy(busy_scenario, {.silent_after = 1});
   busy.play();
-  busy.client->session.drain();
+  busy.client->drain();
   busy.allow_events(Fault::never);
   busy.play();
   CHECK(busy.client_wire.out.find("Connection: close\r\n") != std::string::npos);

@@ -92,7 +92,7 @@ TEST_CASE("a drain begins between any two events") {
       ProxyRig rig(scenario, options);
       rig.play();
       rig.services.draining = true;
-      if (rig.client) rig.client->session.drain();
+      if (rig.client) rig.client->drain();
       rig.finish_turn();
       rig.allow_events(Fault::never);
       rig.play();

@@ -276,12 +276,32 @@ TEST_CASE("policies with faults are refused in words") {
         }).starts_with("cipher NONSENSE is not known"));
   CHECK(sentence([](auto& p) {
           p.ciphers = "NONSENSE";
-        }).starts_with("the cipher list is not understood"));
-  CHECK(sentence([](auto& p) { p.groups = "P-999"; }).starts_with("groups \"P-999\""));
+        }).starts_with("cipher NONSENSE is not known"));
+  CHECK(sentence([](auto& p) { p.ciphersuites = "TLS_NONSENSE"; }) ==
+        "cipher TLS_NONSENSE is not known; write one of `openssl ciphers`, such as "
+        "TLS_AES_128_GCM_SHA256");
+  CHECK(sentence([](auto& p) { p.groups = "P-999"; }) ==
+        "group P-999 is not known; write X25519, P-256 or P-384");
+  // Not a name but a class of ciphers.
+  CHECK(sentence([](auto& p) { p.ciphers = "HIGH"; }).starts_with("cipher HIGH is not known"));
   config::TlsPolicy bad;
   bad.mark = {0, 3, 5};
   bad.groups = "P-999";
   const auto problems = check(bad);
   REQUIRE(problems.size() == 1);
   CHECK(problems[0].mark.line == 3);
+  // All faults at once, each where it stands.
+  bad.ciphers = "AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256:NONSENSE";
+  bad.ciphers_mark = {0, 4, 7};
+  bad.groups = "X25519:P-999:P-998";
+  bad.groups_mark = {0, 6, 7};
+  const auto all = check(bad);
+  REQUIRE(all.size() == 4);
+  CHECK(all[0].sentence ==
+        "tls: cipher AES128-SHA is not allowed; write ECDHE ciphers with GCM or CHACHA20 only");
+  CHECK(all[1].sentence.starts_with("tls: cipher NONSENSE is not known"));
+  CHECK(all[1].mark.line == 4);
+  CHECK(all[2].sentence.starts_with("tls: group P-999"));
+  CHECK(all[3].sentence.starts_with("tls: group P-998"));
+  CHECK(all[3].mark.line == 6);
 }

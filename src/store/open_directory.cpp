@@ -1,0 +1,39 @@
+#include "store/open_directory.hpp"
+
+#include "store/sqlite_directory.hpp"
+
+namespace marquee::store {
+namespace {
+
+std::string sites_base(const config::Settings& settings) {
+  const auto parsed = base::parse_hostname(*settings.hosts.sites_base);
+  return parsed ? parsed.name->string() : std::string();
+}
+
+}  // namespace
+
+std::string sqlite_path(const config::Settings& settings) {
+  return settings.directory.path.empty() ? settings.state_dir + "/directory.sqlite"
+                                         : settings.directory.path;
+}
+
+OpenedDirectory open_directory(boost::asio::io_context&, const config::Settings& settings,
+                               base::Logger& logger) {
+  OpenedDirectory out;
+  const config::Directory& d = settings.directory;
+  if (d.kind == config::DirectoryKind::yaml) return out;
+  out.status = std::make_unique<AdapterStatus>(logger);
+  if (d.kind == config::DirectoryKind::sqlite) {
+    SqliteDirectory::Options options;
+    options.path = sqlite_path(settings);
+    options.sites_base = sites_base(settings);
+    options.key = EncryptionKey::parse(d.encryption_key);
+    options.poll_interval = d.poll_interval;
+    options.timeout = d.timeout;
+    out.directory = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
+    return out;
+  }
+  return {nullptr, nullptr, "directory.kind postgres is not built in"};
+}
+
+}  // namespace marquee::store

@@ -1,0 +1,31 @@
+// The adapter that the settings name.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "config/settings.hpp"
+#include "routing/directory.hpp"
+#include "store/adapter_status.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace marquee::store {
+
+struct OpenedDirectory {
+  std::unique_ptr<AdapterStatus> status;  // outlives the directory
+  std::unique_ptr<routing::DomainDirectory> directory;
+  std::string error;  // a sentence; both are null then
+};
+
+// Nothing at all for kind yaml, whose domains are the settings' own. Does not wait
+// for the database: one that is down answers `unavailable` until it is up.
+// `control` and `logger` outlive the directory.
+OpenedDirectory open_directory(boost::asio::io_context& control, const config::Settings& settings,
+                               base::Logger& logger);
+
+// Where kind sqlite keeps its file.
+std::string sqlite_path(const config::Settings& settings);
+
+}  // namespace marquee::store
