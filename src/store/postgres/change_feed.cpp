@@ -15,11 +15,13 @@ using boost::system::error_code;
 // One statement and so one snapshot: where the log is now, and what the snapshot
 // $1 did not see of it. Without $1 only the former.
 constexpr std::string_view kRead = R"sql(
-SELECT g.lineage, g.generation, pg_current_snapshot()::text,
-  pg_snapshot_xmax(pg_current_snapshot())::text,
+SELECT (SELECT value FROM marquee.meta WHERE key = 'lineage'),
+  (SELECT generation FROM marquee.changes WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY generation DESC LIMIT 1),
+  pg_current_snapshot()::text, pg_snapshot_xmax(pg_current_snapshot())::text,
   (SELECT min(generation) FROM marquee.changes), c.what, c.value
-FROM marquee.generations g LEFT JOIN LATERAL (
-  SELECT generation, what, value FROM marquee.changes
+FROM (SELECT) one LEFT JOIN LATERAL (
+  SELECT what, value FROM marquee.changes
   WHERE xid >= pg_snapshot_xmin(CAST($1 AS pg_snapshot))
     AND NOT pg_visible_in_snapshot(xid, CAST($1 AS pg_snapshot))
   ORDER BY xid LIMIT 1001) c ON true
@@ -165,12 +167,12 @@ void ChangeFeed::poll() {
 
 void ChangeFeed::read(const Reply& reply) {
   polling_ = false;
-  if (!reply || reply.result.rows() == 0) {
+  if (!reply) {
     status_.failures.fetch_add(1, std::memory_order_relaxed);
     set_live(false);
     // What cannot be read now may be another schema by now: look again from the start.
-    if (reply.status == Reply::Status::refused || reply) {
-      connection_.give_up(reply ? "marquee.generations is empty" : reply.sentence);
+    if (reply.status == Reply::Status::refused && reply.sqlstate != "57014") {
+      connection_.give_up(reply.sentence);
     } else if (up_) {
       schedule();
     }

@@ -14,14 +14,14 @@ WITH wanted(name) AS (VALUES ('module_custom_domains'), ('site_module_installati
   found AS (SELECT c.oid, n.oid AS schema, n.nspname, c.relname
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE (n.nspname = 'public' AND c.relname IN (SELECT name FROM wanted))
-      OR (n.nspname = 'marquee' AND c.relname IN ('proofs', 'changes', 'generations'))),
+      OR (n.nspname = 'marquee' AND c.relname IN ('proofs', 'changes', 'meta'))),
   own AS (SELECT relname FROM found WHERE nspname = 'marquee'
     AND has_schema_privilege(schema, 'USAGE') AND has_table_privilege(oid, 'SELECT'))
 SELECT current_setting('server_version_num')::int >= 130000,
   current_user::text,
   pg_is_in_recovery(),
   EXISTS (SELECT FROM own WHERE relname = 'proofs'),
-  (SELECT count(*) = 2 FROM own WHERE relname IN ('changes', 'generations'))
+  (SELECT count(*) = 2 FROM own WHERE relname IN ('changes', 'meta'))
     AND EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN found f ON f.oid = g.tgrelid
       WHERE f.relname = 'module_custom_domains' AND g.tgname LIKE 'marquee\_%'
         AND g.tgenabled IN ('O', 'A')),

@@ -11,7 +11,7 @@ namespace marquee::store::postgres {
 
 struct DatabaseFacts {
   bool proofs = false;       // marquee.proofs can be read
-  bool feed = false;         // marquee.changes and .generations can, and triggers write them
+  bool feed = false;         // marquee.changes and marquee.meta can, and triggers write them
   bool in_recovery = false;  // a standby: nothing can be written, and it cannot LISTEN
   std::string role;
   std::uint64_t identity = 0;  // of cluster, timeline and database

@@ -125,8 +125,7 @@ void DirectoryCore::drain() {
 }
 
 Dialect DirectoryCore::dialect() const {
-  return {true, "public.", facts_.proofs ? "marquee.proofs" : "",
-          facts_.feed ? "marquee.generations" : ""};
+  return {true, "public.", facts_.proofs ? "marquee.proofs" : "", facts_.feed ? kGeneration : ""};
 }
 
 void DirectoryCore::prepare_lookups() {
@@ -162,7 +161,8 @@ void DirectoryCore::prepare_lookups_with(const DatabaseFacts& facts) {
   steps.push_back(step(Question::Kind::text, "", certificate_sql_));
   steps.back().parameters = {std::string("00000000-0000-0000-0000-000000000000")};
   if (facts.feed)
-    steps.push_back(step(Question::Kind::text, "", "SELECT lineage FROM marquee.generations"));
+    steps.push_back(
+        step(Question::Kind::text, "", "SELECT value FROM marquee.meta WHERE key = 'lineage'"));
   next_step(std::move(steps));
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "store/postgres/directory_core.hpp"
+#include "store/postgres/notifications.hpp"
 #include "store/record_row.hpp"
 
 namespace marquee::store::postgres {
@@ -155,7 +156,7 @@ void DirectoryCore::list_names(const Position& position, std::uint32_t limit,
 void DirectoryCore::generation(routing::DomainDirectory::Generation done) {
   Question question;
   question.late_text = [this] {
-    return facts_.feed ? "SELECT generation FROM marquee.generations" : "SELECT 0";
+    return facts_.feed ? "SELECT generation FROM " + std::string(kGeneration) : "SELECT 0";
   };
   question.limit = options_.timeout;
   question.done = [this, done = std::move(done)](const Reply& reply) {
