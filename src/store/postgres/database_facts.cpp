@@ -22,9 +22,9 @@ SELECT current_setting('server_version_num')::int >= 130000,
   pg_is_in_recovery(),
   EXISTS (SELECT FROM own WHERE relname = 'proofs'),
   (SELECT count(*) = 2 FROM own WHERE relname IN ('changes', 'meta'))
-    AND EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN found f ON f.oid = g.tgrelid
-      WHERE f.relname = 'module_custom_domains' AND g.tgname LIKE 'marquee\_%'
-        AND g.tgenabled IN ('O', 'A')),
+    AND (SELECT count(*) = 18 FROM pg_catalog.pg_trigger g JOIN found f ON f.oid = g.tgrelid
+      WHERE f.nspname = 'public' AND g.tgenabled IN ('O', 'A')
+        AND g.tgname IN ('marquee_insert', 'marquee_update', 'marquee_delete')),
   (SELECT string_agg('public.' || relname, ', ' ORDER BY relname) FROM found f
     WHERE nspname = 'public' AND row_security_active(oid)
       AND coalesce(current_setting('request.jwt.claims', true), '') NOT LIKE '%service_role%'

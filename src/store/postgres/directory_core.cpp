@@ -203,7 +203,7 @@ void DirectoryCore::prepare_background() {
 
 // `marquee db migrate` may come while Marquee runs.
 void DirectoryCore::recheck() {
-  recheck_timer_.expires_after(kRecheck);
+  recheck_timer_.expires_after(options_.recheck);
   recheck_timer_.async_wait([this, weak = weak_from_this()](error_code error) {
     const auto self = weak.lock();
     if (error || !self) return;

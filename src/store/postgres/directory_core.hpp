@@ -39,7 +39,6 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
 
   static constexpr std::size_t kMostTasks = 8192;            // not begun yet
   static constexpr std::chrono::milliseconds kPage{10'000};  // limit of a page of a list
-  static constexpr std::chrono::seconds kRecheck{10};        // whether the schema is another one
 
  private:
   void drain();

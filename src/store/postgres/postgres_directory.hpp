@@ -28,6 +28,8 @@ struct PostgresOptions {
   std::optional<EncryptionKey> key;
   std::chrono::milliseconds poll_interval{250};  // where LISTEN does not work
   std::chrono::milliseconds timeout{2000};       // of a question, waiting included
+  // How often it is looked whether the schema is another one: after `db migrate`.
+  std::chrono::milliseconds recheck{10'000};
   // Runs work of about a millisecond (reading a private key) elsewhere; empty: here.
   std::function<void(std::function<void()>)> work;
 };

@@ -24,6 +24,7 @@ class PostgresRig {
     options.key = sample_key();
     options.poll_interval = poll;
     options.timeout = timeout;
+    options.recheck = std::chrono::milliseconds(200);
     std::string why;
     directory_ = make_postgres_directory(io_, resolver_, options, status, why);
     REQUIRE_MESSAGE(directory_, why);
