@@ -19,6 +19,11 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(spdlog REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 find_package(CLI11 REQUIRED)
+# Not FindPostgreSQL: before CMake 3.31 it wants the server's headers, too.
+find_path(LIBPQ_INCLUDE libpq-fe.h PATH_SUFFIXES postgresql REQUIRED)
+add_library(marquee_libpq INTERFACE)
+target_include_directories(marquee_libpq SYSTEM INTERFACE ${LIBPQ_INCLUDE})
+target_link_libraries(marquee_libpq INTERFACE pq)
 
 add_library(marquee_flags INTERFACE)
 target_compile_options(marquee_flags INTERFACE

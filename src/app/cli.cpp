@@ -16,6 +16,7 @@ Examples:
   marquee reload                             read the settings again, drop nothing
   marquee status                             what the running Marquee is doing
   marquee explain https://shop.acme.com/x    what would happen to this request
+  marquee db migrate                         make or update the directory's tables
   marquee demo-upstream                      a sample server to put behind it
 
 Settings are read from --config, else $MARQUEE_CONFIG, else /etc/marquee/marquee.yaml.
@@ -41,6 +42,35 @@ void timeout_option(CLI::App& command, CommandLine& line, int& seconds) {
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
   command.callback([&] { line.timeout = std::chrono::seconds(seconds); });
+}
+
+CLI::App* add_db(CLI::App& app, CommandLine& line) {
+  CLI::App* const db = app.add_subcommand("db", "The database of the domain directory");
+  db->require_subcommand(1);
+  CLI::App* const migrate =
+      db->add_subcommand("migrate", "Make the tables, or bring them up to date");
+  config_option(*migrate, line);
+  migrate
+      ->add_option("--url", line.database_url,
+                   "postgresql://... or sqlite:PATH (Env: MARQUEE_DATABASE_URL; default: the "
+                   "directory in the settings)")
+      ->type_name("URL");
+  migrate->add_option("--role", line.role, "PostgreSQL: login role of the nodes; \"\" makes none")
+      ->type_name("NAME")
+      ->capture_default_str();
+  migrate->add_flag("--no-attach", line.no_attach,
+                    "PostgreSQL: touch no table of the platform; changes are then seen when "
+                    "cached answers expire");
+  auto* const print = migrate->add_flag("--print", line.print, "Print the SQL, and do nothing");
+  migrate
+      ->add_flag("--remove", line.remove,
+                 "PostgreSQL: take away what is attached to the platform's tables")
+      ->excludes(print);
+  migrate->footer(
+      "\nIdempotent. What it finds of the platform's tables it leaves as it is; triggers, policies "
+      "and grants that it attaches are named marquee_*.\nExample:\n  marquee db migrate --print "
+      "--url postgresql://owner@db/platform | less\n");
+  return migrate;
 }
 
 struct Choice {
@@ -93,6 +123,8 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
   explain->footer(
       "\nExample:\n  marquee explain -c marquee.yaml https://bakery.localhost:8443/menu\n");
 
+  CLI::App* const migrate = add_db(app, line);
+
   CLI::App* const demo =
       app.add_subcommand("demo-upstream", "A sample server that shows what reached it");
   demo->add_option("--listen", line.listen, "Address and port")->capture_default_str();
@@ -102,8 +134,13 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 
   CLI::App* const version = app.add_subcommand("version", "Print the version");
   version->add_flag("--json", line.json, "As JSON, for programs");
-  return {{run, Command::run},        {check, Command::check},     {reload, Command::reload},
-          {status, Command::status},  {explain, Command::explain}, {demo, Command::demo_upstream},
+  return {{run, Command::run},
+          {check, Command::check},
+          {reload, Command::reload},
+          {status, Command::status},
+          {explain, Command::explain},
+          {migrate, Command::db_migrate},
+          {demo, Command::demo_upstream},
           {version, Command::version}};
 }
 
@@ -112,6 +149,8 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 std::variant<CommandLine, Said> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
   if (const char* const file = std::getenv("MARQUEE_CONFIG"); file && *file) line.config = file;
+  if (const char* const url = std::getenv("MARQUEE_DATABASE_URL"); url && *url)
+    line.database_url = url;
   int seconds = static_cast<int>(line.timeout.count());
   CLI::App app(about, "marquee");
   app.footer(examples);

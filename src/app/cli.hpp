@@ -7,7 +7,16 @@
 
 namespace marquee::app {
 
-enum class Command : std::uint8_t { run, check, reload, status, explain, demo_upstream, version };
+enum class Command : std::uint8_t {
+  run,
+  check,
+  reload,
+  status,
+  explain,
+  db_migrate,
+  demo_upstream,
+  version
+};
 
 // Exit codes of every command.
 namespace exit_code {
@@ -27,6 +36,11 @@ struct CommandLine {
   std::string url;                                   // explain
   std::string method = "GET";                        // explain
   std::string listen = "127.0.0.1:9100";             // demo-upstream
+  std::string database_url;                          // db migrate; else from the settings
+  std::string role = "marquee_edge";                 // db migrate
+  bool no_attach = false;                            // db migrate
+  bool print = false;                                // db migrate
+  bool remove = false;                               // db migrate
   std::chrono::seconds timeout{30};                  // reload, status
 };
 

@@ -3,6 +3,7 @@
 
 #include "app/check.hpp"
 #include "app/cli.hpp"
+#include "app/db_migrate.hpp"
 #include "app/demo_upstream.hpp"
 #include "app/explain.hpp"
 #include "app/remote.hpp"
@@ -40,6 +41,8 @@ int dispatch(const CommandLine& line) {
       return run_status(line);
     case Command::explain:
       return run_explain(line);
+    case Command::db_migrate:
+      return run_db_migrate(line);
     case Command::demo_upstream:
       return run_demo_upstream({line.listen});
     case Command::version:

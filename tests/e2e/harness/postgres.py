@@ -1,14 +1,5 @@
-"""A PostgreSQL server of one test's own: its cluster in a scratch folder, run by a
-user that is not root, on a Unix socket and a free port of 127.0.0.1. Data is not
-made durable (fsync off), so that it starts in two seconds.
-
-As a program, for tests that are not Python (a line of JSON says where it is):
-    postgres.py start FOLDER [--tls] | stop | kill | pause | resume | restart FOLDER
-    postgres.py sql FOLDER [FILE...]     # statements from files or standard input
-"""
-import argparse
-import glob
-import json
+"""A private PostgreSQL cluster in a scratch folder, run as a user without rights
+where the tests are root."""
 import os
 import pathlib
 import pwd
@@ -16,192 +7,125 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 
-QUICK = """
-listen_addresses = '127.0.0.1'
-unix_socket_directories = '{socket}'
-fsync = off
-synchronous_commit = off
-full_page_writes = off
-shared_buffers = 32MB
-max_connections = 40
-log_min_messages = warning
-autovacuum = off
-"""
-DATABASE = "marquee"
-USER = "marquee_test"  # a superuser of this cluster
+from .deadline import eventually
+
+_USER = "postgres"
 
 
 def binaries():
-    """The folder of initdb and pg_ctl, newest release first; None: not installed."""
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"),
-                   key=lambda p: int(p.split("/")[4].split(".")[0]), reverse=True)
-    path = found[0] if found else shutil.which("initdb")
-    return pathlib.Path(path).parent if path else None
-
-
-def _free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def _account():
-    """PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise AssertionError("PostgreSQL does not run as root, and there is neither a user postgres "
-                         "nor nobody")
+    """The folder of the newest server's programs, or None."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"),
+                   key=lambda p: int(p.parent.parent.name))
+    return found[-1].parent if found else None
 
 
 class Postgres:
-    """`folder` is made if it does not exist, and holds the cluster `data`."""
+    """Starts on `with`. Clients come by TCP on 127.0.0.1 as superuser `owner`,
+    or as any other role with the password `secret`."""
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, **settings):
+        self.bin = binaries()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mqpg-", dir="/tmp"))
         self.data = self.folder / "data"
-        self.state = self.folder / "where.json"
-        if self.state.exists():
-            where = json.loads(self.state.read_text())
-            self.port, self.socket = where["port"], where["socket"]
+        self.settings = settings
+        self.port = _free_port()
+        self.process = None
+        self._as = {}
+        if os.getuid() == 0:
+            user = pwd.getpwnam(_USER)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
-    def _run(self, command, **options):
-        account = _account()
-        if account:
-            options.update(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False,
-                              timeout=60, cwd="/", env={**environment, "LC_ALL": "C"}, **options)
-        if done.returncode != 0:
-            log = self.folder / "log"
-            raise AssertionError(f"{command[0]} failed: {done.stdout}{done.stderr}"
-                                 f"{log.read_text()[-2000:] if log.exists() else ''}")
-        return done.stdout
-
-    def create(self, tls=False):
-        assert binaries(), "PostgreSQL is not installed; apt-get install postgresql"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        account = _account()
-        # A Unix socket's path may be 107 bytes long, a test's folder is often longer.
-        self.socket = tempfile.mkdtemp(prefix="marquee-pg-", dir="/tmp")
-        if account:
-            os.chown(self.folder, account.pw_uid, account.pw_gid)
-            os.chown(self.socket, account.pw_uid, account.pw_gid)
-        self._run([binaries() / "initdb", "-D", self.data, "-U", USER, "-A", "trust", "-N",
-                   "-E", "UTF8", "--locale=C"])
-        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as out:
-            out.write(QUICK.format(socket=self.socket))
-        if tls:
-            self._make_tls(account)
+    def __enter__(self):
+        password = self.folder / "password"
+        password.write_text("secret\n")
+        os.chmod(password, 0o644)
+        self._program("initdb", "-D", self.data, "-U", "owner", "--auth-host=scram-sha-256",
+                      "--auth-local=trust", f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        values = {"fsync": "off", "unix_socket_directories": str(self.folder),
+                  "listen_addresses": "127.0.0.1", "max_connections": "50", "shared_buffers": "32MB",
+                  "timezone": "UTC", **self.settings}
+        with open(self.folder / "extra.conf", "w", encoding="ascii") as out:
+            out.writelines(f"{key} = '{value}'\n" for key, value in values.items())
         self.start()
-        self._run(["psql", "-qX", "-h", self.socket, "-p", self.port, "-U", USER, "-d", "postgres",
-                   "-c", f"CREATE DATABASE {DATABASE}"])
         return self
 
-    def _make_tls(self, account):
-        """A self-signed certificate for localhost, which is its own root."""
-        key, certificate = self.data / "server.key", self.data / "server.crt"
-        self._run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                   "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", certificate,
-                   "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        os.chmod(key, 0o600)
-        shutil.copy(certificate, self.folder / "root.crt")
-        os.chmod(self.folder / "root.crt", 0o644)
-        if account:
-            os.chmod(self.folder, 0o755)
-        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as out:
-            out.write("ssl = on\n")
-        (self.data / "pg_hba.conf").write_text(
-            "local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
-
-    def start(self):
-        """On the same port as before, if it ran before."""
-        for attempt in range(5):
-            if not self.state.exists():
-                self.port = _free_port()
-            try:
-                self._run([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "30", "-s", "-l",
-                           self.folder / "log", "-o", f"-p {self.port}", "start"])
-                break
-            except AssertionError:
-                if self.state.exists() or attempt == 4:
-                    raise
-        self.state.write_text(json.dumps({
-            "port": self.port, "socket": self.socket, "user": USER, "database": DATABASE,
-            "root": str(self.folder / "root.crt")}))
-
-    def stop(self, mode="fast"):
-        self._run([binaries() / "pg_ctl", "-D", self.data, "-w", "-s", "-m", mode, "stop"])
-
-    def restart(self):
-        self.stop()
-        self.start()
-
-    def pids(self):
-        """The postmaster and all of its processes."""
-        first = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        return [first] + [int(pid) for pid in children]
-
-    def pause(self):
-        """As a machine that hangs: sockets stay open, nothing answers."""
-        for pid in self.pids():
-            os.kill(pid, signal.SIGSTOP)
-
-    def resume(self):
-        for pid in self.pids():
-            os.kill(pid, signal.SIGCONT)
-
-    def remove(self):
-        try:
-            self.resume()
-            self.stop("immediate")
-        except (AssertionError, OSError):
-            pass  # was stopped before
-        shutil.rmtree(self.socket, ignore_errors=True)
+    def __exit__(self, *_):
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def url(self, **parameters):
-        query = "&".join(f"{k}={v}" for k, v in parameters.items())
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{DATABASE}" + (f"?{query}" if query else "")
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [self.bin / "postgres", "-D", self.data, "-p", str(self.port),
+                 "-c", f"config_file={self.data}/postgresql.conf",
+                 *(part for key, value in self._values() for part in ("-c", f"{key}={value}"))],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as)
+        eventually(self._answers, 60, "a PostgreSQL that answers")
 
-    def sql(self, text):
-        """Runs statements, each of them for itself; returns what they print."""
-        return self._run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", self.port,
-                          "-U", USER, "-d", DATABASE, "-f", "-"], input=text)
+    def _values(self):
+        for line in (self.folder / "extra.conf").read_text().splitlines():
+            key, _, value = line.partition(" = ")
+            yield key, value.strip("'")
+
+    def _answers(self):
+        assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        return subprocess.run([self.bin / "pg_isready", "-h", self.folder, "-p", str(self.port), "-d",
+                               "postgres"], capture_output=True, check=False).returncode == 0
+
+    def stop(self, how="fast"):
+        """As pg_ctl stop -m HOW does: smart, fast or immediate."""
+        number = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how]
+        self.process.send_signal(number)
+        self.process.wait(timeout=60)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.resume()
+            self.stop("immediate")
+
+    def _signal_all(self, number):
+        """The server and its children: the whole session that it leads."""
+        os.killpg(self.process.pid, number)
+        for child in subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)],
+                                    capture_output=True, text=True, check=False).stdout.split():
+            try:
+                os.kill(int(child), number)
+            except ProcessLookupError:
+                pass
+
+    def pause(self):
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self):
+        self._signal_all(signal.SIGCONT)
+
+    def url(self, database="postgres", user="owner", port=None, more=""):
+        return f"postgresql://{user}:secret@127.0.0.1:{port or self.port}/{database}?sslmode=disable{more}"
+
+    def create(self, database):
+        self.sql(f'CREATE DATABASE "{database}"')
+        return self.url(database)
+
+    def sql(self, text, database="postgres", user=None, check=True):
+        """Rows as psql prints them unaligned."""
+        done = subprocess.run(
+            [self.bin / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p",
+             str(self.port), "-U", user or "owner", "-d", database, "-f", "-"],
+            input=text, capture_output=True, text=True, check=False, timeout=120)
+        if check:
+            assert done.returncode == 0, f"{done.stderr}\n{text[:2000]}"
+        return done.stdout.strip() if check else done
+
+    def _program(self, name, *args):
+        done = subprocess.run([self.bin / name, *map(str, args)], capture_output=True, text=True,
+                              check=False, timeout=120, cwd=self.folder, **self._as)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
-def main():
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("what", choices=["start", "stop", "kill", "pause", "resume", "restart",
-                                          "remove", "sql", "up"])
-    options.add_argument("folder")
-    options.add_argument("files", nargs="*")
-    options.add_argument("--tls", action="store_true")
-    given = options.parse_args()
-    server = Postgres(given.folder)
-    if given.what == "start":
-        if not binaries():
-            sys.exit(77)
-        server.create(given.tls)
-        print(server.state.read_text())
-    elif given.what == "up":
-        server.start()
-    elif given.what == "kill":
-        server.stop("immediate")
-    elif given.what == "sql":
-        text = "".join(pathlib.Path(f).read_text() for f in given.files) or sys.stdin.read()
-        print(server.sql(text), end="")
-    else:
-        getattr(server, given.what)()
-
-
-if __name__ == "__main__":
-    main()
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,4 +1,4 @@
-// A private PostgreSQL server for tests, by tests/e2e/harness/postgres.py.
+// A private PostgreSQL server for tests, by tests/unit/store/postgres/cluster.py.
 #pragma once
 #include <doctest/doctest.h>
 
@@ -86,7 +86,7 @@ class Cluster {
  private:
   int run(const std::string& what, const std::string& more = {}) const {
     const std::string command =
-        "python3 " + tests() + "/e2e/harness/postgres.py " + what + " " + folder_ + " " + more;
+        "python3 " + tests() + "/unit/store/postgres/cluster.py " + what + " " + folder_ + " " + more;
     return std::system(command.c_str());
   }
   void must(const std::string& what) const { REQUIRE(run(what) == 0); }
