@@ -1,7 +1,7 @@
 // Inside of connection.hpp; included by its two units only. connection_open.cpp
 // makes a connection, connection.cpp talks over it.
 #pragma once
-#include <postgresql/libpq-fe.h>
+#include <libpq-fe.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>

@@ -1,6 +1,6 @@
 #include "store/postgres/conninfo.hpp"
 
-#include <postgresql/libpq-fe.h>
+#include <libpq-fe.h>
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 #include "store/postgres/result.hpp"
 
-#include <postgresql/libpq-fe.h>
+#include <libpq-fe.h>
 
 namespace marquee::store::postgres {
 

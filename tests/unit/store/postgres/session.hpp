@@ -1,7 +1,7 @@
 // A connection of a test's own, which can hold a transaction open.
 #pragma once
 #include <doctest/doctest.h>
-#include <postgresql/libpq-fe.h>
+#include <libpq-fe.h>
 
 #include <memory>
 #include <string>
