@@ -54,7 +54,7 @@ class Connection::Impl : public std::enable_shared_from_this<Connection::Impl> {
   // connection_open.cpp
   void next_host();
   void next_address();
-  void connect_to(const DatabaseHost& host, const std::string& address);
+  void connect_to(const PostgresUrl::Host& host, const std::string& address);
   void poll_connect();
   void attempt_failed(const std::string& why);
   void opened();

@@ -21,8 +21,8 @@ void Connection::Impl::next_host() {
     retry_later();
     return;
   }
-  const DatabaseHost& host = info_.hosts[host_];
-  if (!host.needs_resolving()) {
+  const PostgresUrl::Host& host = info_.hosts[host_];
+  if (!needs_resolving(host)) {
     addresses_ = {host.address};
     return next_address();
   }
@@ -47,7 +47,7 @@ void Connection::Impl::next_address() {
   connect_to(info_.hosts[host_], address);
 }
 
-void Connection::Impl::connect_to(const DatabaseHost& host, const std::string& address) {
+void Connection::Impl::connect_to(const PostgresUrl::Host& host, const std::string& address) {
   std::vector<const char*> keys, values;
   const auto add = [&](const char* key, const std::string& value) {
     if (value.empty()) return;

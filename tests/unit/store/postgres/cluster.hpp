@@ -85,8 +85,8 @@ class Cluster {
 
  private:
   int run(const std::string& what, const std::string& more = {}) const {
-    const std::string command =
-        "python3 " + tests() + "/unit/store/postgres/cluster.py " + what + " " + folder_ + " " + more;
+    const std::string command = "python3 " + tests() + "/unit/store/postgres/cluster.py " + what +
+                                " " + folder_ + " " + more;
     return std::system(command.c_str());
   }
   void must(const std::string& what) const { REQUIRE(run(what) == 0); }
