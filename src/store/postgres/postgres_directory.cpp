@@ -62,6 +62,9 @@ class PostgresDirectory final : public DomainDirectory {
     const auto position = parse_position(query.cursor);
     if (!position || (!position->after.empty() && !is_uuid(position->after)))
       return done({false, {}, {}, bad_cursor()});
+    // Whatever is not a UUID is nobody's id.
+    for (const std::string* id : {&query.agency, &query.installation, &query.site})
+      if (!id->empty() && !is_uuid(*id)) return done({true, {}, {}, {}});
     core_->submit([query, position = *position, done = std::move(done),
                    who = description_](DirectoryCore* core) {
       if (core) return core->list(query, position, {}, done);

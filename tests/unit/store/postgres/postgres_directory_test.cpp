@@ -19,6 +19,13 @@ TEST_CASE("PostgreSQL directory: the contract") {
   PostgresRig rig(cluster.url());
   check_conformance(*rig, [&](const std::string& sql) { cluster.sql(sql); });
   CHECK(rig.says("announces changes"));
+  routing::ListQuery nobody;
+  nobody.agency = "not-a-uuid";
+  CHECK(list(*rig, nobody).ok);
+  CHECK(list(*rig, nobody).rows.empty());
+  nobody.agency.clear();
+  nobody.cursor = "0:not-a-uuid";
+  CHECK(list(*rig, nobody).failure.source == base::FailureSource::client);
   CHECK(rig->description() == "postgres 127.0.0.1:" + cluster.port + "/marquee");
 }
 
