@@ -22,13 +22,18 @@ PROXIES = {
                     command="@binary@ -db -f @run@/haproxy.cfg", stdout="access.log"),
 }
 
-# kind of connection, request target, body bytes, connections
+# kind of connection, request target, body bytes, connections; HTTP/2: streams of each
+# connection at one time, and window sizes as powers of two (stream, connection)
 CELLS = {
     "h1-1k": dict(tls=True, target="/b/1024", connections=64),
     "plain-1k": dict(tls=False, target="/b/1024", connections=64),
     "h1-64k": dict(tls=True, target="/b/65536", connections=32),
     "h1-10m": dict(tls=True, target="/b/10485760", connections=4, mib=10),
     "post-16k": dict(tls=True, target="/post", body=16384, connections=32),
+    "h2-1k": dict(tls=True, target="/b/1024", connections=16, streams=16),
+    "h2-64k": dict(tls=True, target="/b/65536", connections=8, streams=4, windows=(20, 24)),
+    "h2-10m": dict(tls=True, target="/b/10485760", connections=4, streams=1, windows=(20, 24), mib=10),
+    "h2-post-16k": dict(tls=True, target="/post", body=16384, connections=8, streams=4),
 }
 
 
@@ -224,6 +229,25 @@ class Bench:
                 return
             time.sleep(0.1)
         raise RuntimeError("%s writes no JSON access log" % p.name)
+
+    def h2load(self, p, cell, *amount):
+        """h2load for an HTTP/2 cell; AMOUNT is its -n or -D. Returns the number of requests answered, all of them rightly."""
+        c = CELLS[cell]
+        argv = ["taskset", "-c", self.load_core, "h2load", "-t1", "-c%d" % c["connections"], "-m%d" % c["streams"],
+                "--ciphers=ECDHE-ECDSA-AES128-GCM-SHA256", *amount]
+        if "windows" in c:
+            argv += ["-w%d" % c["windows"][0], "-W%d" % c["windows"][1]]
+        if "body" in c:
+            body = os.path.join(self.dir, "body-%d" % c["body"])
+            with open(body, "w") as out:
+                out.write("x" * c["body"])
+            argv += ["-d", body]
+        out = subprocess.run([*argv, "https://localhost:%d%s" % (self.port(p, cell), c["target"])], text=True,
+                             capture_output=True, env=dict(os.environ, OPENSSL_CONF=self.openssl_conf)).stdout
+        found = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", out)
+        if not found or "Application protocol: h2\n" not in out or found.group(3) != "0" or int(found.group(2)) == 0:
+            raise RuntimeError("%s under %s: %s" % (p.name, cell, found.group(0) if found else out[-300:] or "h2load said nothing"))
+        return int(found.group(1))
 
     def port(self, p, cell):
         return p.tls_port if CELLS[cell]["tls"] else p.plain_port

@@ -4,7 +4,7 @@
   instructions.py [--cells h1-1k,plain-1k] [--proxy marquee] [--few 2000] [--many 12000]
 
 The proxy is run twice, for FEW and for MANY requests of a client that sends exactly so many
-(bench/client.cpp: keep-alive, lockstep); the difference divided by MANY - FEW leaves out start,
+(bench/client.cpp: keep-alive, lockstep; h2load for the h2 cells); the difference divided by MANY - FEW leaves out start,
 handshakes and end. The figure hardly moves with the load of the machine, unlike CPU time, so it
 can be compared from commit to commit. It is not a time: system calls count for nothing, and
 valgrind's processor has no AVX-512 or VAES, so that bulk encryption looks dearer than it is.
@@ -42,6 +42,11 @@ def collected(bench, a, cell, requests):
     out = os.path.join(os.path.abspath(a.keep), "callgrind.%s.%s" % (a.proxy, cell)) if a.keep else "/dev/null"
     proxy = bench.start(a.proxy, prefix=["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out],
                         extra=dict(master="off"), patience=180)
+    if "streams" in c:
+        done = bench.h2load(proxy, cell, "-n%d" % requests)
+        if done != requests:
+            raise RuntimeError("%s under %s: %d of %d requests" % (a.proxy, cell, done, requests))
+        return counted(bench, proxy)
     argv = ["taskset", "-c", bench.load_core, bench.client, "-c", str(c["connections"]), "-u", c["target"]]
     if "body" in c:
         argv += ["-b", str(c["body"])]
@@ -50,6 +55,11 @@ def collected(bench, a, cell, requests):
     done = subprocess.run([*argv, str(bench.port(proxy, cell)), str(requests)], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError("%s under %s: %s" % (a.proxy, cell, done.stderr.strip()[-300:]))
+    return counted(bench, proxy)
+
+
+def counted(bench, proxy):
+    """What callgrind says it collected, once the proxy has ended."""
     bench.stop(proxy, patience=120)
     text = open(proxy.errors, errors="replace").read()
     counts = re.findall(r"Collected : (\d+)", text)

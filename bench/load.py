@@ -4,8 +4,8 @@
   load.py [--cells h1-1k,plain-1k] [--rounds 7] [--secs 2] [--proxies marquee,nginx,haproxy]
 
 Every proxy terminates TLS 1.3, adds eight fields, writes a JSON access log and keeps upstream
-connections alive; that is checked before anything is measured. All are alive at once; a round
-measures each of them once, in a new order; the ratio is taken within a round. Needs wrk, and perf
+connections alive; that is checked before anything is measured. The h2 cells are HTTP/2, by h2load. All are alive at once; a round
+measures each of them once, in a new order; the ratio is taken within a round. Needs wrk and h2load, and perf
 for --syscalls. bench/README.md says how to read the numbers.
 """
 import argparse, json, os, random, re, statistics, subprocess, sys, time
@@ -34,9 +34,11 @@ def arguments():
     return a
 
 
-def wrk(bench, proxy, cell, secs):
+def saturate(bench, proxy, cell, secs):
     """Saturates one proxy; returns the number of requests answered."""
     c = CELLS[cell]
+    if "streams" in c:
+        return bench.h2load(proxy, cell, "-D%d" % secs)
     url = "%s://localhost:%d%s" % ("https" if c["tls"] else "http", bench.port(proxy, cell), c["target"])
     argv = ["taskset", "-c", bench.load_core, "wrk", "-t1", "-c%d" % c["connections"], "-d%ds" % secs, "--timeout", "20"]
     if "body" in c:
@@ -59,7 +61,7 @@ def measure(bench, proxy, cell, secs):
     except OSError:
         pass
     before, begun = harness.cpu_seconds(proxy.pid), time.time()
-    requests = wrk(bench, proxy, cell, secs)
+    requests = saturate(bench, proxy, cell, secs)
     cpu = harness.cpu_seconds(proxy.pid) - before
     return dict(cpu_us=cpu / requests * 1e6, requests=requests, busy=cpu / (time.time() - begun))
 
@@ -69,7 +71,7 @@ def syscalls(bench, proxy, cell, secs):
     perf = subprocess.Popen(["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", threads],
                             stderr=subprocess.PIPE, text=True)
     time.sleep(0.5)
-    requests = wrk(bench, proxy, cell, secs)
+    requests = saturate(bench, proxy, cell, secs)
     perf.send_signal(2)
     text = perf.communicate()[1]
     count = re.search(r"^(\d+),", text, re.M)
@@ -86,7 +88,7 @@ def spread(values, digits):
 def run_cell(a, bench, proxies, cell):
     rows = {n: [] for n in proxies}
     for p in proxies.values():
-        wrk(bench, p, cell, 1)
+        saturate(bench, p, cell, 1)
     for _ in range(a.rounds):
         for name in random.sample(list(proxies), len(proxies)):
             rows[name].append(measure(bench, proxies[name], cell, a.secs))

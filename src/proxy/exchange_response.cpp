@@ -25,7 +25,7 @@ void Exchange::on_response_head() {
   outcome_.status = response_.status;
   kept_body_.reset();
   kept_size_ = 0;
-  if (response_.status == 101 && !tunnel_proven())
+  if (!tunnel_proven())
     return on_upstream_failed(UpstreamFailure::bad_answer, http::Refusal::bad_websocket_accept);
   answer_ = Answer::streaming;
   edit_response();
@@ -33,9 +33,11 @@ void Exchange::on_response_head() {
   send_response_head();
 }
 
-// Where the key was ours the proof is ours to check (RFC 8441 5, RFC 6455 4.1).
+// Where the key was ours the proof is ours to check (RFC 8441 5, RFC 6455 4.1); and
+// its client would take any other 2xx for a tunnel.
 bool Exchange::tunnel_proven() const {
-  if (request_.websocket_key.empty()) return true;
+  if (request_.websocket_key.empty() || local_.active()) return true;
+  if (response_.status != 101) return response_.status < 200 || response_.status >= 300;
   for (const http::Field& f : response_.fields)
     if (http::iequals(f.name, "sec-websocket-accept"))
       return http::is_websocket_accept(request_.websocket_key, f.value);

@@ -19,7 +19,6 @@ constexpr std::size_t unsent_bound = 4 * http::H2Output::full_size;
 constexpr std::size_t held_bound = 1u << 20;
 constexpr std::size_t held_worker_bound = 64u << 20;
 constexpr std::uint64_t linger_bytes = 1u << 20;
-constexpr std::size_t early_bound = 16;
 
 http::H2CodecLimits codec_limits(const config::Http2& s) {
   return {s.concurrent_streams, static_cast<std::uint32_t>(s.stream_window),
@@ -29,7 +28,7 @@ http::H2CodecLimits codec_limits(const config::Http2& s) {
 
 http::H2FloodLimits flood_limits(const config::Http2& s) {
   return {s.resets, s.control_frames, s.continuations,
-          2 * static_cast<std::uint32_t>(s.header_list)};
+          static_cast<std::uint32_t>(s.header_list * 3 / 2)};
 }
 
 }  // namespace
@@ -40,6 +39,7 @@ H2Session::H2Session(Services& services, ExchangePool& exchanges, SessionHost& h
       exchanges_(exchanges),
       host_(host),
       codec_(services.turn.buffers(), codec_limits(services.snapshots.settings().http2)),
+      most_streams_(services.snapshots.settings().http2.concurrent_streams),
       budget_(flood_limits(services.snapshots.settings().http2)) {}
 
 H2Session::~H2Session() { services_.held_body -= held_; }
@@ -115,13 +115,18 @@ void H2Session::feed(std::string_view bytes) {
   }
   const http::H2FrameScan::Result scanned = scan_.take(bytes, budget_, turn_.now());
   taking_ = true;
-  codec_.receive(bytes.substr(0, scanned.bytes));
+  // Of a batch with a flood or a fault nothing is answered any more.
+  if (scanned.flood == http::H2Flood::none) codec_.receive(bytes.substr(0, scanned.bytes));
   if (scanned.flood != http::H2Flood::none)
     calm(scanned.flood);
   else if (codec_.list_flood())
     calm(http::H2Flood::header_list);
-  if (flood_ == http::H2Flood::none) take_events();
+  else if (codec_.settings_flood())
+    calm(http::H2Flood::settings);
+  if (flood_ == http::H2Flood::none && scanned.fault == http::H2Fault::none) take_events();
   taking_ = false;
+  if (scanned.fault == http::H2Fault::stream_closed) end(http::H2Error::stream_closed);
+  if (scanned.fault == http::H2Fault::protocol_error) end(http::H2Error::protocol_error);
   judge_time();
   wake();
 }
@@ -129,7 +134,7 @@ void H2Session::feed(std::string_view bytes) {
 void H2Session::take_events() {
   std::vector<http::H2Codec::Event>& events = codec_.events();
   std::size_t credit = 0;
-  for (std::size_t i = 0; i < events.size() && flood_ == http::H2Flood::none; ++i) {
+  for (std::size_t i = 0; i < events.size() && state_ == State::open; ++i) {
     const http::H2Codec::Event event = events[i];
     if (event.kind == http::H2Codec::Kind::data) credit += event.size;
     take(event);
@@ -150,8 +155,13 @@ void H2Session::take(const http::H2Codec::Event& event) {
   switch (event.kind) {
     case Kind::request:
       // Taken back in the same batch: nobody hears of it.
-      if (!event.stream->closed) on_request(*event.stream);
-      return;
+      last_id_ = event.stream->id;
+      if (event.stream->closed) return;
+      if (open_ >= most_streams_) {
+        codec_.reset(*event.stream, http::H2Error::refused_stream);
+        return clients_fault(1);
+      }
+      return on_request(*event.stream);
     case Kind::data:
       large_ |= event.size > 1024;
       if (stream) stream->on_data({event.data, event.size});
@@ -170,7 +180,10 @@ void H2Session::take(const http::H2Codec::Event& event) {
         if (budget_.spend(kind, 1, turn_.now())) calm(kind);
       }
       codec_.release(*event.stream);
-      if (stream) stream->on_closed();
+      if (stream) {
+        --open_;
+        stream->on_closed();
+      }
       return;
     case Kind::window:
       if (!stream) return resume_writers();
@@ -180,8 +193,8 @@ void H2Session::take(const http::H2Codec::Event& event) {
     case Kind::priority:
       if (H2Stream* s = find(event.id)) {
         s->urgency = static_cast<std::uint8_t>(event.size);
-      } else if (early_.size() < early_bound) {
-        early_.push_back({event.id, static_cast<std::uint8_t>(event.size)});
+      } else if (event.id > last_id_) {
+        prioritise_idle({event.id, static_cast<std::uint8_t>(event.size)});
       }
       return;
     case Kind::goaway:
@@ -202,12 +215,11 @@ void H2Session::on_request(http::H2Codec::Stream& stream) {
   H2Stream& s = *streams_.back();
   s.place = streams_.size() - 1;
   stream.user = &s;
-  for (std::size_t i = 0; i < early_.size(); ++i) {
-    if (early_[i].id != stream.id) continue;
-    s.urgency = early_[i].urgency;
-    early_.erase(early_.begin() + static_cast<std::ptrdiff_t>(i));
-    break;
-  }
+  for (const Urgency& u : early_)
+    if (u.id == stream.id) s.urgency = u.urgency;
+  // Those that were passed over are idle no more.
+  std::erase_if(early_, [&](const Urgency& u) { return u.id <= stream.id; });
+  ++open_;
   s.begin();
   if (s.active() && !s.request_complete()) note_batch(s);
   const std::uint32_t most = services_.snapshots.settings().limits.requests_per_connection;
@@ -215,6 +227,17 @@ void H2Session::on_request(http::H2Codec::Stream& stream) {
     draining_ = true;
     codec_.last_goaway();
   }
+}
+
+// RFC 9218 7.1: idle streams that have a priority count as if they were open.
+void H2Session::prioritise_idle(Urgency update) {
+  for (Urgency& u : early_)
+    if (u.id == update.id) {
+      u.urgency = update.urgency;
+      return;
+    }
+  if (early_.size() + open_ >= most_streams_) return end(http::H2Error::protocol_error);
+  early_.push_back(update);
 }
 
 void H2Session::note_batch(H2Stream& stream) {

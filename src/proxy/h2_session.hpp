@@ -86,12 +86,18 @@ class H2Session final : public net::Expiring {
   void finish_output();
   void close(bool reset);
   H2Stream* find(std::int32_t id);
+  struct Urgency {
+    std::int32_t id;
+    std::uint8_t urgency;
+  };
+  void prioritise_idle(Urgency update);
 
   net::Turn& turn_;
   Services& services_;
   ExchangePool& exchanges_;
   SessionHost& host_;
   http::H2Codec codec_;
+  std::uint32_t most_streams_;
   http::H2FrameScan scan_;
   http::H2Budget budget_;
   State state_ = State::open;
@@ -105,6 +111,7 @@ class H2Session final : public net::Expiring {
   bool last_said_ = false;      // the final GOAWAY
   bool client_leaves_ = false;  // it said GOAWAY
   bool head_timed_ = false;
+  std::size_t open_ = 0;    // streams begun that are not closed for the codec
   std::size_t active_ = 0;  // streams with an exchange
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;
@@ -113,14 +120,11 @@ class H2Session final : public net::Expiring {
   std::vector<std::unique_ptr<H2Stream>> streams_;
   std::vector<H2Stream*> due_;
   std::vector<H2Stream*> batch_;  // got a head or bytes in the present batch
-  struct Urgency {
-    std::int32_t id;
-    std::uint8_t urgency;
-  };
-  std::vector<Urgency> early_;  // PRIORITY_UPDATE before the request
-  net::Deadline time_;          // idle, closing, linger
-  net::Deadline head_time_;     // a field block under way, or the first request
-  net::Deadline drain_time_;    // between the two GOAWAYs
+  std::vector<Urgency> early_;    // PRIORITY_UPDATE before the request
+  std::int32_t last_id_ = 0;      // of the streams that came
+  net::Deadline time_;            // idle, closing, linger
+  net::Deadline head_time_;       // a field block under way, or the first request
+  net::Deadline drain_time_;      // between the two GOAWAYs
 };
 
 }  // namespace marquee::proxy

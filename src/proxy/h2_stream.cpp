@@ -85,6 +85,8 @@ void H2Stream::on_data(std::string_view bytes) {
   received_ += bytes.size();
   if (announced_.kind == http::BodyKind::length && received_ > announced_.length && running())
     return malformed(http::Refusal::length_mismatch);
+  // A head with a length of 0 was a whole request; nothing may follow but its end.
+  if (end_told_ && !bytes.empty() && running()) return malformed(http::Refusal::length_mismatch);
   if (!running()) return;
   if (delivering_ || paused_ || !has_body_ || !held_.empty()) {
     held_.append(session_.turn().buffers(), bytes);

@@ -27,10 +27,11 @@ class Text {
                      std::string_view owner) const {
     if (dialect_.proofs.empty()) return "'0'";
     const auto as_text = [](std::string_view c) { return "CAST(" + std::string(c) + " AS text)"; };
-    return "CASE WHEN EXISTS (SELECT 1 FROM " + std::string(dialect_.proofs) +
+    // LIMIT: without it PostgreSQL may read all proofs into a hash table.
+    return "coalesce((SELECT '1' FROM " + std::string(dialect_.proofs) +
            " p WHERE p.record_kind = '" + std::string(kind) + "' AND p.record_id = " + as_text(id) +
            " AND p.domain = " + std::string(domain) + " AND p.owner = " + as_text(owner) +
-           " AND p.revoked_at IS NULL) THEN '1' ELSE '0' END";
+           " AND p.revoked_at IS NULL LIMIT 1), '0')";
   }
   std::string generation() const {
     if (dialect_.changes.empty()) return "'0'";

@@ -1,5 +1,6 @@
 #include "store/open_directory.hpp"
 
+#include "store/postgres_directory.hpp"
 #include "store/sqlite_directory.hpp"
 
 namespace marquee::store {
@@ -17,7 +18,7 @@ std::string sqlite_path(const config::Settings& settings) {
                                          : settings.directory.path;
 }
 
-OpenedDirectory open_directory(boost::asio::io_context&, const config::Settings& settings,
+OpenedDirectory open_directory(boost::asio::io_context& control, const config::Settings& settings,
                                base::Logger& logger) {
   OpenedDirectory out;
   const config::Directory& d = settings.directory;
@@ -33,7 +34,16 @@ OpenedDirectory open_directory(boost::asio::io_context&, const config::Settings&
     out.directory = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
     return out;
   }
-  return {nullptr, nullptr, "directory.kind postgres is not built in"};
+  PostgresDirectory::Options options;
+  auto url = PostgresUrl::parse(d.url, out.error);
+  if (!url) return {nullptr, nullptr, "directory.url: " + out.error};
+  options.url = std::move(*url);
+  options.sites_base = sites_base(settings);
+  options.key = EncryptionKey::parse(d.encryption_key);
+  options.poll_interval = d.poll_interval;
+  options.timeout = d.timeout;
+  out.directory = std::make_unique<PostgresDirectory>(control, std::move(options), *out.status);
+  return out;
 }
 
 }  // namespace marquee::store

@@ -51,7 +51,8 @@ def test_variants_in_turn(proxy, origin):
     """One budget for all of them."""
     order = [VARIANTS[n] for n in ("window_overflow", "content_length_exceeded", "malformed_head", "content_length_not_met")]
     turn = iter(range(1 << 30))
-    flood(proxy, lambda client: opened(client, 200, lambda s: order[next(turn) % len(order)](s)), "provoked_reset", rounds=1)
+    flood(proxy, lambda client: opened(client, 200, lambda s: order[next(turn) % len(order)](s)), "provoked_reset",
+          (CALM, h2.PROTOCOL_ERROR), rounds=1)
 
 
 def test_refused_streams(proxy, origin):
@@ -68,7 +69,7 @@ def test_refused_streams(proxy, origin):
     with origin.answering(handler):
         before = origin.mark()
         try:
-            flood(proxy, lambda client: opened(client, 400, headers), "provoked_reset", rounds=1)
+            flood(proxy, lambda client: opened(client, 400, headers), "provoked_reset", CODES, rounds=1)
         finally:
             free.set()
         assert len([r for r in origin.requests[before:] if r.target == "/flood"]) <= 100

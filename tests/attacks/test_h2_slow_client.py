@@ -11,7 +11,7 @@ HEAD = 1.0
 
 @pytest.fixture(scope="module")
 def brief():
-    with EchoOrigin() as origin, Marquee(origin, timeouts={"head": HEAD, "idle": 1.0, "body": 1.0, "body_floor": 500, "linger": 0.3}) as proxy:
+    with EchoOrigin() as origin, Marquee(origin, timeouts={"handshake": HEAD, "head": HEAD, "idle": 1.0, "body": 1.0, "body_floor": 500, "linger": 0.3}) as proxy:
         yield proxy, origin
 
 
@@ -26,6 +26,7 @@ def ended_within(client, seconds, at_least=0.5):
                          ids=["nothing", "half_a_preface", "preface", "half_settings"])
 def test_preface_that_does_not_come(brief, said):
     with connect(brief[0], start=False) as client:
+        client.acknowledge = False
         client.send(said)
         ended_within(client, HEAD + 5)
 

@@ -48,13 +48,13 @@ def test_half_closed_remote_window_update_and_priority(client, held):
     assert client.answer(stream).status == 200
 
 
-def test_half_closed_remote_rst_stream(client, behind, held):
+def test_half_closed_remote_rst_stream(client, behind):
     before = behind.mark()
-    stream = client.request("/held")
-    [request] = behind.wait_requests(1, before)
-    client.rst(stream)
-    assert request.connection.ended.wait(5), "the upstream still works for a client that left"
-    held.release()
+    with behind.answering(lambda connection: (connection.wait_end(), connection.close())):
+        stream = client.request("/left")
+        [request] = behind.wait_requests(1, before)
+        client.rst(stream)
+        assert request.connection.ended.wait(5), "the upstream still works for a client that left"
     client.assert_open()
 
 
@@ -167,10 +167,11 @@ def test_more_streams_than_announced(client, behind, held):
     extra = client.request("/extra")
     client.expect_reset(extra, h2.REFUSED_STREAM, h2.PROTOCOL_ERROR)
     held.release()
-    for stream in streams:
-        assert client.answer(stream, within=20).status == 200
-    assert behind.mark() == before + limit
-    client.assert_open()
+    if not client.goaway:  # or an error of the connection (5.4.1)
+        for stream in streams:
+            assert client.answer(stream, within=20).status == 200
+        client.assert_open()
+    assert not [r for r in behind.requests[before:] if r.target == "/extra"]
 
 
 def test_field_block_of_a_refused_stream_counts_for_hpack(client, behind, held):
@@ -183,6 +184,8 @@ def test_field_block_of_a_refused_stream_counts_for_hpack(client, behind, held):
     extra = client.headers(h2.block(h2.get("/extra")) + h2.literal("x-kept", "still here", 0x40))
     client.expect_reset(extra, h2.REFUSED_STREAM, h2.PROTOCOL_ERROR)
     held.release()
+    if client.goaway:
+        return
     for stream in list(client.streams)[:limit]:
         client.answer(stream, within=20)
     stream = client.headers(h2.block(h2.get("/after")) + h2.indexed(62))

@@ -37,6 +37,8 @@ def test_stop_finishes_what_is_open():
             let_go.set()
             assert [client.response(s).body for s in streams] == [b"done"] * 5
             assert client.wait_end() == "eof"
+            # A warning first, so that requests on their way are not lost (RFC 9113 6.8).
+            assert client.goaways[0] == (Errors.NO_ERROR, 2**31 - 1)
             assert client.goaways[-1] == (Errors.NO_ERROR, streams[-1].id), "the last one taken"
         assert proxy.wait_exit(5) == 0
 

@@ -280,6 +280,21 @@ def test_a_stalled_upload_does_not_stall_the_others(client, origin):
         assert client.response(stalled, within=20).json()["body_length"] > 0
 
 
+def test_urgency_orders_answers(proxy, origin):
+    """RFC 9218: of answers that wait for the connection's credit the more urgent
+    is sent first, whichever was asked for first."""
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"p" * 300_000
+    with origin.answering(reply(raw)), proxy.h2(window=0, settings={Settings.INITIAL_WINDOW_SIZE: 1 << 20}) as client:
+        client.hold_credit = True
+        streams = {name: client.start(target=f"/{name}", fields=[("priority", urgency)] if urgency else [])
+                   for name, urgency in (("late", "u=7"), ("usual", ""), ("soon", "u=2"), ("urgent", "u=0"))}
+        client.wait(lambda: all(s.status for s in streams.values()), what="four heads")
+        client.release_credit()
+        for stream in streams.values():
+            assert len(client.response(stream, within=20).body) == 300_000
+        assert sorted(streams, key=lambda name: streams[name].order) == ["urgent", "soon", "usual", "late"]
+
+
 def test_small_windows_and_frames(proxy, origin):
     """A client that grants 100 bytes a stream gets its answer in such pieces."""
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + bytes(range(250)) * 20

@@ -222,29 +222,6 @@ def test_nghttp_priorities(measured):
     assert "recv GOAWAY" not in out and "recv RST_STREAM" not in out
 
 
-def test_urgency_orders_answers(measured):
-    """RFC 9218: of answers that wait for the connection's credit, the urgent one
-    is sent first, whichever was asked for first."""
-    proxy, origin = measured
-    body = b"p" * 400_000
-    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + body
-    with origin.answering(reply(raw)), proxy.h2(window=0) as client:
-        streams = {}
-        for name, urgency in (("late", "u=7"), ("usual", ""), ("urgent", "u=0")):
-            streams[name] = client.start(target=f"/{name}", fields=[("priority", urgency)] if urgency else [], paused=True)
-            client.h2._get_stream_by_id(streams[name].id)  # noqa: SLF001 - it exists
-        # Credit of the streams is ample, that of the connection is what is shared.
-        held = []
-        client.acknowledge = lambda *_: held.append(1)
-        for stream in streams.values():
-            client.h2.increment_flow_control_window(1 << 20, stream.id)
-        client.flush()
-        for stream in streams.values():
-            client.response(stream, within=20)
-        order = sorted(streams, key=lambda name: streams[name].order)
-    assert order.index("urgent") < order.index("late"), order
-
-
 @pytest.mark.parametrize("scheme", ["tls", "h2c"])
 def test_nghttp_many_of_one(measured, scheme):
     proxy, _ = measured

@@ -75,7 +75,8 @@ def test_fragmented(opened, way):
     client, server, since = opened(way)
     said_back(client, size=100_000, binary=True, fragments=7)
     said_back(client, text="one two three", fragments=13)
-    assert len(server.of("message", since)) == 2, "a fragment is no message"
+    server.wait("message", since, count=2)
+    assert [e["size"] for e in server.of("message", since)] == [100_000, 13], "a fragment is no message"
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -11,6 +11,8 @@
 namespace marquee::proxy::http {
 namespace {
 
+constexpr std::uint32_t unlimited_streams = 1u << 20;
+
 std::string_view text(const std::uint8_t* p, std::size_t n) {
   return {reinterpret_cast<const char*>(p), n};
 }
@@ -60,7 +62,13 @@ struct H2Callbacks {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void* user) {
+    if (head->type == NGHTTP2_SETTINGS)
+      codec(user).queued_ = nghttp2_session_get_outbound_queue_size(session);
+    return 0;
+  }
+
+  static int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     H2Codec& c = codec(user);
     const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     switch (frame->hd.type) {
@@ -84,8 +92,13 @@ struct H2Callbacks {
                frame->hd.stream_id ? c.stream_of(frame->hd.stream_id) : nullptr);
         return 0;
       case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) c.note(H2Codec::Kind::window, nullptr);
-        return 0;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK) return 0;
+        c.note(H2Codec::Kind::window, nullptr);
+        // More than the ACK is to be sent: nghttp2 resets the streams whose windows it
+        // could not raise. That is an error of the connection (RFC 9113 6.9.2).
+        if (nghttp2_session_get_outbound_queue_size(session) <= c.queued_ + 1) return 0;
+        c.window_overflow_ = true;
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
       case NGHTTP2_PING:
         if (frame->hd.flags & NGHTTP2_FLAG_ACK) c.note(H2Codec::Kind::ping_ack, nullptr);
         return 0;
@@ -94,6 +107,7 @@ struct H2Callbacks {
         return 0;
       case NGHTTP2_PRIORITY_UPDATE: {
         const auto* update = static_cast<const nghttp2_ext_priority_update*>(frame->ext.payload);
+        if (update->stream_id == 0) c.violation_ = H2Error::protocol_error;  // RFC 9218 7.1
         // The value lives in nghttp2's buffer: only its urgency is kept.
         c.events_.push_back({H2Codec::Kind::priority, nullptr, nullptr,
                              urgency_of(text(update->field_value, update->field_value_len)),
@@ -135,6 +149,8 @@ struct H2Callbacks {
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
       if (H2Codec::Stream* s = c.stream_of(frame->hd.stream_id)) s->ended_out = true;
     } else if (type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+      // nghttp2's own judgement: SETTINGS of too many entries.
+      c.settings_flood_ |= !c.terminated_ && frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM;
       c.over_ = true;
     }
     return 0;
@@ -175,6 +191,7 @@ struct H2Callbacks {
     static const std::unique_ptr<nghttp2_session_callbacks, Free> made = [] {
       nghttp2_session_callbacks* c = nullptr;
       if (nghttp2_session_callbacks_new(&c) != 0) throw std::bad_alloc();
+      nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
       nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
       nghttp2_session_callbacks_set_on_header_callback(c, on_header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
@@ -216,7 +233,8 @@ H2Codec::H2Codec(net::BufferPool& pool, const H2CodecLimits& limits)
     return;
   }
   const nghttp2_settings_entry settings[] = {
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams},
+      // nghttp2 would end the connection for one stream too many; see announce().
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, unlimited_streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list},
       {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
@@ -228,7 +246,7 @@ H2Codec::H2Codec(net::BufferPool& pool, const H2CodecLimits& limits)
   }
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<std::int32_t>(limits.connection_window));
-  pack();
+  announce();
 }
 
 H2Codec::~H2Codec() {
@@ -240,6 +258,24 @@ H2Codec::Stream* H2Codec::stream_of(std::int32_t id) const {
   return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session_, id));
 }
 
+// The first SETTINGS, with the number of streams that we take: beyond it a stream
+// is refused (RFC 9113 5.1.2), which nghttp2 does only until the ACK has come.
+void H2Codec::announce() {
+  const std::uint8_t* data = nullptr;
+  const ssize_t n = nghttp2_session_mem_send(session_, &data);
+  // Its first entry's value stands behind the frame's header and its identifier.
+  constexpr std::size_t value = 9 + 2;
+  if (n < static_cast<ssize_t>(value + 4) || data[3] != NGHTTP2_SETTINGS) return fail();
+  const std::uint8_t ours[4] = {static_cast<std::uint8_t>(limits_.streams >> 24),
+                                static_cast<std::uint8_t>(limits_.streams >> 16),
+                                static_cast<std::uint8_t>(limits_.streams >> 8),
+                                static_cast<std::uint8_t>(limits_.streams)};
+  output_.append(data, value);
+  output_.append(ours, sizeof ours);
+  output_.append(data + value + 4, static_cast<std::size_t>(n) - value - 4);
+  pack();
+}
+
 void H2Codec::fail() { over_ = true; }
 
 void H2Codec::receive(std::string_view bytes) {
@@ -248,10 +284,13 @@ void H2Codec::receive(std::string_view bytes) {
       session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (n < 0) {
     // Fatal ones leave no GOAWAY of their own.
+    settings_flood_ = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_SETTINGS;
+    if (window_overflow_) return terminate(H2Error::flow_control_error);
     const bool calm = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ||
                       n == NGHTTP2_ERR_TOO_MANY_SETTINGS || list_flood_;
     return terminate(calm ? H2Error::enhance_your_calm : H2Error::protocol_error);
   }
+  if (violation_ != H2Error::no_error) return terminate(violation_);
   pack();
   if (!nghttp2_session_want_read(session_)) over_ = true;
 }
@@ -370,6 +409,7 @@ void H2Codec::last_goaway() {
 
 void H2Codec::terminate(H2Error code) {
   if (!session_) return;
+  terminated_ = true;
   nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(code));
   pack();
   over_ = true;

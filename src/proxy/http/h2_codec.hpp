@@ -30,13 +30,14 @@ enum class H2Error : std::uint32_t {
   protocol_error = 1,
   internal_error = 2,
   flow_control_error = 3,
+  stream_closed = 5,
   refused_stream = 7,
   cancel = 8,
   enhance_your_calm = 11,
 };
 
 struct H2CodecLimits {
-  std::uint32_t streams = 100;
+  std::uint32_t streams = 100;  // said to the client; the owner refuses more
   std::uint32_t stream_window = 64u << 10;
   std::uint32_t connection_window = 1u << 20;
   std::uint32_t header_list = 32u << 10;
@@ -101,6 +102,8 @@ class H2Codec {
   bool over() const { return over_; }
   // A field block decodes to many times what is allowed.
   bool list_flood() const { return list_flood_; }
+  // SETTINGS of too many entries, or answers to them and to PINGs that nobody reads.
+  bool settings_flood() const { return settings_flood_; }
   // RST_STREAM frames that nghttp2 sent for errors of the client, since last asked.
   std::uint32_t take_provoked() { return std::exchange(provoked_, 0); }
   std::uint32_t take_data_frames() { return std::exchange(data_frames_, 0); }
@@ -131,6 +134,7 @@ class H2Codec {
   Stream* stream_of(std::int32_t id) const;
   void note(Kind kind, Stream* stream) { events_.push_back({kind, stream}); }
   void submit_data(Stream& stream);
+  void announce();
   void fail();
 
   net::BufferPool& pool_;
@@ -145,6 +149,11 @@ class H2Codec {
   std::uint32_t data_frames_ = 0;
   bool over_ = false;
   bool list_flood_ = false;
+  bool settings_flood_ = false;
+  bool window_overflow_ = false;  // by SETTINGS
+  std::size_t queued_ = 0;        // frames to send before the SETTINGS under way
+  bool terminated_ = false;
+  H2Error violation_ = H2Error::no_error;  // what nghttp2 would let pass
 };
 
 }  // namespace marquee::proxy::http

@@ -28,6 +28,10 @@ enum Frame : std::uint8_t {
 constexpr std::uint8_t end_stream = 0x1;
 constexpr std::uint8_t end_headers = 0x4;
 constexpr std::uint8_t padded = 0x8;
+// Of one SETTINGS frame: of more nghttp2 says ENHANCE_YOUR_CALM by itself
+// (NGHTTP2_DEFAULT_MAX_SETTINGS), and does not tell us.
+constexpr std::uint32_t settings_bytes = 32 * 6;
+constexpr std::uint32_t frame_bytes = 16384;  // larger ones are an error of their own
 
 }  // namespace
 
@@ -90,6 +94,8 @@ H2Flood H2FrameScan::on_header(H2Budget& budget, H2Budget::Time now) {
     case rst_stream:
       return spend(H2Flood::rapid_reset);
     case settings:
+      if (payload_ > settings_bytes && payload_ <= frame_bytes && payload_ % 6 == 0)
+        return H2Flood::settings;
       return spend(H2Flood::settings);
     case ping:
       return spend(H2Flood::ping);
@@ -104,6 +110,50 @@ H2Flood H2FrameScan::on_header(H2Budget& budget, H2Budget::Time now) {
     default:
       return spend(H2Flood::unknown_frame);
   }
+}
+
+std::uint32_t H2FrameScan::stream_id() const {
+  return (static_cast<std::uint32_t>(header_[5]) << 24 |
+          static_cast<std::uint32_t>(header_[6]) << 16 |
+          static_cast<std::uint32_t>(header_[7]) << 8 | header_[8]) &
+         0x7fffffff;
+}
+
+// Inside a field block every frame but CONTINUATION is an error that nghttp2 finds.
+H2Fault H2FrameScan::judge_header() {
+  dependency_left_ = 0;
+  dependency_ = 0;
+  if (open_block_) return H2Fault::none;
+  const std::uint32_t id = stream_id();
+  switch (header_[3]) {
+    case data:
+    case headers:
+      switch (order_.on_message(id, header_[3] == headers, (header_[4] & end_stream) != 0)) {
+        case H2StreamOrder::Verdict::fine:
+          return H2Fault::none;
+        case H2StreamOrder::Verdict::stream_closed:
+          return H2Fault::stream_closed;
+        case H2StreamOrder::Verdict::passed_over:
+          return H2Fault::protocol_error;
+      }
+      return H2Fault::none;
+    case rst_stream:
+      order_.on_reset(id);
+      return H2Fault::none;
+    case priority:  // nghttp2 reads none where RFC 9218 has replaced them
+      if (id == 0) return H2Fault::protocol_error;
+      if (header_[0] == 0 && header_[1] == 0 && header_[2] == 5) dependency_left_ = 4;
+      return H2Fault::none;
+    default:
+      return H2Fault::none;
+  }
+}
+
+// RFC 7540 5.3.1: a stream cannot depend on itself.
+H2Fault H2FrameScan::judge_dependency(std::uint8_t byte) {
+  dependency_ = dependency_ << 8 | byte;
+  if (--dependency_left_ > 0 || (dependency_ & 0x7fffffff) != stream_id()) return H2Fault::none;
+  return H2Fault::protocol_error;
 }
 
 // DATA of nothing but padding is as empty as any.
@@ -126,12 +176,17 @@ H2FrameScan::Result H2FrameScan::take(std::string_view bytes, H2Budget& budget,
       have_ += static_cast<std::uint32_t>(n);
       i += n;
       if (have_ < header_.size()) break;
+      if (const H2Fault f = judge_header(); f != H2Fault::none) return {frame, H2Flood::none, f};
       if (const H2Flood f = on_header(budget, now); f != H2Flood::none) return {frame, f};
     }
     if (padded_data_ && payload_ > 0 && i < bytes.size()) {
       const H2Flood f = on_pad_length(static_cast<std::uint8_t>(bytes[i]), budget, now);
       if (f != H2Flood::none) return {frame, f};
     }
+    for (std::size_t at = i; dependency_left_ > 0 && at < bytes.size(); ++at)
+      if (const H2Fault f = judge_dependency(static_cast<std::uint8_t>(bytes[at]));
+          f != H2Fault::none)
+        return {frame, H2Flood::none, f};
     const std::size_t n = std::min<std::size_t>(payload_, bytes.size() - i);
     payload_ -= static_cast<std::uint32_t>(n);
     i += n;

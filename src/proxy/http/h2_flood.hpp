@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "proxy/http/h2_stream_order.hpp"
+
 namespace marquee::proxy::http {
 
 enum class H2Flood : std::uint8_t {
@@ -64,11 +66,15 @@ class H2Budget {
   std::array<Window, static_cast<std::size_t>(H2Flood::count_)> windows_{};
 };
 
+// Errors of the connection that the codec does not see, and are seen here.
+enum class H2Fault : std::uint8_t { none, protocol_error, stream_closed };
+
 class H2FrameScan {
  public:
   struct Result {
     std::size_t bytes;  // before the frame that is too many; else all of them
     H2Flood flood = H2Flood::none;
+    H2Fault fault = H2Fault::none;
   };
   // All bytes of the connection in order, the client's preface first.
   Result take(std::string_view bytes, H2Budget& budget, H2Budget::Time now);
@@ -78,15 +84,21 @@ class H2FrameScan {
 
  private:
   H2Flood on_header(H2Budget& budget, H2Budget::Time now);
+  H2Fault judge_header();
+  H2Fault judge_dependency(std::uint8_t byte);
+  std::uint32_t stream_id() const;
   H2Flood on_pad_length(std::uint8_t pad, H2Budget& budget, H2Budget::Time now);
 
   std::uint32_t preface_ = 24;  // bytes still to come
   std::uint32_t payload_ = 0;
   std::uint32_t have_ = 0;
   std::array<std::uint8_t, 9> header_{};
-  bool open_block_ = false;   // CONTINUATION must follow
-  bool block_frame_ = false;  // the present frame carries a field block
-  bool padded_data_ = false;  // its first byte is the pad length
+  bool open_block_ = false;           // CONTINUATION must follow
+  bool block_frame_ = false;          // the present frame carries a field block
+  bool padded_data_ = false;          // its first byte is the pad length
+  std::uint8_t dependency_left_ = 0;  // bytes of PRIORITY's stream still to come
+  std::uint32_t dependency_ = 0;
+  H2StreamOrder order_;
   std::uint32_t block_frames_ = 0;
   std::uint32_t block_bytes_ = 0;
 };

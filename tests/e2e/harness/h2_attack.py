@@ -59,7 +59,10 @@ def unharmed(proxy, growth=GROWTH):
     bystander.start()
     eventually(lambda: bystander.times or bystander.error, 10, "the first answer beside the attack")
     before = proxy.resident()
-    yield bystander
+    try:
+        yield bystander
+    finally:
+        bystander.over.set()
     times = bystander.stop()
     assert max(times) < 2, f"an answer beside the attack took {max(times):.3f} s"
     assert proxy.alive(), f"Marquee died\n{proxy.tail()}"
@@ -74,6 +77,7 @@ def flood(proxy, bytes_of, kind, codes=(CALM,), rounds=ROUNDS, settings=()):
         for _ in range(rounds):
             before = counted(proxy, kind)
             with connect(proxy, settings=settings) as client:
+                client.expect_acks(5000)
                 client.link.send(bytes_of(client), within=20)
                 _, code, _ = client.expect_goaway(*codes)
                 frames = len(client.frames)

@@ -92,6 +92,8 @@ class H2Client:
         self.ended = ""         # "eof", "ragged", "reset": how the connection ended
         self.settings_seen = 0  # of the server
         self.pongs = []
+        self.hold_credit = False  # of the connection: what was received is not given back
+        self._owed = 0
         self._ends = 0
         self.flush()
 
@@ -160,6 +162,13 @@ class H2Client:
         stream.unacknowledged = 0
         self.flush()
 
+    def release_credit(self):
+        """Ends hold_credit, and gives the connection what it is owed."""
+        self.hold_credit, owed, self._owed = False, self._owed, 0
+        if owed:
+            self.h2.increment_flow_control_window(owed)
+        self.flush()
+
     # receiving
     def pump(self, deadline):
         """Reads once and handles it; raises ConnectionEnded after the end."""
@@ -209,7 +218,9 @@ class H2Client:
             stream.size += len(event.data)
             (stream.sink or stream.body.extend)(event.data)
             length = event.flow_controlled_length
-            if stream.paused:  # the connection's credit only
+            if self.hold_credit:
+                self._owed += length
+            elif stream.paused:  # the connection's credit only
                 stream.unacknowledged += length
                 if length:
                     self.h2.increment_flow_control_window(length)

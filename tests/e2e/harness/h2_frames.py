@@ -59,6 +59,7 @@ class H2Client:
         self.raw = raw
         self.link = h2.Link(raw.sock)
         self.credit = credit
+        self.acknowledge = True       # the peer's SETTINGS
         self.streams = {}
         self.next_id = 1
         self.window = h2.WINDOW
@@ -103,6 +104,10 @@ class H2Client:
                 self._decoder.max_allowed_table_size = max(self._decoder.max_allowed_table_size, value)
         self._unacked.append(pairs)
         self.send(h2.settings(pairs))
+
+    def expect_acks(self, count):
+        """For SETTINGS that are sent as bytes."""
+        self._unacked += [[]] * count
 
     def _resize(self, value):
         for stream in self.streams.values():
@@ -306,7 +311,8 @@ class H2Client:
                 or not h2.FRAME <= values.get(h2.MAX_FRAME_SIZE, h2.FRAME) < 1 << 24:
             raise WireError(f"settings a server may not send: {values}")
         self.peer_settings = {**(self.peer_settings or {}), **values}
-        self.send(h2.settings(flags=h2.ACK))
+        if self.acknowledge:
+            self.send(h2.settings(flags=h2.ACK))
 
     def _on_ping(self, got):
         if got.stream or len(got.payload) != 8:

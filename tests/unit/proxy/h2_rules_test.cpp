@@ -211,6 +211,8 @@ TEST_CASE("h2 floods by frames") {
     http::H2Flood flood;
   };
   const std::string open_block = h2_frame(h2_headers, h2_end_stream, 1, "\x82");
+  std::string resets;
+  for (std::uint32_t id = 1; id < 400; id += 2) resets += h2_get(id, "/") + h2_reset(id, 8);
   const Row rows[] = {
       {times(h2_frame(h2_settings, 0, 0), 1000), http::H2Flood::settings},
       {times(h2_frame(h2_settings, 1, 0), 1000), http::H2Flood::settings},
@@ -221,7 +223,7 @@ TEST_CASE("h2 floods by frames") {
       {times(h2_frame(h2_priority, 0, 3, std::string(5, '\0')), 1000), http::H2Flood::priority},
       {times(h2_frame(0x10, 0, 0, h2_number(3) + "u=1"), 1000), http::H2Flood::priority},
       {times(h2_frame(0x42, 0, 0, "x"), 1000), http::H2Flood::unknown_frame},
-      {times(h2_get(1, "/") + h2_reset(1, 8), 200), http::H2Flood::rapid_reset},
+      {resets, http::H2Flood::rapid_reset},
       {open_block + times(h2_frame(h2_continuation, 0, 1), 8), http::H2Flood::continuation},
       {open_block + times(h2_frame(h2_continuation, 0, 1, std::string(16384, 'x')), 4),
        http::H2Flood::continuation},
@@ -343,6 +345,22 @@ TEST_CASE("h2: a request body waits for its upstream within the windows") {
   // The credit went back as it did.
   CHECK(h2_read(rig.client_wire.out).frames[h2_window] > 1);
   rig.close_client();
+  rig.pass_time();
+  rig.check_over();
+}
+
+TEST_CASE("h2: a request that is taken back is taken back from its upstream") {
+  Scenario s{"back", {{"", h2_open() + h2_get(1, "/")}, {"", ""}}, {{{"never", ""}}}};
+  s.h2 = true;
+  ProxyRig rig(s, {});
+  rig.play();
+  REQUIRE(rig.pool->connections.size() == 1);
+  CHECK(rig.pool->connections[0]->end);
+  rig.client_peer.script.push_back({"", h2_reset(1, 8)});
+  rig.play();
+  CHECK_FALSE(rig.pool->connections[0]->end);
+  CHECK(rig.records.all.size() == 1);
+  CHECK_FALSE(rig.closed);
   rig.pass_time();
   rig.check_over();
 }
