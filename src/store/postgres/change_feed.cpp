@@ -27,6 +27,11 @@ FROM (SELECT) one LEFT JOIN LATERAL (
   ORDER BY xid LIMIT 1001) c ON true
 )sql";
 
+// Who was away for longer is told that everything may have changed.
+constexpr std::string_view kPrune =
+    "DELETE FROM marquee.changes WHERE at < now() - interval '1 day' AND generation < "
+    "(SELECT max(generation) FROM marquee.changes)";
+
 std::uint64_t number(std::string_view text) {
   std::uint64_t out = 0;
   std::from_chars(text.data(), text.data() + text.size(), out);
@@ -36,10 +41,11 @@ std::uint64_t number(std::string_view text) {
 }  // namespace
 
 ChangeFeed::ChangeFeed(boost::asio::io_context& io, Connection& connection, Options options,
-                       AdapterStatus& status, SendProbe send_probe)
+                       AdapterStatus& status, Works works, SendProbe send_probe)
     : connection_(connection),
       options_(std::move(options)),
       status_(status),
+      works_(std::move(works)),
       send_probe_(std::move(send_probe)),
       poll_timer_(io),
       probe_timer_(io),
@@ -56,6 +62,7 @@ void ChangeFeed::prepare(const DatabaseFacts& facts) {
     lineage_ = facts.identity;
     cursor_.reset();  // what happens meanwhile is written down nowhere
     connection_.ready();
+    works_();
     return say();
   }
   Question question;
@@ -67,6 +74,7 @@ void ChangeFeed::prepare(const DatabaseFacts& facts) {
     listening_to_ = static_cast<bool>(reply);
     up_ = true;
     connection_.ready();
+    works_();
     poll();
     if (listening_to_) return probe();
     push_known_ = true;
@@ -129,17 +137,15 @@ void ChangeFeed::say() {
                            "directory.cache.ttl is over; run  marquee db migrate");
   if (!push_known_) return;
   if (push_) return status_.say(base::LogLevel::info, who + " announces changes");
+  const std::string asked = " It is asked for changes every " + poll + " ms";
   if (!listening_to_)
-    return status_.say(base::LogLevel::warn, who +
-                                                 " refuses LISTEN, as a standby does: it is "
-                                                 "asked for changes every " +
-                                                 poll + " ms");
+    return status_.say(base::LogLevel::warn, who + " refuses LISTEN, as a standby does." + asked);
   status_.say(base::LogLevel::warn,
               who +
-                  " accepts LISTEN, but notifications do not arrive, as behind a pooler in "
-                  "transaction mode: it is asked for changes every " +
-                  poll +
-                  " ms; write the database's own address, or a session pool's, in directory.url");
+                  " is connected, but its notifications do not arrive: a pooler in transaction "
+                  "mode swallows LISTEN." +
+                  asked +
+                  "; write the database's own address, or a session pool's, in directory.url");
 }
 
 void ChangeFeed::schedule() {
@@ -187,8 +193,21 @@ void ChangeFeed::read(const Reply& reply) {
   lineage_ = now.lineage;
   tell(changes, now.generation);
   set_live(true);
+  prune();
   if (std::exchange(poll_again_, false)) return poll();
   schedule();
+}
+
+// Every node does; one whose database or role lets it not read on all the same.
+void ChangeFeed::prune() {
+  const auto now = std::chrono::steady_clock::now();
+  if (facts_.in_recovery || now < next_prune_) return;
+  next_prune_ = now + kPruneEvery;
+  Question question;
+  question.text = kPrune;
+  question.limit = options_.limit * 5;
+  question.done = [](const Reply&) {};
+  connection_.ask(std::move(question));
 }
 
 std::vector<routing::Change> ChangeFeed::changes_of(const Result& r, const Cursor& now) {

@@ -22,12 +22,14 @@ class ChangeFeed {
     std::string sites_base;
     std::string description;
   };
+  // The database works again.
+  using Works = std::function<void()>;
   // Sends a notification with this payload over another connection; false: cannot now.
   using SendProbe = std::function<bool(const std::string& payload)>;
 
   // All outlive it. `connection` is the one that listens.
   ChangeFeed(boost::asio::io_context& io, Connection& connection, Options options,
-             AdapterStatus& status, SendProbe send_probe);
+             AdapterStatus& status, Works works, SendProbe send_probe);
   ~ChangeFeed();
 
   // Of the listening connection: prepares it and makes it ready; lost; a notification.
@@ -44,6 +46,7 @@ class ChangeFeed {
   static constexpr std::size_t kMostChanges = 1000;             // more are told as `everything`
   static constexpr std::chrono::milliseconds kBackup{1000};     // polling beside NOTIFY
   static constexpr std::chrono::milliseconds kProbeWait{2000};  // for our own notification
+  static constexpr std::chrono::minutes kPruneEvery{10};
 
  private:
   struct Cursor {
@@ -58,6 +61,7 @@ class ChangeFeed {
   void read(const Reply& reply);
   std::vector<routing::Change> changes_of(const Result& result, const Cursor& now);
   void schedule();
+  void prune();
   void probe();
   void set_push(bool push);
   void tell(const std::vector<routing::Change>& changes, std::uint64_t generation);
@@ -68,6 +72,7 @@ class ChangeFeed {
   Connection& connection_;
   const Options options_;
   AdapterStatus& status_;
+  Works works_;
   SendProbe send_probe_;
   boost::asio::steady_timer poll_timer_;
   boost::asio::steady_timer probe_timer_;
@@ -85,6 +90,7 @@ class ChangeFeed {
   std::optional<Cursor> cursor_;
   std::uint64_t lineage_ = 0;
   std::uint64_t told_ = 0;
+  std::chrono::steady_clock::time_point next_prune_{};
 
   std::recursive_mutex telling_;  // held while the listener is told
   routing::ChangeListener* listener_ = nullptr;

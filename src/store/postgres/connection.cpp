@@ -265,6 +265,7 @@ void Connection::ask(Question question) { impl_->ask(std::move(question)); }
 void Connection::ask_now(Question question) { impl_->send_now(std::move(question)); }
 void Connection::ready() { impl_->ready(); }
 void Connection::give_up(const std::string& sentence) { impl_->give_up(sentence); }
+void Connection::hurry() { impl_->hurry(); }
 bool Connection::is_ready() const { return impl_->is_ready(); }
 const std::string& Connection::last_error() const { return impl_->last_error(); }
 std::size_t Connection::open() const { return impl_->open(); }

@@ -77,6 +77,8 @@ class Connection {
   void ask_now(Question question);  // between connected and ready
   void ready();
   void give_up(const std::string& sentence);  // and try again
+  // The database is known to work: no more back-off, and questions may wait again.
+  void hurry();
   bool is_ready() const;
   const std::string& last_error() const;
   std::size_t open() const;  // questions

@@ -36,6 +36,7 @@ class Connection::Impl : public std::enable_shared_from_this<Connection::Impl> {
   void send_now(Question question);
   void ready();
   void give_up(const std::string& sentence);
+  void hurry();
   bool is_ready() const { return state_ == State::ready; }
   const std::string& last_error() const { return last_error_; }
   std::size_t open() const { return waiting_.size() + in_flight_.size(); }

@@ -127,6 +127,13 @@ void Connection::Impl::retry_later() {
   if (events_.down) events_.down(last_error_);
 }
 
+void Connection::Impl::hurry() {
+  failures_ = 0;
+  if (state_ != State::waiting) return;
+  disconnect();
+  start();
+}
+
 void Connection::Impl::disconnect() {
   ++life_;
   reading_ = writing_ = false;

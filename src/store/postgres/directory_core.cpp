@@ -35,6 +35,12 @@ bool is_outdated(const Reply& reply) {
           reply.sqlstate == "0A000");
 }
 
+net::ResolverSettings resolver_settings(const PostgresOptions& options) {
+  net::ResolverSettings out;
+  out.servers = options.name_servers;
+  return out;
+}
+
 Connection::Options connection_options(const PostgresOptions& options) {
   Connection::Options out;
   out.connect_limit =
@@ -44,37 +50,40 @@ Connection::Options connection_options(const PostgresOptions& options) {
 
 }  // namespace
 
-DirectoryCore::DirectoryCore(boost::asio::io_context& io, net::Resolver& resolver, Conninfo info,
-                             PostgresOptions options, AdapterStatus& status)
+DirectoryCore::DirectoryCore(boost::asio::io_context& io, Conninfo info, PostgresOptions options,
+                             AdapterStatus& status)
     : io_(io),
       options_(std::move(options)),
       status_(status),
       description_(info.description),
+      resolver_(io, resolver_settings(options_)),
       lookups_(
-          io, resolver, info, connection_options(options_),
+          io, resolver_, info, connection_options(options_),
           {[this] { prepare_lookups(); },
            [this](const std::string& sentence) { status_.say(base::LogLevel::error, sentence); },
            {}}),
       background_(
-          io, resolver, std::move(info), connection_options(options_),
+          io, resolver_, std::move(info), connection_options(options_),
           {[this] { prepare_background(); },
            [this](const std::string& sentence) {
              status_.say(base::LogLevel::error, sentence);
              feed_.down();
            },
            [this](std::string_view, std::string_view payload) { feed_.notified(payload); }}),
-      feed_(io, background_,
-            {options_.poll_interval, options_.timeout, options_.sites_base, description_}, status_,
-            [this](const std::string& payload) {
-              if (!lookups_.is_ready()) return false;
-              Question question;
-              question.text = "SELECT pg_notify($1, $2)";
-              question.parameters = {std::string(kChannel), payload};
-              question.limit = options_.timeout;
-              question.done = [](const Reply&) {};
-              lookups_.ask(std::move(question));
-              return true;
-            }),
+      feed_(
+          io, background_,
+          {options_.poll_interval, options_.timeout, options_.sites_base, description_}, status_,
+          [this] { lookups_.hurry(); },
+          [this](const std::string& payload) {
+            if (!lookups_.is_ready()) return false;
+            Question question;
+            question.text = "SELECT pg_notify($1, $2)";
+            question.parameters = {std::string(kChannel), payload};
+            question.limit = options_.timeout;
+            question.done = [](const Reply&) {};
+            lookups_.ask(std::move(question));
+            return true;
+          }),
       recheck_timer_(io) {}
 
 void DirectoryCore::start() {
@@ -180,6 +189,7 @@ void DirectoryCore::next_step(std::vector<Question> steps) {
     }
     status_.connects.fetch_add(1, std::memory_order_relaxed);
     lookups_.ready();
+    background_.hurry();
     if (background_.is_ready()) feed_.say();
   };
   lookups_.ask_now(std::move(question));

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "net/resolver.hpp"
 #include "store/lookup_sql.hpp"
 #include "store/postgres/change_feed.hpp"
 #include "store/postgres/connection.hpp"
@@ -18,8 +19,8 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   // `core` is null where the directory is being closed; then it only answers so.
   using Task = std::function<void(DirectoryCore* core)>;
 
-  DirectoryCore(boost::asio::io_context& io, net::Resolver& resolver, Conninfo info,
-                PostgresOptions options, AdapterStatus& status);
+  DirectoryCore(boost::asio::io_context& io, Conninfo info, PostgresOptions options,
+                AdapterStatus& status);
 
   void start();
   void stop();             // answers what is open
@@ -58,6 +59,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   PostgresOptions options_;
   AdapterStatus& status_;
   const std::string description_;
+  net::Resolver resolver_;
   Connection lookups_;
   Connection background_;
   ChangeFeed feed_;

@@ -114,13 +114,12 @@ class PostgresDirectory final : public DomainDirectory {
 }  // namespace
 
 std::unique_ptr<DomainDirectory> make_postgres_directory(boost::asio::io_context& control,
-                                                         net::Resolver& resolver,
                                                          PostgresOptions options,
                                                          AdapterStatus& status, std::string& why) {
   auto info = postgres::parse_conninfo(options.url, why);
   if (!info) return nullptr;
-  return std::make_unique<PostgresDirectory>(std::make_shared<DirectoryCore>(
-      control, resolver, std::move(*info), std::move(options), status));
+  return std::make_unique<PostgresDirectory>(
+      std::make_shared<DirectoryCore>(control, std::move(*info), std::move(options), status));
 }
 
 }  // namespace marquee::store

@@ -16,9 +16,6 @@
 namespace boost::asio {
 class io_context;
 }
-namespace marquee::net {
-class Resolver;
-}
 
 namespace marquee::store {
 
@@ -30,15 +27,15 @@ struct PostgresOptions {
   std::chrono::milliseconds timeout{2000};       // of a question, waiting included
   // How often it is looked whether the schema is another one: after `db migrate`.
   std::chrono::milliseconds recheck{10'000};
+  std::string name_servers;  // net::ResolverSettings; empty: the system's
   // Runs work of about a millisecond (reading a private key) elsewhere; empty: here.
   std::function<void(std::function<void()>)> work;
 };
 
-// Connects in the background. `control` and `resolver` belong to one thread, and
-// the directory is destroyed by that thread or when `control` no longer runs; they
-// outlive it, as `status` does. Null, and `why`: the URL cannot be read.
+// Connects in the background. The directory is destroyed by the thread that runs
+// `control`, or when nobody does; `control` and `status` outlive it. Null, and `why`:
+// the URL cannot be read.
 std::unique_ptr<routing::DomainDirectory> make_postgres_directory(boost::asio::io_context& control,
-                                                                  net::Resolver& resolver,
                                                                   PostgresOptions options,
                                                                   AdapterStatus& status,
                                                                   std::string& why);

@@ -8,7 +8,6 @@
 
 #include "../directory_rig.hpp"
 #include "cluster.hpp"
-#include "net/resolver.hpp"
 #include "store/postgres/postgres_directory.hpp"
 
 namespace marquee::store {
@@ -26,7 +25,7 @@ class PostgresRig {
     options.timeout = timeout;
     options.recheck = std::chrono::milliseconds(200);
     std::string why;
-    directory_ = make_postgres_directory(io_, resolver_, options, status, why);
+    directory_ = make_postgres_directory(io_, options, status, why);
     REQUIRE_MESSAGE(directory_, why);
     thread_ = std::thread([this] { io_.run(); });
   }
@@ -74,7 +73,6 @@ class PostgresRig {
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       boost::asio::make_work_guard(io_)};
-  net::Resolver resolver_{io_, {}};
   std::unique_ptr<routing::DomainDirectory> directory_;
   std::thread thread_;
 };
