@@ -57,6 +57,16 @@ struct OverloadStatus {
   std::uint64_t accept_pauses = 0;
 };
 
+// Where domains are found beside the settings.
+struct DirectoryStatus {
+  std::string where;  // "sqlite /var/lib/marquee/directory.sqlite"; empty: there is none
+  std::string state;  // a sentence: how changes arrive, or why it is down
+  bool live = false;  // changes are told within `staleness`
+  std::chrono::milliseconds staleness{0};
+  std::uint64_t generation = 0;
+  std::uint64_t known_names = 0;  // in the cache
+};
+
 struct Status {
   std::string version;
   std::int64_t pid = 0;
@@ -69,6 +79,7 @@ struct Status {
   ReloadStatus last_reload;
   std::uint32_t snapshots_alive = 0;
   OverloadStatus overload;
+  DirectoryStatus directory;
   std::uint64_t connections = 0;           // client connections open now
   std::uint64_t upstream_connections = 0;  // open now, idle ones included
   std::uint64_t requests_in_flight = 0;

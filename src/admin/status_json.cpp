@@ -56,6 +56,16 @@ json::object overload_json(const OverloadStatus& o) {
           {"accept_pauses", o.accept_pauses}};
 }
 
+json::value directory_json(const DirectoryStatus& d) {
+  if (d.where.empty()) return nullptr;
+  return json::object{{"where", d.where},
+                      {"state", d.state},
+                      {"live", d.live},
+                      {"staleness_ms", d.staleness.count()},
+                      {"generation", d.generation},
+                      {"known_names", d.known_names}};
+}
+
 }  // namespace
 
 std::string status_json(const Status& s) {
@@ -89,6 +99,7 @@ std::string status_json(const Status& s) {
       {"last_reload", last_reload(s.last_reload)},
       {"snapshots_alive", s.snapshots_alive},
       {"overload", overload_json(s.overload)},
+      {"directory", directory_json(s.directory)},
       {"connections", s.connections},
       {"upstream_connections", s.upstream_connections},
       {"requests_in_flight", s.requests_in_flight},

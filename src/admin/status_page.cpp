@@ -157,6 +157,14 @@ void overload(std::string& page, const json::object& s) {
     line(page, "Accepting", "paused " + counted(n, "time", "times") + " for want of descriptors");
 }
 
+void directory(std::string& page, const json::object& s) {
+  const json::object* const d = object(s, "directory");
+  if (!d) return;
+  const std::string state = text(*d, "state");
+  line(page, "Directory", state.empty() ? text(*d, "where") : state);
+  line(page, "", counted(number(*d, "known_names"), "name", "names") + " known");
+}
+
 void traffic(std::string& page, const json::object& s) {
   line(page, "Connections",
        counted(number(s, "connections"), "client", "clients") + ", " +
@@ -237,6 +245,7 @@ std::optional<std::string> status_page(std::string_view status_json) {
   }
   traffic(page, s);
   overload(page, s);
+  directory(page, s);
   if (const auto n = number(s, "snapshots_alive"); n > 1) {
     line(page, "Settings held", grouped(n) + " versions (requests still run under older ones)");
   }

@@ -171,7 +171,8 @@ Section describe(Upstream& u) {
               {"first_byte", Duration{&u.first_byte, Ms(10), hours(1)},
                "From the end of the request to the first byte of the answer. Then: 504."},
               {"read_idle", Duration{&u.read_idle, Ms(10), hours(24)},
-               "Between two reads or writes of a body."},
+               "Between two reads or writes of a body; while both directions are open, either of "
+               "them."},
               {"total", Duration{&u.total, Ms(100), hours(24), true},
                "The whole exchange; 0 is no limit."},
               {"resolve", Duration{&u.resolve, Ms(100), hours(1)},

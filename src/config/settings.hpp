@@ -207,16 +207,16 @@ enum class Trust : std::uint8_t { unset, yes, no };
 
 // What is remembered of the directory's answers, and for how long (design 7).
 struct DirectoryCache {
-  Ms ttl{60'000};                              // fresh; then served while one look-up refreshes it
-  Ms max_stale{std::chrono::hours(24)};        // served while the directory is down
-  Ms negative_ttl{10'000};                     // names that nobody has
-  std::uint64_t domains = 128u << 20;          // bytes of known domains, per process
-  std::uint32_t worker_domains = 4096;         // entries of a worker's own table
-  std::uint32_t negative_names = 65'536;       // names, in a space of their own, per process
-  std::uint32_t lookups = 256;                 // look-ups in flight, per process
-  std::uint32_t waiting = 4096;                // names that wait for one, per process
-  double unknown_rate = 200;                   // names asked for that nobody has, per client network
-  std::uint32_t unknown_burst = 2000;          // and at once
+  Ms ttl{60'000};                         // fresh; then served while one look-up refreshes it
+  Ms max_stale{std::chrono::hours(24)};   // served while the directory is down
+  Ms negative_ttl{10'000};                // names that nobody has
+  std::uint64_t domains = 128u << 20;     // bytes of known domains, per process
+  std::uint32_t worker_domains = 4096;    // entries of a worker's own table
+  std::uint32_t negative_names = 65'536;  // names, in a space of their own, per process
+  std::uint32_t lookups = 256;            // look-ups in flight, per process
+  std::uint32_t waiting = 4096;           // names that wait for one, per process
+  double unknown_rate = 200;              // names asked for that nobody has, per client network
+  std::uint32_t unknown_burst = 2000;     // and at once
   Ms check_interval{std::chrono::minutes(5)};  // generations compared in full
   friend bool operator==(const DirectoryCache&, const DirectoryCache&) = default;
 };

@@ -37,6 +37,7 @@ enum class UpstreamFailure : std::uint8_t {
   refused_stream,  // HTTP/2: not begun, by the peer's word
   stream_reset,    // HTTP/2: the request was broken off before the answer's head
   no_tunnel,       // an upgrade, and the endpoints speak HTTP/2 only
+  local_limit,     // we have no descriptor, port or memory for a connection
   count_,
 };
 std::string_view name(UpstreamFailure f);

@@ -194,8 +194,10 @@ std::size_t Exchange::on_request_body(const BodySlice& slice) {
   body_to_upstream_ += taken;
   if (taken > 0) keep_for_retry({slice.data, taken, 0, false, false});
   if (taken < slice.size) request_paused_ = true;
-  if (taken > 0 && answer_ == Answer::waiting) arm_upstream(first_byte_);
-  if (outcome_.tunnel) arm_upstream(timeouts_.tunnel_idle);
+  if (outcome_.tunnel)
+    arm_upstream(timeouts_.tunnel_idle);
+  else if (taken > 0)
+    arm_for_answer();
   return taken;
 }
 
@@ -224,7 +226,7 @@ void Exchange::on_request_end(http::FieldTable* trailers) {
   if (local_.active()) return;
   if (upstream_) {
     upstream_->send_end(trailers);
-    if (answer_ == Answer::waiting) arm_upstream(first_byte_);
+    if (!outcome_.tunnel) arm_for_answer();
   }
 }
 

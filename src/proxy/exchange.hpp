@@ -176,6 +176,20 @@ class Exchange final : public net::Expiring,
   void arm_upstream(net::Ms length) {
     turn_.deadlines().arm(upstream_time_, *this, length, turn_.now());
   }
+  // The request has moved on, and the upstream's time begins again; a filter's
+  // does not.
+  void arm_for_answer() {
+    if (answer_ == Answer::waiting)
+      arm_upstream(first_byte_);
+    else if (!filters_are_late())
+      arm_upstream(read_idle_);
+  }
+  // Only until the answer's head is out: then the two directions may pause for
+  // each other (a bidirectional stream), and read_idle holds for both together.
+  bool request_floor_holds() const {
+    return !request_complete_ &&
+           (answer_ == Answer::waiting || filtering_ == Filtering::head_waits || local_.active());
+  }
   void on_body_window();
   void arm_body_window() {
     turn_.deadlines().arm(body_time_, *this, FloorWindow::part(timeouts_), turn_.now());

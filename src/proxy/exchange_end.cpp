@@ -129,7 +129,8 @@ void Exchange::fail_upstream(UpstreamFailure why) {
   const bool late = why == UpstreamFailure::first_byte_timeout ||
                     why == UpstreamFailure::total_timeout ||
                     why == UpstreamFailure::connect_timeout;
-  const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint;
+  const bool busy = why == UpstreamFailure::pool_full || why == UpstreamFailure::no_endpoint ||
+                    why == UpstreamFailure::local_limit;
   if (why == UpstreamFailure::no_tunnel) return answer_error(501);
   answer_error(late ? 504 : busy ? 503 : 502);
 }
@@ -197,6 +198,10 @@ void Exchange::on_deadline(net::Deadline& which) {
   // While the client takes nothing the upstream cannot be blamed.
   if (response_paused_) return arm_upstream(read_idle_);
   if (filters_are_late()) return filter_failed();
+  // Both sides are silent, and the upstream has taken all there was: its health is
+  // not to suffer for a client that leaves streams open.
+  if (answer_ == Answer::streaming && !request_complete_ && !request_paused_)
+    return on_client_lost(ClientLoss::idle);
   fail_upstream(answer_ == Answer::waiting ? UpstreamFailure::first_byte_timeout
                                            : UpstreamFailure::idle_timeout);
 }
@@ -206,7 +211,7 @@ void Exchange::on_deadline(net::Deadline& which) {
 void Exchange::on_body_window() {
   const std::uint64_t need = config::bytes_per_window(timeouts_);
   const auto in = static_cast<std::int64_t>(outcome_.bytes_in);
-  if (request_complete_ || request_paused_ || opening_) {
+  if (!request_floor_holds() || request_paused_ || opening_) {
     window_in_.stop();
   } else if (!window_in_.running()) {
     window_in_.begin(in);
@@ -221,7 +226,7 @@ void Exchange::on_body_window() {
   } else if (window_out_.below(taken_by_client(), need)) {
     return on_client_lost(ClientLoss::too_slow);
   }
-  if (!request_complete_ || response_paused_) arm_body_window();
+  if (request_floor_holds() || response_paused_) arm_body_window();
 }
 
 }  // namespace marquee::proxy

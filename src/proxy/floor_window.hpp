@@ -37,4 +37,24 @@ class FloorWindow {
   bool running_ = false;
 };
 
+// The same for a connection of many streams, whose bytes are never all told: who
+// has taken what was written when the window began is not slow, however little
+// that was.
+class ReaderWindow {
+ public:
+  void stop() { window_.stop(); }
+  // `written`: bytes so far; `untaken` of them wait for the client, more than 0.
+  bool too_slow(std::int64_t written, std::int64_t untaken, std::uint64_t need) {
+    const std::int64_t taken = written - untaken;
+    if (window_.running() && taken < goal_) return window_.below(taken, need);
+    goal_ = written;
+    window_.begin(taken);
+    return false;
+  }
+
+ private:
+  FloorWindow window_;
+  std::int64_t goal_ = 0;
+};
+
 }  // namespace marquee::proxy

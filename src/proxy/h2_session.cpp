@@ -14,10 +14,6 @@ namespace {
 
 // Beyond this a client that does not read is not read from either.
 constexpr std::size_t unsent_bound = 4 * http::H2Output::full_size;
-// Request bytes that wait in one connection, and in all of a worker: then no
-// credit is given back until some were taken.
-constexpr std::size_t held_bound = 1u << 20;
-constexpr std::size_t held_worker_bound = 64u << 20;
 constexpr std::uint64_t linger_bytes = 1u << 20;
 
 http::H2CodecLimits codec_limits(const config::Http2& s) {
@@ -40,9 +36,10 @@ H2Session::H2Session(Services& services, ExchangePool& exchanges, SessionHost& h
       host_(host),
       codec_(services.turn.buffers(), codec_limits(services.snapshots.settings().http2)),
       most_streams_(services.snapshots.settings().http2.concurrent_streams),
-      budget_(flood_limits(services.snapshots.settings().http2)) {}
+      budget_(flood_limits(services.snapshots.settings().http2)),
+      backlog_(services.backlog, *this) {}
 
-H2Session::~H2Session() { services_.held_body -= held_; }
+H2Session::~H2Session() = default;
 
 void H2Session::start(net::Deadline* first_head) {
   if (first_head && first_head->armed())
@@ -256,10 +253,11 @@ H2Stream* H2Session::find(std::int32_t id) {
 }
 
 void H2Session::held(std::ptrdiff_t more) {
-  held_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(held_) + more);
-  services_.held_body =
-      static_cast<std::size_t>(static_cast<std::ptrdiff_t>(services_.held_body) + more);
-  if (withheld_ == 0 || held_ > held_bound || services_.held_body > held_worker_bound) return;
+  if (more > 0)
+    backlog_.add(static_cast<std::size_t>(more));
+  else
+    backlog_.remove(static_cast<std::size_t>(-more));
+  if (withheld_ == 0 || !backlog_.has_room()) return;
   codec_.consumed(std::exchange(withheld_, 0));
   wake();
 }
@@ -280,6 +278,7 @@ bool H2Session::flush_now() {
       break;
     }
     out.consume(r.bytes);
+    written_ += static_cast<std::int64_t>(r.bytes);
     full_ = r.bytes < offered || host_.stream().pending_out() > 0;
   }
   return out.size() == 0 && !full_ && !write_failed_;
@@ -326,6 +325,7 @@ void H2Session::run() {
     lose_all(ClientLoss::write_failed);
     return close(false);
   }
+  held(0);
   // Settling packs frames, which may end streams, which are settled in turn.
   do {
     settle_streams();
@@ -345,6 +345,7 @@ void H2Session::finish_output() {
     end(http::H2Error::no_error);
   const bool flushed = flush_now();
   if (write_failed_) return;  // run() once more
+  if (full_) watch_reader();
   if (flushed && state_ == State::closing) {
     if (half_closed_) return close(false);
     state_ = State::linger;
@@ -360,6 +361,7 @@ void H2Session::finish_output() {
 void H2Session::stream_active(bool active) {
   active_ = active ? active_ + 1 : active_ - 1;
   if (active_ == 1 && active) time_.disarm();
+  if (active_ == 0) watch_reader();
   if (active_ == 0 && state_ == State::open)
     turn_.deadlines().arm(time_, *this, services_.snapshots.settings().timeouts.idle, turn_.now());
 }
@@ -424,6 +426,7 @@ void H2Session::close(bool reset) {
   time_.disarm();
   head_time_.disarm();
   drain_time_.disarm();
+  reader_time_.disarm();
   host_.close(reset);
 }
 
@@ -433,6 +436,11 @@ void H2Session::on_deadline(net::Deadline& which) {
     return wake();
   }
   if (&which == &head_time_) return end(http::H2Error::enhance_your_calm);
+  if (&which == &reader_time_) return on_reader_window();
+  // Its last answer is not taken yet: not idle, and under the floor.
+  if (state_ == State::open && reader_time_.armed() && untaken() > 0)
+    return turn_.deadlines().arm(
+        time_, *this, FloorWindow::part(services_.snapshots.settings().timeouts), turn_.now());
   if (state_ == State::open) return end(http::H2Error::no_error);  // idle
   close(false);
 }

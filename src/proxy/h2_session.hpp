@@ -12,8 +12,10 @@
 
 #include "net/byte_stream.hpp"
 #include "net/turn.hpp"
+#include "proxy/body_backlog.hpp"
 #include "proxy/connection_facts.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/floor_window.hpp"
 #include "proxy/h2_stream.hpp"
 #include "proxy/http/h2_codec.hpp"
 #include "proxy/http/h2_flood.hpp"
@@ -24,7 +26,7 @@ namespace marquee::proxy {
 class ExchangePool;
 struct Services;
 
-class H2Session final : public net::Expiring {
+class H2Session final : public net::Expiring, private BodyBacklog::Waiter {
  public:
   H2Session(Services& services, ExchangePool& exchanges, SessionHost& host);
   ~H2Session();
@@ -72,6 +74,7 @@ class H2Session final : public net::Expiring {
     over,
   };
 
+  void on_backlog_room() override { wake(); }
   void read();
   void feed(std::string_view bytes);
   void take_events();
@@ -80,6 +83,10 @@ class H2Session final : public net::Expiring {
   void resume_writers();
   void settle_streams();
   void judge_time();
+  // h2_session_reader.cpp
+  std::uint64_t untaken();
+  void watch_reader();
+  void on_reader_window();
   void calm(http::H2Flood flood);
   void lose_all(ClientLoss how);
   void end(http::H2Error code);
@@ -115,8 +122,8 @@ class H2Session final : public net::Expiring {
   std::size_t active_ = 0;  // streams with an exchange
   std::uint64_t requests_ = 0;
   std::uint64_t discarded_ = 0;
-  std::size_t held_ = 0;
-  std::size_t withheld_ = 0;  // connection credit that waits for room
+  BodyBacklog::Share backlog_;  // request bytes that wait in streams
+  std::size_t withheld_ = 0;    // connection credit that waits for room
   std::vector<std::unique_ptr<H2Stream>> streams_;
   std::vector<H2Stream*> due_;
   std::vector<H2Stream*> batch_;  // got a head or bytes in the present batch
@@ -125,6 +132,9 @@ class H2Session final : public net::Expiring {
   net::Deadline time_;            // idle, closing, linger
   net::Deadline head_time_;       // a field block under way, or the first request
   net::Deadline drain_time_;      // between the two GOAWAYs
+  ReaderWindow reader_;
+  net::Deadline reader_time_;  // looks at what the client has not taken
+  std::int64_t written_ = 0;
 };
 
 }  // namespace marquee::proxy

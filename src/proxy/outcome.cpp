@@ -25,11 +25,10 @@ std::string_view name(RouteClass c) {
 }
 
 std::string_view name(UpstreamFailure f) {
-  return text_of<UpstreamFailure, 17>(
-      f,
-      {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
-       "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout", "truncated",
-       "goaway", "refused_stream", "stream_reset", "no_tunnel"});
+  return text_of<UpstreamFailure, 18>(
+      f, {"none", "no_endpoint", "connect_refused", "connect_timeout", "tls", "pool_full", "reset",
+          "closed", "bad_answer", "first_byte_timeout", "idle_timeout", "total_timeout",
+          "truncated", "goaway", "refused_stream", "stream_reset", "no_tunnel", "local_limit"});
 }
 
 std::string_view name(ClientLoss l) {

@@ -1,9 +1,11 @@
 // What a worker lends to its exchanges: the ports of the request's way.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "net/turn.hpp"
+#include "proxy/body_backlog.hpp"
 #include "proxy/ends.hpp"
 #include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
@@ -62,8 +64,8 @@ struct Services {
   FilterSource* filters = nullptr;  // null: no answer is filtered
   RouteTable* routes = nullptr;     // null: the settings are the only directory
   bool draining = false;            // answers say "Connection: close"
-  std::size_t held_body = 0;        // request bytes that wait in HTTP/2 streams
-  unsigned https_port = 0;          // public port of the first TLS listener; 0: none
+  std::shared_ptr<BodyBacklog> backlog = std::make_shared<BodyBacklog>();
+  unsigned https_port = 0;  // public port of the first TLS listener; 0: none
   // "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).
   std::string_view date();
 

@@ -51,20 +51,17 @@ SqliteDirectory::~SqliteDirectory() {
 }
 
 void SqliteDirectory::ask(Answer answer) {
-  std::string why;
-  {
-    const std::lock_guard hold(mutex_);
-    if (stopping_) {
-      why = "is being closed";
-    } else if (questions_.size() >= kMostQuestions) {
-      why = "has too many questions waiting";
-    } else {
-      questions_.push_back({Clock::now() + options_.timeout, std::move(answer)});
-    }
+  std::unique_lock hold(mutex_);
+  if (stopping_ || questions_.size() >= kMostQuestions) {
+    const std::string why = stopping_ ? " is being closed" : " has too many questions waiting";
+    hold.unlock();
+    status_.failures.fetch_add(1, std::memory_order_relaxed);
+    answer(nullptr, description() + why);
+    return;
   }
-  if (why.empty()) return wake_readers_.notify_one();
-  status_.failures.fetch_add(1, std::memory_order_relaxed);
-  answer(nullptr, description() + " " + why);
+  questions_.push_back({Clock::now() + options_.timeout, std::move(answer)});
+  hold.unlock();
+  wake_readers_.notify_one();
 }
 
 void SqliteDirectory::read() {

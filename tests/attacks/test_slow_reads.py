@@ -1,12 +1,14 @@
 """Clients that ask for much and take nothing, or next to nothing. What waits in
 the kernel is not taken: not even an answer that fits there whole holds the
 connection, and an end behind unread bytes is a reset, which such a client sees."""
+import contextlib
 import select
 import time
 
 import pytest
-from harness import Marquee, ScriptedOrigin, Upstream, eventually
+from harness import Marquee, ScriptedOrigin, Upstream, eventually, h2_wire as h2
 from harness.attack import head
+from harness.h2_frames import connect as h2_connect
 
 LIMIT = 1.0
 SLACK = 5.0
@@ -110,3 +112,66 @@ def test_taken_answers_are_not_watched(floored):
         assert client.get("/1000000").status == 200
         time.sleep(2 * LIMIT)  # an idle client's pace
         assert client.get("/10").status == 200
+
+
+def h2_unread(proxy, *sizes):
+    """All the credit there is, and a socket that nobody reads."""
+    client = h2_connect(proxy, settings=[(h2.INITIAL_WINDOW_SIZE, h2.LARGEST)], credit=False, receive_buffer=4096)
+    client.send(h2.window_update(0, h2.LARGEST - h2.WINDOW))
+    client.link.sock.settimeout(5)
+    for n, size in enumerate(sizes):
+        ask_unread(client, n, size)
+    return client
+
+
+def ask_unread(client, n, size):
+    """Past the client, which would read."""
+    client.link.sock.sendall(h2.frame(h2.HEADERS, 5, 1 + 2 * n, h2.block(h2.get(f"/{size}"))))
+
+
+def reset_within(sock, seconds):
+    poll = select.poll()
+    poll.register(sock, 0)
+    start = time.monotonic()
+    assert poll.poll(seconds * 1000), f"still open after {seconds} s"
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("size", [60_000, 1_000_000, 20_000_000])
+def test_h2_credit_is_not_reading(floored, size):
+    """The first is complete on our side at once: no stream of it is left."""
+    proxy, _ = floored
+    before = proxy.metrics()
+    client = h2_unread(proxy, size)
+    assert LIMIT / 2 < reset_within(client.link.sock, LIMIT + SLACK)
+    client.close()
+    eventually(lambda: proxy.metrics().sum("marquee_client_losses_total", how="too_slow")
+               > before.sum("marquee_client_losses_total", how="too_slow"), 2, "its count")
+
+
+def test_h2_requests_win_no_time(floored):
+    """New small requests on a connection whose answers nobody reads."""
+    proxy, _ = floored
+    client = h2_unread(proxy, 60_000)
+    poll = select.poll()
+    poll.register(client.link.sock, 0)
+    start, n = time.monotonic(), 0
+    while not poll.poll(200):
+        with contextlib.suppress(OSError):
+            ask_unread(client, n := n + 1, 10)
+        assert time.monotonic() < start + LIMIT + SLACK, "never cut"
+    client.close()
+
+
+def test_h2_slow_reader_of_a_complete_answer(floored):
+    """Above the floor it gets all, long after its stream is over."""
+    proxy, _ = floored
+    client = h2_unread(proxy, 60_000)
+    start, taken = time.monotonic(), 0
+    while taken < 60_000:
+        data = client.link.sock.recv(2000)
+        assert data, "ended early"
+        taken += len(data)
+        time.sleep(0.1)  # 20,000 bytes a second against a floor of 2,000
+    assert time.monotonic() - start > 2 * LIMIT
+    client.close()

@@ -92,5 +92,5 @@ def test_a_poisoned_row_is_its_own_domain_s(node):
               + directory.module_domain("bad.test", "spelt", config='{"redirect_to_https": 7, "x'))
     status_within_a_second(proxy, "fine.test", 200)
     assert answer(proxy, "bad.test").status == 200  # with the defaults
-    assert "bad.test" in proxy.stderr()
+    eventually(lambda: "bad.test" in proxy.stderr(), 5, "the words")
     assert proxy.admin.metrics().sum("marquee_directory_faulty_rows_total") >= 1

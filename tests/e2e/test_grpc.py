@@ -2,6 +2,7 @@
 over HTTP/2; methods by name, messages are bytes."""
 import concurrent.futures
 import contextlib
+import queue
 import socket
 import threading
 import time
@@ -200,3 +201,52 @@ def test_a_server_that_is_gone_is_unavailable():
                 with pytest.raises(grpc.RpcError) as failed:
                     channel.unary_unary("/test.Echo/Unary")(b"a", timeout=10)
                 assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+class Conversation:
+    """A bidirectional stream, message by message."""
+
+    def __init__(self, channel):
+        self._messages = queue.Queue()
+        self.answers = channel.stream_stream("/test.Echo/Bidi")(iter(self._messages.get, None), timeout=30)
+
+    def ask(self, message):
+        self._messages.put(message)
+        assert next(self.answers) == b"re:" + message
+
+    def end(self):
+        self._messages.put(None)
+
+
+def test_a_stream_may_rest_and_has_its_own_idle_limit():
+    """With the answer begun the floor of request bodies (0.4 s here) is no limit;
+    silence both ways for read_idle is."""
+    floor, idle = 0.4, 2.0
+    with server() as port, Marquee(
+            workers=1, timeouts={"body": floor, "body_floor": 500},
+            upstreams=[Upstream("main", [f"h2c://127.0.0.1:{port}"], read_idle=idle)]) as marquee:
+        with open(marquee.ca_file, "rb") as file:
+            credentials = grpc.ssl_channel_credentials(file.read())
+        host, own = marquee.address(protocol="https")
+        options = [("grpc.ssl_target_name_override", "bakery.test"), ("grpc.default_authority", "bakery.test")]
+        with grpc.secure_channel(f"{host}:{own}", credentials, options=options) as made:
+            good = Conversation(made)
+            for i in range(4):  # each message begins the time anew: longer than read_idle in all
+                good.ask(b"m%d" % i)
+                time.sleep(3 * floor)  # the client's own pace
+            good.end()
+            assert list(good.answers) == [] and good.answers.code() == grpc.StatusCode.OK
+
+            before = marquee.metrics()
+            stalled = Conversation(made)
+            stalled.ask(b"hello")
+            begun = time.monotonic()
+            with pytest.raises(grpc.RpcError) as failed:
+                next(stalled.answers)
+            took = time.monotonic() - begun
+            stalled.end()
+            assert failed.value.code() == grpc.StatusCode.CANCELLED
+            assert idle * 0.8 < took < idle + 5, f"ended after {took:.2f} s"
+            grown = marquee.metrics().changed(before)
+            assert grown[("marquee_client_losses_total", (("how", "idle"),))] == 1, grown
+            assert Conversation(made).ask(b"and on") is None  # the connection is unharmed

@@ -78,7 +78,6 @@ static Told run(std::string_view bytes, std::size_t piece) {
       require(scanned.bytes <= part.size());
       told.flood = scanned.flood;
       if (told.flood == http::H2Flood::none) codec.receive(part.substr(0, scanned.bytes));
-      if (scanned.violation) codec.terminate(http::H2Error::protocol_error);
       take(codec, pool, *head, told);
       require(codec.streams() <= 200);
     }

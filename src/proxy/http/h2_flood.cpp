@@ -28,10 +28,6 @@ enum Frame : std::uint8_t {
 constexpr std::uint8_t end_stream = 0x1;
 constexpr std::uint8_t end_headers = 0x4;
 constexpr std::uint8_t padded = 0x8;
-// Of one SETTINGS frame: of more nghttp2 says ENHANCE_YOUR_CALM by itself
-// (NGHTTP2_DEFAULT_MAX_SETTINGS), and does not tell us.
-constexpr std::uint32_t settings_bytes = 32 * 6;
-constexpr std::uint32_t frame_bytes = 16384;  // larger ones are an error of their own
 
 }  // namespace
 
@@ -94,8 +90,6 @@ H2Flood H2FrameScan::on_header(H2Budget& budget, H2Budget::Time now) {
     case rst_stream:
       return spend(H2Flood::rapid_reset);
     case settings:
-      if (payload_ > settings_bytes && payload_ <= frame_bytes && payload_ % 6 == 0)
-        return H2Flood::settings;
       return spend(H2Flood::settings);
     case ping:
       return spend(H2Flood::ping);

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstring>
 
-#include "proxy/http/body_decoder.hpp"
 #include "proxy/http/framing.hpp"
+#include "proxy/http/h2_field_rules.hpp"
 #include "proxy/http/head_parser.hpp"
 
 namespace marquee::proxy::http {
@@ -39,12 +39,12 @@ void H2FieldBlock::add(net::BufferPool& pool, std::size_t most, std::string_view
   used_ += need;
   if (name == "cookie") {
     ++crumbs_;
-    cookie_size_ += value.size() + 2;
+    if (!value.empty()) cookie_size_ += value.size() + 2;
   }
 }
 
 void H2FieldBlock::close(net::BufferPool& pool) {
-  if (crumbs_ < 2 || too_large_) {
+  if (crumbs_ < 2 || cookie_size_ == 0 || too_large_) {
     cookie_size_ = 0;
     return;
   }
@@ -56,7 +56,8 @@ void H2FieldBlock::close(net::BufferPool& pool) {
   cookie_ = used_;
   char* to = block_.data() + used_;
   for_each([&to](std::string_view name, std::string_view value) {
-    if (name != "cookie") return true;
+    // An empty one would leave a space at the end, which no value may have.
+    if (name != "cookie" || value.empty()) return true;
     std::memcpy(to, value.data(), value.size());
     std::memcpy(to + value.size(), "; ", 2);
     to += value.size() + 2;
@@ -74,50 +75,9 @@ void H2FieldBlock::clear() {
 
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t'; }
-
-// RFC 9113 8.2.1: no control characters, no whitespace at either end.
-bool is_h2_value(std::string_view v) {
-  return v.empty() || (!is_space(v.front()) && !is_space(v.back()) && is_field_value(v));
-}
-
-// One regular field: its name's characters, none in upper case, and its identity.
-Refusal read_field(std::string_view name, std::string_view value, Field& into) {
-  std::uint32_t hash = hash_start;
-  bool twin = false;
-  for (char ch : name) {
-    const auto c = static_cast<unsigned char>(ch);
-    const unsigned char folded = token_fold[c];
-    if (folded == 0 || (c >= 'A' && c <= 'Z')) return Refusal::bad_field_name;
-    twin |= c == '_';
-    hash = hash_step(hash, folded);
-  }
-  if (name.empty()) return Refusal::bad_field_name;
-  if (!is_h2_value(value)) return Refusal::bad_field_value;
-  into.name = name;
-  into.value = value;
-  into.id = identify(name, hash);
-  into.twin = twin;
-  const FieldClass what = field_class(into.id);
-  into.dropped = twin ? what != FieldClass::end_to_end
-                      : what == FieldClass::hop_by_hop || what == FieldClass::framing;
-  return Refusal::none;
-}
-
-// RFC 9113 8.2.2.
-bool belongs_to_a_connection(const Field& f) {
-  switch (f.id) {
-    case FieldId::connection:
-    case FieldId::keep_alive:
-    case FieldId::proxy_connection:
-    case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-      return true;
-    case FieldId::te:
-      return !iequals(f.value, "trailers");
-    default:
-      return false;
-  }
+// RFC 9113 8.2.2, with what TE may say.
+bool is_of_the_connection(const Field& f) {
+  return belongs_to_a_connection(f) || (f.id == FieldId::te && !iequals(f.value, "trailers"));
 }
 
 class Reader {
@@ -130,7 +90,7 @@ class Reader {
     head_.method = Method::other;
     Refusal fault = Refusal::none;
     block_.for_each([&](std::string_view name, std::string_view value) {
-      fault = !name.empty() && name.front() == ':' ? pseudo(name, value) : regular(name, value);
+      fault = is_pseudo_field(name) ? pseudo(name, value) : regular(name, value);
       return fault == Refusal::none;
     });
     // For the record, as far as it was read.
@@ -164,14 +124,17 @@ class Reader {
   Refusal regular(std::string_view name, std::string_view value) {
     regular_seen_ = true;
     Field f;
-    if (const Refusal r = read_field(name, value, f); r != Refusal::none) return r;
-    if (f.id == FieldId::other && name == "cookie" && !block_.cookie().empty()) {
+    if (const Refusal r = read_h2_field(name, value, f); r != Refusal::none) return r;
+    const FieldClass what = field_class(f.id);
+    f.dropped = f.twin ? what != FieldClass::end_to_end
+                       : what == FieldClass::hop_by_hop || what == FieldClass::framing;
+    if (f.id == FieldId::other && name == "cookie" && block_.has_crumbs()) {
       if (joined_) return Refusal::none;
       joined_ = true;
       f.value = block_.cookie();
     }
     if (!f.twin && f.id != FieldId::other) {
-      if (belongs_to_a_connection(f)) return Refusal::connection_field;
+      if (is_of_the_connection(f)) return Refusal::connection_field;
       if (f.id == FieldId::host && host_) return Refusal::repeated_host;
       if (f.id == FieldId::content_length && length_) return Refusal::repeated_content_length;
     }
@@ -283,17 +246,9 @@ Refusal read_h2_trailers(const H2FieldBlock& block, std::uint32_t most, FieldTab
   Refusal fault = Refusal::none;
   block.for_each([&](std::string_view name, std::string_view value) {
     Field f;
-    if (!name.empty() && name.front() == ':')
-      fault = Refusal::bad_pseudo_fields;
-    else if (trailers.size() >= most || trailers.full())
-      fault = Refusal::trailers_too_large;
-    else
-      fault = read_field(name, value, f);
-    if (fault != Refusal::none) return false;
-    if (!f.twin && belongs_to_a_connection(f)) fault = Refusal::connection_field;
-    if (!f.twin && field_class(f.id) == FieldClass::framing) fault = Refusal::forbidden_trailer;
-    f.dropped = is_left_out_of_trailers(f);
-    trailers.push(f);
+    fault = trailers.size() >= most || trailers.full() ? Refusal::trailers_too_large
+                                                       : read_h2_trailer(name, value, f);
+    if (fault == Refusal::none) trailers.push(f);
     return fault == Refusal::none;
   });
   return fault;

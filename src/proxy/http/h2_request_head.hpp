@@ -40,6 +40,7 @@ class H2FieldBlock {
       if (!each(name, value)) return;
     }
   }
+  bool has_crumbs() const { return crumbs_ > 1; }
   std::string_view cookie() const { return {block_.data() + cookie_, cookie_size_}; }
 
  private:

@@ -1,52 +1,9 @@
 #include "proxy/http/h2_response.hpp"
 
+#include "proxy/http/h2_field_rules.hpp"
+
 namespace marquee::proxy::http {
 namespace {
-
-// Lower case only (RFC 9113 8.2.1), else a token.
-Refusal read_name(std::string_view name, Field& into) {
-  if (name.empty()) return Refusal::bad_field_name;
-  std::uint32_t hash = hash_start;
-  bool twin = false;
-  for (char c : name) {
-    const auto u = static_cast<unsigned char>(c);
-    const unsigned char folded = token_fold[u];
-    if (folded == 0 || (c >= 'A' && c <= 'Z')) return Refusal::bad_field_name;
-    twin |= c == '_';
-    hash = hash_step(hash, folded);
-  }
-  into.name = name;
-  into.id = identify(name, hash);
-  into.twin = twin;
-  into.dropped = false;
-  return Refusal::none;
-}
-
-// RFC 9113 8.2.1: a value neither begins nor ends with whitespace.
-Refusal read_field(const H2Field& f, Field& into) {
-  if (const Refusal r = read_name(f.name, into); r != Refusal::none) return r;
-  const auto space = [](char c) { return c == ' ' || c == '\t'; };
-  if (!f.value.empty() && (space(f.value.front()) || space(f.value.back())))
-    return Refusal::bad_field_value;
-  into.value = f.value;
-  return is_field_value(f.value) ? Refusal::none : Refusal::bad_field_value;
-}
-
-// RFC 9113 8.2.2. TE is for requests only.
-bool is_of_the_connection(const Field& f) {
-  if (f.twin) return false;
-  switch (f.id) {
-    case FieldId::connection:
-    case FieldId::keep_alive:
-    case FieldId::proxy_connection:
-    case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-    case FieldId::te:
-      return true;
-    default:
-      return false;
-  }
-}
 
 Refusal read_status(std::string_view value, ResponseHead& into) {
   if (value.size() != 3) return Refusal::bad_status_line;
@@ -69,7 +26,7 @@ Refusal read_h2_response(std::span<const H2Field> block, const HeadLimits& limit
   for (const H2Field& f : block) {
     size += h2_field_size(f.name.size(), f.value.size());
     if (size > limits.head) return Refusal::head_too_large;
-    if (f.name.starts_with(':')) {
+    if (is_pseudo_field(f.name)) {
       // One pseudo-field, once, before all others (RFC 9113 8.3).
       if (f.name != ":status" || into.status != 0 || into.fields.size() != 0)
         return Refusal::bad_pseudo_fields;
@@ -79,8 +36,10 @@ Refusal read_h2_response(std::span<const H2Field> block, const HeadLimits& limit
     if (into.status == 0) return Refusal::bad_pseudo_fields;
     if (into.fields.size() >= limits.fields || into.fields.full()) return Refusal::too_many_fields;
     Field field;
-    if (const Refusal r = read_field(f, field); r != Refusal::none) return r;
-    if (is_of_the_connection(field)) return Refusal::connection_field;
+    if (const Refusal r = read_h2_field(f.name, f.value, field); r != Refusal::none) return r;
+    // TE is for requests only.
+    if (belongs_to_a_connection(field) || (!field.twin && field.id == FieldId::te))
+      return Refusal::connection_field;
     into.fields.push(field);
   }
   if (into.status == 0) return Refusal::bad_pseudo_fields;
@@ -102,11 +61,8 @@ Refusal read_h2_trailers(std::span<const H2Field> block, const BodyLimits& limit
     size += h2_field_size(f.name.size(), f.value.size());
     if (size > limits.trailers || into.size() >= limits.fields || into.full())
       return Refusal::trailers_too_large;
-    if (f.name.starts_with(':')) return Refusal::bad_pseudo_fields;
     Field field;
-    Refusal r = read_field(f, field);
-    if (r == Refusal::none) r = judge_trailer(field);
-    if (r != Refusal::none) return r;
+    if (const Refusal r = read_h2_trailer(f.name, f.value, field); r != Refusal::none) return r;
     into.push(field);
   }
   return Refusal::none;

@@ -10,9 +10,9 @@ namespace {
 
 // Room in front of a read for an answer's head (body_slice.hpp).
 constexpr std::size_t headroom = 2048;
-// Bytes kept for exchanges that do not take them, before the connection's credit
-// waits with them.
-constexpr std::size_t most_kept = 1u << 20;
+// Streams that may stand still, each with a window's bytes, before the
+// connection's credit waits with them and the others stand still, too.
+constexpr std::size_t stalled_streams = 16;
 // A connection that was silent so long is asked whether it lives by the next
 // request.
 constexpr auto silence = std::chrono::seconds(10);
@@ -27,10 +27,14 @@ std::int64_t ms_of(net::TimePoint t) {
 }  // namespace
 
 H2Upstream::H2Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts,
-                       const config::UpstreamHttp2& settings, std::uint32_t header_list)
+                       const config::UpstreamHttp2& settings, std::uint32_t header_list,
+                       std::shared_ptr<BodyBacklog> backlog)
     : UpstreamConnection(turn, owner, std::move(parts), true),
       settings_(settings),
-      codec_(turn.buffers(), {settings.stream_window, 1u << 20, header_list}) {}
+      codec_(turn.buffers(), {settings.stream_window, 1u << 20, header_list}),
+      backlog_(std::move(backlog), *this,
+               std::max<std::size_t>(BodyBacklog::per_connection,
+                                     stalled_streams * settings.stream_window)) {}
 
 H2Upstream::~H2Upstream() = default;
 
@@ -118,7 +122,7 @@ void H2Upstream::read() {
 }
 
 void H2Upstream::give_credit() {
-  if (kept_ <= most_kept) codec_.consume_connection(std::exchange(owed_, 0));
+  if (owed_ > 0 && backlog_.has_room()) codec_.consume_connection(std::exchange(owed_, 0));
 }
 
 void H2Upstream::flush() {
@@ -190,6 +194,7 @@ void H2Upstream::reap() {
     streams_.pop_back();
     ++gone;
   }
+  if (gone > 0 && owed_ > 0) wake();  // what they kept may have held back credit
   const bool more = limit() > std::exchange(allowed_, limit());
   if (gone > 0 || more) owner_->on_room(*this, gone);
 }

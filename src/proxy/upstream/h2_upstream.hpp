@@ -3,8 +3,7 @@
 //
 // Frames of one turn leave in one write. Connection credit goes back when bytes
 // come, stream credit when the exchange takes them; what one does not take waits
-// here, bounded by its stream's window, and beyond `most_kept` in all the
-// connection's credit waits too.
+// here, bounded by its stream's window and by the backlog's bounds (body_backlog).
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "config/settings.hpp"
+#include "proxy/body_backlog.hpp"
 #include "proxy/http/h2_client_codec.hpp"
 #include "proxy/upstream/stream_share.hpp"
 #include "proxy/upstream/upstream_connection.hpp"
@@ -69,11 +69,12 @@ class H2UpstreamStream final : public H2ClientStream, public UpstreamEnd {
   std::unique_ptr<Trailers> trailers_;  // behind kept_
 };
 
-class H2Upstream final : public UpstreamConnection {
+class H2Upstream final : public UpstreamConnection, private BodyBacklog::Waiter {
  public:
   // `header_list` is told to the peer.
   H2Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts,
-             const config::UpstreamHttp2& settings, std::uint32_t header_list);
+             const config::UpstreamHttp2& settings, std::uint32_t header_list,
+             std::shared_ptr<BodyBacklog> backlog);
   ~H2Upstream() override;
 
   // A stream for one more request of `tenant`, now or when it is connected.
@@ -107,6 +108,7 @@ class H2Upstream final : public UpstreamConnection {
   friend class H2UpstreamStream;
 
   void on_transport() override;
+  void on_backlog_room() override { wake(); }
   std::uint32_t limit() const;
   void wake() { turn_.run_later(*this); }
   // h2_upstream.cpp
@@ -141,14 +143,14 @@ class H2Upstream final : public UpstreamConnection {
   bool input_ended_ = false;
   bool input_clean_ = false;
   bool write_failed_ = false;
-  bool blocked_ = false;       // the stream took less than was written
-  bool silent_ = false;        // a PING was not answered
-  bool blamed_ = false;        // its death was counted once
-  std::uint32_t resets_ = 0;   // that we sent
-  std::uint32_t allowed_ = 0;  // limit() as the pool last knew it
-  std::size_t kept_ = 0;       // bytes that wait for exchanges
-  std::size_t owed_ = 0;       // connection credit to give back
-  net::Block out_;             // [begin, end) is still to be written
+  bool blocked_ = false;        // the stream took less than was written
+  bool silent_ = false;         // a PING was not answered
+  bool blamed_ = false;         // its death was counted once
+  std::uint32_t resets_ = 0;    // that we sent
+  std::uint32_t allowed_ = 0;   // limit() as the pool last knew it
+  BodyBacklog::Share backlog_;  // bytes that wait for exchanges
+  std::size_t owed_ = 0;        // connection credit to give back
+  net::Block out_;              // [begin, end) is still to be written
   std::size_t out_begin_ = 0;
   std::size_t out_end_ = 0;
   net::TimePoint heard_{};

@@ -94,11 +94,11 @@ void H2Upstream::on_data(H2UpstreamStream& stream, const H2ClientEvent& event, c
 void H2Upstream::keep(H2UpstreamStream& stream, std::string_view bytes) {
   stream.paused_ = !stream.resumed_;
   stream.kept_.append(bytes);
-  kept_ += bytes.size();
+  backlog_.add(bytes.size());
 }
 
 void H2Upstream::drop_kept(H2UpstreamStream& stream) {
-  kept_ -= stream.kept_.size() - stream.given_;
+  backlog_.remove(stream.kept_.size() - stream.given_);
   stream.given_ = 0;
   stream.kept_ = {};
 }
@@ -131,7 +131,7 @@ void H2Upstream::deliver(H2UpstreamStream& stream) {
     const std::size_t taken = stream.exchange_->on_response_body(slice);
     if (!stream.exchange_) return;
     stream.given_ += taken;
-    kept_ -= taken;
+    backlog_.remove(taken);
     codec_.consume_stream(stream, taken);
     if (taken < size) {
       stream.paused_ = !stream.resumed_;

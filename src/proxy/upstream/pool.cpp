@@ -20,6 +20,20 @@ namespace {
 // refused. One tenant may be that many of them as of a connection's streams.
 constexpr std::uint32_t most_waiting = 1024;
 
+// Whose fault it is that no connection was begun (connect(2), socket(2)).
+UpstreamFailure connect_error(int error) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL:  // no local port left
+      return UpstreamFailure::local_limit;
+    default:
+      return UpstreamFailure::connect_refused;
+  }
+}
+
 }  // namespace
 
 bool operator==(const SocketAddress& a, const SocketAddress& b) {
@@ -169,26 +183,27 @@ UpstreamFailure ConnectionPool::try_endpoints(Errand errand, UpstreamFailure las
       last = UpstreamFailure::pool_full;
       continue;
     }
-    if (connect(i, errand)) return UpstreamFailure::none;
-    last = UpstreamFailure::connect_refused;
+    last = connect(i, errand);
+    if (last == UpstreamFailure::none) return last;
   }
 }
 
 // A connect() under way to one of the endpoint's addresses; no descriptor where
 // that failed at once.
-UpstreamConnection::Parts ConnectionPool::begin_connect(std::size_t endpoint) {
+UpstreamFailure ConnectionPool::begin_connect(std::size_t endpoint,
+                                              UpstreamConnection::Parts& parts) {
   Target& target = targets_[endpoint];
   const SharedEndpoint& shared = *group_->endpoints[endpoint];
   const SocketAddress& address = target.addresses[target.next_address++ % target.addresses.size()];
   net::Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return {};
+  if (!fd) return connect_error(errno);
   if (address.storage.ss_family != AF_UNIX) {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   const auto* raw = reinterpret_cast<const sockaddr*>(&address.storage);
-  if (::connect(fd.get(), raw, address.size) != 0 && errno != EINPROGRESS) return {};
-  UpstreamConnection::Parts parts;
+  if (::connect(fd.get(), raw, address.size) != 0 && errno != EINPROGRESS)
+    return connect_error(errno);
   parts.tls = shared.endpoint.uses_tls();
   if (parts.tls) {
     const tls::ClientContext& context =
@@ -198,7 +213,7 @@ UpstreamConnection::Parts ConnectionPool::begin_connect(std::size_t endpoint) {
     parts.stream = std::make_unique<net::PlainStream>(fd.get());
   }
   parts.fd = std::move(fd);
-  return parts;
+  return UpstreamFailure::none;
 }
 
 // False when the kernel does not watch it.
@@ -217,19 +232,26 @@ void ConnectionPool::take_over(std::unique_ptr<UpstreamConnection> connection,
   connections_.push_back(std::move(connection));
 }
 
-// Begins a connection; false when that failed at once.
-bool ConnectionPool::connect(std::size_t endpoint, const Errand& errand) {
-  UpstreamConnection::Parts parts = begin_connect(endpoint);
-  if (parts.fd) {
-    auto connection = std::make_unique<H1Upstream>(worker_.turn(), *this, std::move(parts));
-    connection->errand = {&errand.exchange, errand.tried, errand.fresh, errand.ticket, true};
-    if (add(std::move(connection), endpoint)) {
-      ++targets_[endpoint].in_use;
-      return true;
-    }
-  }
-  group_->endpoints[endpoint]->health.failed(errand.ticket, now(), rule_, group_->share);
-  return false;
+UpstreamFailure ConnectionPool::connect(std::size_t endpoint, const Errand& errand) {
+  UpstreamConnection::Parts parts;
+  const UpstreamFailure why = begin_connect(endpoint, parts);
+  if (why != UpstreamFailure::none) return not_begun(endpoint, errand.ticket, why);
+  auto connection = std::make_unique<H1Upstream>(worker_.turn(), *this, std::move(parts));
+  connection->errand = {&errand.exchange, errand.tried, errand.fresh, errand.ticket, true};
+  if (!add(std::move(connection), endpoint))
+    return not_begun(endpoint, errand.ticket, UpstreamFailure::local_limit);
+  ++targets_[endpoint].in_use;
+  return UpstreamFailure::none;
+}
+
+UpstreamFailure ConnectionPool::not_begun(std::size_t endpoint, const HealthTicket& ticket,
+                                          UpstreamFailure why) {
+  EndpointHealth& health = group_->endpoints[endpoint]->health;
+  if (why == UpstreamFailure::local_limit)
+    health.abandoned(ticket, now());
+  else
+    health.failed(ticket, now(), rule_, group_->share);
+  return why;
 }
 
 void ConnectionPool::hand_over(H1Upstream& connection, Exchange& exchange, bool reused) {

@@ -92,8 +92,11 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
   void go_on_waiting();
   void place(Exchange& exchange, bool fresh, std::uint64_t tried, UpstreamFailure last);
   UpstreamFailure try_endpoints(Errand errand, UpstreamFailure last);
-  bool connect(std::size_t endpoint, const Errand& errand);
-  UpstreamConnection::Parts begin_connect(std::size_t endpoint);
+  UpstreamFailure connect(std::size_t endpoint, const Errand& errand);
+  // `none`: connect() is under way, or done.
+  UpstreamFailure begin_connect(std::size_t endpoint, UpstreamConnection::Parts& parts);
+  // No connection was begun: its endpoint's fault, or our own.
+  UpstreamFailure not_begun(std::size_t endpoint, const HealthTicket& ticket, UpstreamFailure why);
   bool add(std::unique_ptr<UpstreamConnection> connection, std::size_t endpoint);
   void hand_over(H1Upstream& connection, Exchange& exchange, bool reused);
   void leave(UpstreamConnection& connection);

@@ -40,16 +40,15 @@ UpstreamFailure ConnectionPool::multiplex(std::size_t endpoint, const Errand& er
   const std::uint64_t tenant = tenant_of(errand.exchange);
   H2Upstream* connection = choose_stream(target, tenant, errand.fresh);
   if (!connection && target.connections < settings_.http2.max_connections) {
-    UpstreamConnection::Parts parts = begin_connect(endpoint);
-    std::unique_ptr<H2Upstream> made;
-    if (parts.fd)
-      made = std::make_unique<H2Upstream>(worker_.turn(), *this, std::move(parts), settings_.http2,
-                                          errand.exchange.limits().head);
+    UpstreamConnection::Parts parts;
+    const UpstreamFailure why = begin_connect(endpoint, parts);
+    if (why != UpstreamFailure::none) return not_begun(endpoint, errand.ticket, why);
+    auto made = std::make_unique<H2Upstream>(worker_.turn(), *this, std::move(parts),
+                                             settings_.http2, errand.exchange.limits().head,
+                                             errand.exchange.services().backlog);
     connection = made.get();
-    if (!made || !add(std::move(made), endpoint)) {
-      group_->endpoints[endpoint]->health.failed(errand.ticket, now(), rule_, group_->share);
-      return UpstreamFailure::connect_refused;
-    }
+    if (!add(std::move(made), endpoint))
+      return not_begun(endpoint, errand.ticket, UpstreamFailure::local_limit);
     target.multiplexed.push_back(connection);
   }
   if (!connection && errand.fresh) connection = choose_stream(target, tenant, false);

@@ -127,25 +127,22 @@ void ChangeFeed::set_push(bool push) {
 }
 
 void ChangeFeed::say() {
-  const std::string& who = options_.description;
-  const auto poll = std::to_string(options_.poll_interval.count());
+  const std::string who = options_.description + " is connected";
   if (!facts_.feed)
     return status_.say(base::LogLevel::warn,
                        who +
-                           " does not announce changes, as it lacks Marquee's triggers, or the "
-                           "role may not read the schema marquee: a change shows when "
-                           "directory.cache.ttl is over; run  marquee db migrate");
+                           ", but has not all of Marquee's triggers, or hides the schema marquee "
+                           "from this role: changes are seen when cached answers expire "
+                           "(directory.cache.ttl). `marquee db migrate` attaches them");
   if (!push_known_) return;
-  if (push_) return status_.say(base::LogLevel::info, who + " announces changes");
-  const std::string asked = " It is asked for changes every " + poll + " ms";
-  if (!listening_to_)
-    return status_.say(base::LogLevel::warn, who + " refuses LISTEN, as a standby does." + asked);
+  if (push_)
+    return status_.say(base::LogLevel::info, who + "; it announces changes as they happen");
   status_.say(base::LogLevel::warn,
               who +
-                  " is connected, but its notifications do not arrive: a pooler in transaction "
-                  "mode swallows LISTEN." +
-                  asked +
-                  "; write the database's own address, or a session pool's, in directory.url");
+                  ", but its notifications do not arrive: a pooler in between swallows LISTEN, or "
+                  "this is a standby. Changes are looked for every " +
+                  std::to_string(options_.poll_interval.count()) +
+                  " ms; connect to the server itself to have them at once");
 }
 
 void ChangeFeed::schedule() {

@@ -75,6 +75,19 @@ class Postgres:
         return subprocess.run([self.bin / "pg_isready", "-h", self.folder, "-p", str(self.port), "-d",
                                "postgres"], capture_output=True, check=False).returncode == 0
 
+    def install(self, name, content):
+        """A file of the cluster's, for its own eyes."""
+        path = self.data / name
+        path.write_bytes(content)
+        os.chmod(path, 0o600)
+        if self._as:
+            os.chown(path, self._as["user"], self._as["group"])
+
+    def settings_now(self, **values):
+        """In force from the next start."""
+        with open(self.folder / "extra.conf", "a", encoding="ascii") as out:
+            out.writelines(f"{key} = '{value}'\n" for key, value in values.items())
+
     def stop(self, how="fast"):
         """As pg_ctl stop -m HOW does: smart, fast or immediate."""
         number = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how]

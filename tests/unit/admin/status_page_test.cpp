@@ -23,6 +23,12 @@ Status example() {
   s.last_reload = {true, true, WallTime{1795227000s}, 12ms, {}};
   s.snapshots_alive = 1;
   s.connections = 1;
+  s.directory = {"postgres db:5432/platform",
+                 "postgres db:5432/platform is connected; it\x1b announces changes",
+                 true,
+                 std::chrono::milliseconds(1000),
+                 7,
+                 1200};
   s.overload = {120u << 20, 3'600ull << 20, 100'000, 65'536, {}, {{"connections", 0}}, 0};
   s.upstream_connections = 4;
   s.requests = {{"2xx", 1'234'567}, {"4xx", 20}};
@@ -50,6 +56,8 @@ TEST_CASE("the page of a serving Marquee") {
         "Connections   1 client, 4 upstreams, 0 requests under way\n"
         "Requests      2xx 1,234,567   4xx 20\n"
         "Memory        120 MiB of 3,600 MiB\n"
+        "Directory     postgres db:5432/platform is connected; it? announces changes\n"
+        "              1,200 names known\n"
         "\n"
         "Upstreams\n"
         "  POOL    ENDPOINT                 STATE    FAILURES  CONNECTIONS\n"

@@ -119,6 +119,7 @@ TEST_CASE("trailers") {
   CHECK_FALSE(table.begin()[0].dropped);
   CHECK(table.begin()[1].dropped);  // not from there
   CHECK(read_h2_trailers(Block{{":status", "200"}}, limits, table) == Refusal::bad_pseudo_fields);
+  CHECK(read_h2_trailers(Block{{"connection", "x"}}, limits, table) == Refusal::connection_field);
   CHECK(read_h2_trailers(Block{{"content-length", "1"}}, limits, table) ==
         Refusal::forbidden_trailer);
   CHECK(read_h2_trailers(Block{{"X", "1"}}, limits, table) == Refusal::bad_field_name);

@@ -67,6 +67,17 @@ TEST_CASE("some descriptors are kept from clients, whatever the limit") {
   CHECK(descriptor_mark(UINT64_MAX) > 1 << 29);
 }
 
+TEST_CASE("the floor of a connection: whoever takes what was there is not slow") {
+  ReaderWindow window;
+  // Ten bytes a part, each taken one part later: never 1000 in a window.
+  for (std::int64_t i = 1; i < 50; ++i) CHECK_FALSE(window.too_slow(10 * i, 10, 1000));
+  // From now on nothing is taken, whatever else is written.
+  int parts = 0;
+  while (!window.too_slow(500 + 10 * parts, 20 + 10 * parts, 1000)) REQUIRE(++parts < 20);
+  CHECK(parts >= 3);
+  CHECK(parts <= 5);
+}
+
 TEST_CASE("the floor: a stall is told after one window, a burst buys no more than that") {
   FloorWindow window;
   window.begin(0);

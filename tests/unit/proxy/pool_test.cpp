@@ -2,6 +2,7 @@
 #include "proxy/upstream/pool.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <string>
 
@@ -138,6 +139,43 @@ TEST_CASE("a refused connection: the next endpoint is tried, then 502") {
   CHECK(rig.records.all.back().outcome.failure == UpstreamFailure::connect_refused);
   CHECK(rig.pool->connections() == 0);
   CHECK(rig.pool->in_use(0) == 0);
+}
+
+namespace {
+
+// New descriptors are refused while it lives.
+struct NoDescriptors {
+  NoDescriptors() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  rlimit before{};
+};
+
+}  // namespace
+
+TEST_CASE("no descriptor for a connection: 503, and the endpoint is not blamed") {
+  for (const char* scheme : {"http", "h2c"}) {
+    CAPTURE(scheme);
+    Origin origin;
+    origin.scheme = scheme;
+    config::Upstream settings;
+    settings.ejection.consecutive_failures = 1;
+    PoolRig rig({&origin}, settings);
+    {
+      const NoDescriptors short_of_them;
+      PoolClient& c = rig.ask();
+      REQUIRE(rig.until([&] { return c.is_finished; }));
+      CHECK(c.status == 503);
+    }
+    CHECK(rig.records.all.back().outcome.failure == UpstreamFailure::local_limit);
+    CHECK(rig.pool->group().endpoints[0]->health.state() == HealthState::healthy);
+    CHECK(rig.pool->in_use(0) == 0);
+    rig.ask();
+    REQUIRE(rig.until([&] { return origin.connections.size() == 1; }));
+  }
 }
 
 TEST_CASE("a name without an address: 503, and its health is as before") {

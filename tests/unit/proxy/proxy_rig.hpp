@@ -97,7 +97,9 @@ class Records final : public AccessSink {
     all.push_back({exchange.outcome(), std::string(exchange.ids().request_id()),
                    std::string(exchange.ids().trace_id())});
   }
+  void lost(ClientLoss how) override { lost_clients.push_back(how); }
   std::vector<Record> all;
+  std::vector<ClientLoss> lost_clients;
 };
 
 class ClientSide;

@@ -287,3 +287,55 @@ TEST_CASE("an upstream's answer for nobody does not reach the next request") {
     CHECK(p.rig.client_wire.out.find("two") != std::string::npos);
   }
 }
+
+namespace {
+
+// The answer's head comes while the request is still open.
+Scenario two_way(std::string more_of_request, std::string more_of_answer) {
+  Scenario s{"",
+             {{"", get("/", "Content-Length: 100\r\n", "POST") + "first"},
+              {"one", std::move(more_of_request)}},
+             {{{"first", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none"},
+               {"second", std::move(more_of_answer)}}}};
+  s.settings.timeouts.body = config::Ms(10'000);
+  s.settings.upstreams[0].read_idle = config::Ms(60'000);
+  return s;
+}
+
+struct TwoWay {
+  explicit TwoWay(const Scenario& scenario, const RunOptions& options = {})
+      : rig(scenario, options), begun(rig.turn.now()) {
+    rig.play();
+    rig.pass_time();
+    rig.check_over();
+    REQUIRE(rig.records.all.size() == 1);
+  }
+  const Outcome& outcome() const { return rig.records.all[0].outcome; }
+  config::Ms took() const { return std::chrono::duration_cast<config::Ms>(rig.turn.now() - begun); }
+  ProxyRig rig;
+  net::TimePoint begun;
+};
+
+}  // namespace
+
+TEST_CASE("a request that rests behind its answer's head has read_idle, not the floor") {
+  const TwoWay p(two_way("", ""));
+  CHECK(p.outcome().status == 200);
+  CHECK(p.outcome().loss == ClientLoss::idle);
+  CHECK(p.outcome().failure == UpstreamFailure::none);  // nobody's fault
+  CHECK(p.took() >= config::Ms(60'000));
+}
+
+TEST_CASE("before the answer's head the floor holds") {
+  Scenario s = two_way("", "");
+  s.upstreams = {{{"never", ""}}};
+  const TwoWay p(s);
+  CHECK(p.outcome().loss == ClientLoss::too_slow);
+  CHECK(p.outcome().status == 408);
+}
+
+TEST_CASE("an upstream that goes silent when the request is complete is to blame") {
+  const TwoWay p(two_way(std::string(95, 's'), ""));
+  CHECK(p.outcome().loss == ClientLoss::none);
+  CHECK(p.outcome().failure == UpstreamFailure::idle_timeout);
+}
