@@ -243,6 +243,11 @@ std::string list_sql(const Dialect& dialect, RecordKind kind, const routing::Lis
   const auto equals = [&](const std::string& column) {
     sql += " AND CAST(" + column + " AS text) = " + parameter();
   };
+  // Such that an index on the column can be used.
+  const auto equals_id = [&](const std::string& column) {
+    if (!dialect.postgres) return equals(column);
+    sql += " AND " + column + " = CAST(" + parameter() + " AS uuid)";
+  };
   if (query.status) {
     if (kind == RecordKind::module_domain) {
       equals("coalesce(d.status, 'pending')");
@@ -255,14 +260,14 @@ std::string list_sql(const Dialect& dialect, RecordKind kind, const routing::Lis
       sql += " AND CASE WHEN " + on + " THEN 'active' ELSE " + off + " END = " + parameter();
     }
   }
-  if (!query.agency.empty()) equals("s.agency_id");
+  if (!query.agency.empty()) equals_id("s.agency_id");
   if (!query.installation.empty()) {
     if (kind == RecordKind::module_domain)
-      equals("d.site_module_installation_id");
+      equals_id("d.site_module_installation_id");
     else  // they have none, and the text is not NULL
       sql += " AND CAST(" + parameter() + " AS text) IS NULL";
   }
-  if (!query.site.empty()) equals(kind == RecordKind::module_domain ? "i.site_id" : "s.id");
+  if (!query.site.empty()) equals_id(kind == RecordKind::module_domain ? "i.site_id" : "s.id");
   if (!query.contains.empty()) {
     const std::string name = "lower(" + name_of(kind) + ")";
     sql += dialect.postgres ? " AND strpos(" + name + ", " + parameter() + ") > 0"

@@ -34,7 +34,8 @@ std::optional<Position> parse_position(std::string_view cursor);
 std::string show_position(const Position& position);
 
 // One page of one kind, by id: $1 the id behind which it begins, $2 how many, and
-// from $3 the filters that `query` has, in the order of ListQuery's members.
+// from $3 the filters that `query` has, in the order of ListQuery's members. For
+// PostgreSQL ids have to be UUIDs.
 std::string list_sql(const Dialect& dialect, routing::RecordKind kind,
                      const routing::ListQuery& query);
 

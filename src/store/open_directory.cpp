@@ -1,6 +1,6 @@
 #include "store/open_directory.hpp"
 
-#include "store/postgres_directory.hpp"
+#include "store/postgres/postgres_directory.hpp"
 #include "store/sqlite_directory.hpp"
 
 namespace marquee::store {
@@ -34,15 +34,15 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
     out.directory = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
     return out;
   }
-  PostgresDirectory::Options options;
-  auto url = PostgresUrl::parse(d.url, out.error);
-  if (!url) return {nullptr, nullptr, "directory.url: " + out.error};
-  options.url = std::move(*url);
+  PostgresOptions options;
+  options.url = d.url;
   options.sites_base = sites_base(settings);
   options.key = EncryptionKey::parse(d.encryption_key);
   options.poll_interval = d.poll_interval;
   options.timeout = d.timeout;
-  out.directory = std::make_unique<PostgresDirectory>(control, std::move(options), *out.status);
+  std::string why;
+  out.directory = make_postgres_directory(control, std::move(options), *out.status, why);
+  if (!out.directory) return {nullptr, nullptr, "directory.url: " + why};
   return out;
 }
 

@@ -1,6 +1,5 @@
 """Domains from PostgreSQL, on the platform's own schema with row-level security:
 live at once, and served on while the database is down."""
-import os
 import pathlib
 import subprocess
 import time
@@ -14,7 +13,6 @@ from harness.settings import seconds
 
 pytestmark = pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed")
 PLATFORM = (pathlib.Path(__file__).parent / "harness/platform_schema.sql").read_text(encoding="ascii")
-UNIT_STORE = BINARY.parent / "tests/unit_store"
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +61,6 @@ def comes_to(proxy, host, wanted, within=1.0):
 
 def live(proxy):
     return proxy.admin.metrics().sum("marquee_directory_feed_live") == 1
-
-
-def test_the_contract_over_a_real_server(server):
-    url = server.create("contract")
-    subprocess.run([BINARY, "db", "migrate", "--url", url], check=True, capture_output=True, timeout=60)
-    done = subprocess.run([UNIT_STORE, "-tc=PostgreSQL*"], env={**os.environ, "MARQUEE_TEST_POSTGRES": url},
-                          capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0 and " 0 failed" in done.stdout, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
 
 
 def test_a_change_is_announced_under_row_level_security(server, origin):
@@ -128,7 +117,7 @@ def test_the_plug_is_pulled_and_put_back(origin):
             assert unknown.status == 503 and unknown.field("retry-after"), unknown
             server.start()
             eventually(lambda: live(proxy), 30, "a live feed again")
-            comes_to(proxy, "unknown.test", 404, 5)
+            comes_to(proxy, "unknown.test", 404, 2)  # the failure is remembered for a second
             server.sql(directory.module_domain("after.test", "flour"), "plug")
             comes_to(proxy, "after.test", 200)
 
@@ -150,7 +139,7 @@ def test_a_server_that_stands_still_is_left(origin):
             finally:
                 server.resume()
             eventually(lambda: live(proxy), 30, "a live feed again")
-            comes_to(proxy, "unknown.test", 404, 5)
+            comes_to(proxy, "unknown.test", 404, 2)  # the failure is remembered for a second
 
 
 def test_changes_made_while_a_node_was_away_are_told_at_its_return(server, origin):

@@ -1,0 +1,169 @@
+// The questions of the port, put to the database.
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "store/postgres/directory_core.hpp"
+#include "store/postgres/notifications.hpp"
+#include "store/record_row.hpp"
+
+namespace marquee::store::postgres {
+namespace {
+
+using routing::DirectoryAnswer;
+using routing::RecordKind;
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+std::optional<RecordKind> after(RecordKind kind) {
+  if (kind == RecordKind::redirect) return std::nullopt;
+  return static_cast<RecordKind>(static_cast<int>(kind) + 1);
+}
+
+}  // namespace
+
+void DirectoryCore::find(const routing::LookupKeys& keys, routing::DomainDirectory::Found done) {
+  ask_lookup(
+      "marquee_find", find_sql_, find_parameters(keys),
+      [this, done = std::move(done)](const Reply& reply) {
+        DirectoryAnswer answer;
+        answer.lineage = lineage_;
+        if (!reply) {
+          answer.failure = failure_of(reply);
+          return done(std::move(answer));
+        }
+        for (std::size_t i = 0; i < reply.result.rows(); ++i) {
+          answer.generation = number(reply.result.text(i, kColumns));
+          if (auto record = record_of(reply.result, i))
+            answer.rows.push_back(std::make_shared<routing::DomainRecord>(std::move(*record)));
+        }
+        answer.status =
+            answer.rows.empty() ? DirectoryAnswer::Status::absent : DirectoryAnswer::Status::found;
+        done(std::move(answer));
+      });
+}
+
+void DirectoryCore::load_certificate(const std::string& row,
+                                     routing::DomainDirectory::Certificate done) {
+  ask_lookup("marquee_certificate", certificate_sql_, {row},
+             [this, done = std::move(done)](const Reply& reply) {
+               routing::StoredCertificate out;
+               if (!reply) {
+                 out.failure = failure_of(reply);
+                 return done(std::move(out));
+               }
+               if (reply.result.rows() == 0) {
+                 out.status = routing::StoredCertificate::Status::absent;
+                 out.failure = {base::FailureSource::dependency, false, "the domain is gone"};
+                 return done(std::move(out));
+               }
+               const auto copy = [&reply](std::size_t column) -> std::optional<std::string> {
+                 if (const auto value = reply.result.value(0, column)) return std::string(*value);
+                 return std::nullopt;
+               };
+               auto job = [certificate = copy(0), encrypted = copy(1), key = options_.key, done] {
+                 done(make_certificate(certificate, encrypted, key ? &*key : nullptr));
+               };
+               if (options_.work)
+                 options_.work(std::move(job));
+               else
+                 job();
+             });
+}
+
+// Kind after kind until the page is full. One row more than asked for says whether
+// there is another page.
+void DirectoryCore::list(const routing::ListQuery& query, Position position, routing::ListPage page,
+                         routing::DomainDirectory::Listed done) {
+  while (query.kind && *query.kind != position.kind) {
+    const auto next = after(position.kind);
+    if (!next) {
+      page.ok = true;
+      return done(std::move(page));
+    }
+    position = {*next, {}};
+  }
+  const std::size_t limit = std::clamp(query.limit, 1u, 1000u);
+  const auto room = static_cast<std::uint32_t>(limit - page.rows.size() + 1);
+  Question question;
+  question.late_text = [this, kind = position.kind, query] {
+    return list_sql(dialect(), kind, query);
+  };
+  question.parameters = list_parameters(query, position, room);
+  question.limit = kPage;
+  question.done = [this, weak = weak_from_this(), query, position, room, page = std::move(page),
+                   done = std::move(done)](const Reply& reply) mutable {
+    const auto self = weak.lock();
+    if (!reply || !self) {
+      status_.failures.fetch_add(1, std::memory_order_relaxed);
+      return done({false, {}, {}, failure_of(reply)});
+    }
+    const std::size_t rows = reply.result.rows();
+    for (std::size_t i = 0; i < std::min<std::size_t>(rows, room - 1); ++i) {
+      position.after = reply.result.text(i, static_cast<std::size_t>(Column::row));
+      if (auto record = record_of(reply.result, i)) page.rows.push_back(std::move(*record));
+    }
+    const auto next = after(position.kind);
+    if (rows >= room) {
+      page.next = show_position(position);
+    } else if (next) {
+      return list(query, {*next, {}}, std::move(page), std::move(done));
+    }
+    page.ok = true;
+    done(std::move(page));
+  };
+  background_.ask(std::move(question));
+}
+
+void DirectoryCore::list_names(const Position& position, std::uint32_t limit,
+                               routing::DomainDirectory::Named done) {
+  limit = std::clamp(limit, 1u, 50'000u);
+  Question question;
+  question.late_text = [this, kind = position.kind] { return names_sql(dialect(), kind); };
+  question.parameters = {position.after, std::to_string(limit)};
+  question.limit = kPage;
+  question.done = [this, position, limit, done = std::move(done)](const Reply& reply) {
+    routing::NamePage page;
+    if (!reply) {
+      status_.failures.fetch_add(1, std::memory_order_relaxed);
+      page.failure = failure_of(reply);
+      return done(std::move(page));
+    }
+    const std::size_t rows = reply.result.rows();
+    page.names.reserve(rows);
+    for (std::size_t i = 0; i < rows; ++i) {
+      std::string name(reply.result.text(i, 0));
+      if (position.kind == RecordKind::site_subdomain) name += '.';
+      page.names.push_back(std::move(name));
+    }
+    if (rows > 0) page.generation = number(reply.result.text(0, 1));
+    const auto next = after(position.kind);
+    if (rows == limit)
+      page.next = show_position({position.kind, std::string(reply.result.text(rows - 1, 0))});
+    else if (next)
+      page.next = show_position({*next, {}});
+    page.ok = true;
+    done(std::move(page));
+  };
+  background_.ask(std::move(question));
+}
+
+void DirectoryCore::generation(routing::DomainDirectory::Generation done) {
+  Question question;
+  question.late_text = [this] {
+    return facts_.feed ? "SELECT generation FROM " + std::string(kGeneration) : "SELECT 0";
+  };
+  question.limit = options_.timeout;
+  question.done = [this, done = std::move(done)](const Reply& reply) {
+    if (!reply) return done(std::nullopt, feed_.lineage());
+    done(number(reply.result.text(0, 0)), feed_.lineage());
+  };
+  background_.ask(std::move(question));
+}
+
+}  // namespace marquee::store::postgres

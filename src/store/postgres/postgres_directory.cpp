@@ -1,0 +1,125 @@
+#include "store/postgres/postgres_directory.hpp"
+
+#include <algorithm>
+
+#include "store/postgres/directory_core.hpp"
+
+namespace marquee::store {
+namespace {
+
+using namespace routing;
+using postgres::DirectoryCore;
+
+// As CAST(... AS uuid) takes it: a statement with another text would fail.
+bool is_uuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const char c = text[i];
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (dash ? c != '-' : !hex) return false;
+  }
+  return true;
+}
+
+base::Failure closing(const std::string& description) {
+  return {base::FailureSource::dependency, true,
+          description + ": too many questions are waiting, or it is being closed"};
+}
+
+base::Failure bad_cursor() {
+  return {base::FailureSource::client, false, "the cursor is not one of this list"};
+}
+
+class PostgresDirectory final : public DomainDirectory {
+ public:
+  explicit PostgresDirectory(std::shared_ptr<DirectoryCore> made)
+      : core_(std::move(made)), description_(core_->description()) {
+    core_->submit([](DirectoryCore* core) {
+      if (core) core->start();
+    });
+  }
+  ~PostgresDirectory() override { core_->stop(); }
+
+  void find(const LookupKeys& keys, Found done) override {
+    core_->submit([keys, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->find(keys, done);
+      DirectoryAnswer answer;
+      answer.failure = closing(who);
+      done(std::move(answer));
+    });
+  }
+
+  void subscribe(ChangeListener* listener) override {
+    core_->feed().subscribe(listener);
+    if (!listener) return;
+    core_->submit([](DirectoryCore* core) {
+      if (core) core->feed().greet();
+    });
+  }
+
+  void list(const ListQuery& query, Listed done) override {
+    const auto position = parse_position(query.cursor);
+    if (!position || (!position->after.empty() && !is_uuid(position->after)))
+      return done({false, {}, {}, bad_cursor()});
+    // Whatever is not a UUID is nobody's id.
+    for (const std::string* id : {&query.agency, &query.installation, &query.site})
+      if (!id->empty() && !is_uuid(*id)) return done({true, {}, {}, {}});
+    core_->submit([query, position = *position, done = std::move(done),
+                   who = description_](DirectoryCore* core) {
+      if (core) return core->list(query, position, {}, done);
+      done({false, {}, {}, closing(who)});
+    });
+  }
+
+  void list_names(const std::string& cursor, std::uint32_t limit, Named done) override {
+    const auto position = parse_position(cursor);
+    if (!position) return done({false, {}, {}, 0, bad_cursor()});
+    core_->submit([position = *position, limit, done = std::move(done),
+                   who = description_](DirectoryCore* core) {
+      if (core) return core->list_names(position, limit, done);
+      done({false, {}, {}, 0, closing(who)});
+    });
+  }
+
+  void load_certificate(RecordKind kind, const std::string& row, Certificate done) override {
+    if (kind != RecordKind::module_domain || !is_uuid(row)) {
+      StoredCertificate none;
+      none.status = StoredCertificate::Status::absent;
+      none.failure = {base::FailureSource::client, false, "rows of this kind have no certificate"};
+      return done(std::move(none));
+    }
+    core_->submit([row, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->load_certificate(row, done);
+      StoredCertificate out;
+      out.failure = closing(who);
+      done(std::move(out));
+    });
+  }
+
+  void generation(Generation done) override {
+    core_->submit([done = std::move(done)](DirectoryCore* core) {
+      if (core) return core->generation(done);
+      done(std::nullopt, 0);
+    });
+  }
+
+  std::string description() const override { return description_; }
+
+ private:
+  std::shared_ptr<DirectoryCore> core_;
+  const std::string description_;
+};
+
+}  // namespace
+
+std::unique_ptr<DomainDirectory> make_postgres_directory(boost::asio::io_context& control,
+                                                         PostgresOptions options,
+                                                         AdapterStatus& status, std::string& why) {
+  auto info = postgres::parse_conninfo(options.url, why);
+  if (!info) return nullptr;
+  return std::make_unique<PostgresDirectory>(
+      std::make_shared<DirectoryCore>(control, std::move(*info), std::move(options), status));
+}
+
+}  // namespace marquee::store
