@@ -176,11 +176,11 @@ void H2Session::take(const http::H2Codec::Event& event) {
             event.stream->reset_sent ? http::H2Flood::provoked_reset : http::H2Flood::rapid_reset;
         if (budget_.spend(kind, 1, turn_.now())) calm(kind);
       }
-      codec_.release(*event.stream);
       if (stream) {
         --open_;
-        stream->on_closed();
+        stream->on_closed();  // its record reads the head, which the codec holds
       }
+      codec_.release(*event.stream);
       return;
     case Kind::window:
       if (!stream) return resume_writers();
