@@ -5,6 +5,7 @@ import contextlib
 import resource
 import time
 
+import pytest
 from harness import EchoOrigin, Marquee, eventually
 from harness.attack import head
 from harness.process import cpu_seconds
@@ -68,6 +69,8 @@ def test_requests_under_way_get_their_upstream():
 def test_none_left_at_all():
     """The limit falls below what is in use: accept() itself fails (EMFILE)."""
     with EchoOrigin() as origin, Marquee(origin, timeouts={"head": 30, "handshake": 30}) as proxy:
+        if proxy.sanitized():
+            pytest.skip("UBSan looks at an object's type through a pipe: without one it reports the object")
         hard = resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)
         silent = flood(proxy, 20)
         eventually(lambda: proxy.admin.status()["connections"] == 20, 5, "accepted")
