@@ -164,7 +164,6 @@ void Exchange::break_client() {
   drop_upstream();
   drop_filters();
   services_.sink.record(*this);
-  if (gates_entered_) leave_gates();
   client_ = nullptr;
   client->abort();
 }
@@ -188,7 +187,6 @@ void Exchange::finish() {
   upstream_time_.disarm();
   body_time_.disarm();
   services_.sink.record(*this);
-  if (gates_entered_) leave_gates();
   client_ = nullptr;
   client->finished();
 }
