@@ -50,6 +50,11 @@ void ContextKeys::loaded(KeyStore::Loaded result) {
     failed(result.failure.sentence);
     return again_in(kRetry);
   }
+  if (result.stale) {
+    if (!result.failure.sentence.empty()) failed(result.failure.sentence);
+    use(result.keys);
+    return again_in(result.failure.sentence.empty() ? std::chrono::milliseconds(1) : kRetry);
+  }
   if (!std::exchange(trouble_, {}).empty()) logger_.info("context keys: read again");
   const identity::RotationRules rules = identity::rules_of(settings_);
   std::vector<identity::KeyTimes> times;

@@ -252,7 +252,7 @@ def test_nodes_share_keys_in_sqlite(echoing, tmp_path):
              "modules": {"upstream": "main"}, "sites": {"upstream": "main"}}
     with running(echoing, directory=where) as one, running(echoing, directory=where) as other:
         both_use_one_key(one, other)
-        assert not (one.folder / "state/context-keys").exists()
+        assert b"PRIVATE KEY" not in (one.folder / "state/context-keys/directory.json").read_bytes()
         assert b"PRIVATE KEY" not in (tmp_path / "d.sqlite").read_bytes()
 
 
@@ -272,6 +272,11 @@ def test_nodes_share_keys_in_postgres(echoing):
             # The database goes: what is known signs on.
             server.stop("immediate")
             both_use_one_key(one, other)
+            # A node that starts now signs with the copy that it has kept.
+            late = Marquee(upstreams=[Upstream("main", [echoing.endpoint])], domains=[BAKERY], directory=where)
+            shutil.copytree(one.folder / "state/context-keys", late.folder / "state/context-keys")
+            with late:
+                both_use_one_key(one, late)
             server.start()
 
 

@@ -153,3 +153,34 @@ TEST_CASE("context keys: encrypted in a database, and of no use with another key
   CHECK(other.failure.sentence.find("key 3") != std::string::npos);
   CHECK(other.keys.empty());
 }
+
+TEST_CASE("context keys: a copy is at hand at the start, and while the database is away") {
+  const Folder folder;
+  const std::string path = folder.path + "/d.sqlite";
+  const auto opened = [&](const EncryptionKey& key) {
+    return with_copy(make_sqlite_keys(path, key), folder.path, key);
+  };
+  const auto store = opened(key_of('a'));
+  CHECK(load(*store).keys.empty());
+  CHECK(add(*store, 1) == Status::added);
+  CHECK_FALSE(load(*store).stale);
+  CHECK(text_of(folder.path + "/context-keys/directory.json").find("PRIVATE") == std::string::npos);
+  const auto again = opened(key_of('a'));
+  const auto first = load(*again);
+  CHECK(first.stale);
+  CHECK(first.failure.sentence.empty());
+  REQUIRE(first.keys.size() == 1);
+  CHECK_FALSE(load(*again).stale);
+  CHECK(add(*again, 2) == Status::added);
+  CHECK(load(*again).keys.size() == 2);
+  // Another key: the copy is of no use, and is written anew when the database has some.
+  CHECK_FALSE(load(*opened(key_of('b'))).ok);
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);  // no database can be there
+  const auto away = opened(key_of('a'));
+  CHECK(load(*away).keys.size() == 2);
+  const auto later = load(*away);
+  CHECK(later.stale);
+  CHECK(later.keys.size() == 2);
+  CHECK_FALSE(later.failure.sentence.empty());
+}
