@@ -97,9 +97,9 @@ void ContextKeys::make_next(std::vector<StoredKey> keys, std::int64_t signs_from
                                             {"signs_from", next.signs_from}});
         keys.push_back(std::move(next));
         use(keys);
-        return again_in(interval_of(identity::rules_of(settings_)));
+        [[fallthrough]];  // what is there now is read: of all nodes
       case KeyStore::Added::Status::taken:
-        return again_in(std::chrono::milliseconds(1));  // another node's: read it
+        return again_in(std::chrono::milliseconds(1));
       case KeyStore::Added::Status::failed:
         failed(result.failure.sentence);
         return again_in(kRetry);
