@@ -23,11 +23,14 @@ def binaries():
 
 class Postgres:
     """Starts on `with`. Clients come by TCP on 127.0.0.1 as superuser `owner`,
-    or as any other role with the password `secret`."""
+    or as any other role with the password `secret`. In a `folder` of the caller's
+    the cluster is kept, and found again."""
 
-    def __init__(self, **settings):
+    def __init__(self, folder=None, **settings):
         self.bin = binaries()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mqpg-", dir="/tmp"))
+        self.kept = folder is not None
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="mqpg-", dir="/tmp"))
+        self.folder.mkdir(exist_ok=True)
         self.data = self.folder / "data"
         self.settings = settings
         self.port = _free_port()
@@ -42,7 +45,8 @@ class Postgres:
         password = self.folder / "password"
         password.write_text("secret\n")
         os.chmod(password, 0o644)
-        self._program("initdb", "-D", self.data, "-U", "owner", "--auth-host=scram-sha-256",
+        if not (self.data / "PG_VERSION").exists():
+            self._program("initdb", "-D", self.data, "-U", "owner", "--auth-host=scram-sha-256",
                       "--auth-local=trust", f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         values = {"fsync": "off", "unix_socket_directories": str(self.folder),
                   "listen_addresses": "127.0.0.1", "max_connections": "50", "shared_buffers": "32MB",
@@ -53,6 +57,10 @@ class Postgres:
         return self
 
     def __exit__(self, *_):
+        if self.kept:
+            self.resume()
+            self.stop()
+            return
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
