@@ -131,17 +131,8 @@ class PostgreSql:
         return [self.server.bin / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.server.folder,
                 "-p", str(self.server.port), "-U", "owner", "-d", "bench"]
 
-    @contextlib.contextmanager
     def writer(self):
-        """One session, so that a change costs no connection."""
-        with subprocess.Popen(self.psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as p:
-            def run(sql):
-                p.stdin.write(sql + ";\n\\echo done\n")
-                line = p.stdout.readline()
-                if line != "done\n":
-                    raise RuntimeError("PostgreSQL said %r" % line)
-            yield run
-            p.stdin.close()
+        return self.server.session("bench")
 
 
 def node(origin, directory, workers=1, **more):

@@ -1,5 +1,6 @@
 """A private PostgreSQL cluster in a scratch folder, run as a user without rights
 where the tests are root."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -139,6 +140,20 @@ class Postgres:
         if check:
             assert done.returncode == 0, f"{done.stderr}\n{text[:2000]}"
         return done.stdout.strip() if check else done
+
+    @contextlib.contextmanager
+    def session(self, database):
+        """A function that runs one statement and returns when it is committed; always
+        in the same session, so that it costs no connection."""
+        command = [self.bin / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder,
+                   "-p", str(self.port), "-U", "owner", "-d", database]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as psql:
+            def run(sql):
+                psql.stdin.write(sql + ";\n\\echo done\n")
+                line = psql.stdout.readline()
+                assert line == "done\n", f"{line!r} after {sql[:500]}"
+            yield run
+            psql.stdin.close()
 
     def _program(self, name, *args):
         done = subprocess.run([self.bin / name, *map(str, args)], capture_output=True, text=True,
