@@ -5,6 +5,7 @@ it (the measure of test_slow_crowd.py). And the filter that makes this cheap nev
 keeps a new customer out."""
 import contextlib
 import os
+import pathlib
 import sqlite3
 import statistics
 import subprocess
@@ -49,7 +50,7 @@ def origin():
 @contextlib.contextmanager
 def apart(proxy):
     """The proxy on one processor, and all that is started meanwhile on another, so
-    that what is measured is what the proxy does and not who else has its processor."""
+    that what is measured is what the proxy does, and not who else has its processor."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         for task in os.listdir(f"/proc/{proxy.process.pid}/task"):
@@ -59,6 +60,17 @@ def apart(proxy):
         yield
     finally:
         os.sched_setaffinity(0, cores)
+
+
+def others_busy():
+    """The share of this machine's processors that is used while we use none of it."""
+    def ticks():
+        values = [int(v) for v in pathlib.Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
+        return sum(values), values[3] + values[4]  # all, idle and waiting for disks
+    before = ticks()
+    time.sleep(0.3)  # the length of the sample
+    after = ticks()
+    return 1 - (after[1] - before[1]) / max(1, after[0] - before[0])
 
 
 @pytest.fixture
@@ -81,59 +93,68 @@ def grown(before, after, name, **labels):
     return after.sum(name, **labels) - before.sum(name, **labels)
 
 
-def test_customers_do_not_feel_it(shops):
-    """From 200 networks at once, so that no bucket is spent and every handshake is
-    looked at."""
+def test_a_flood_costs_no_certificate_and_hardly_a_look_up(shops):
+    """From 200 networks at once, so that no bucket is spent and every name is looked at."""
     proxy, path = shops
     assert visit(proxy, "shop-1.test") == 200
     before, resident = proxy.metrics(), proxy.resident()
-    names = flooded = 0
+    newcomers = [f"new-{i}.test" for i in range(5)]
+    with SniFlood(proxy.address(protocol="https"), networks=200) as flood:
+        load = SteadyLoad(proxy, seconds=30 if FULL else 2, host="shop-1.test").run()
+        for host in newcomers:  # customers who come in the middle of it
+            rows(path, directory.module_domain(host, "flour"))
+            added = time.monotonic()
+            eventually(lambda: status(proxy, host) == 200, 5, "the new customer")
+            assert time.monotonic() - added < 2
+            assert visit(proxy, host) == 200
+    after = proxy.metrics()
+    names, lookups = flood.counts["begun"], grown(before, after, "marquee_directory_lookups_total")
+    print(f"{flood.rate:.0f} handshakes a second, {names} names, {lookups:.0f} look-ups; p99 of customers "
+          f"{load.p99 * 1e3:.1f} ms; resident {resident >> 10} KiB before, {proxy.resident() >> 10} after")
+    assert not load.failed, load.failed[:3]
+    # All were refused by their name; nobody but the newcomers led to a certificate. Of
+    # 600 names the filter lets one pass, which is asked for once.
+    assert flood.counts["answered"] == flood.counts["other_alerts"] == 0, flood.counts
+    assert grown(before, after, "marquee_certificate_loads_total") == len(newcomers)
+    assert lookups <= names / 100 + 10 * len(newcomers)
+    assert grown(before, after, "marquee_tls_handshakes_total", result="failed") >= names * 0.9
+    if not proxy.sanitized():
+        assert proxy.resident() < resident + (16 << 20)
+
+
+def test_customers_do_not_feel_it(shops):
+    proxy, _ = shops
+    if proxy.sanitized():
+        pytest.skip("a sanitizer's times say nothing")
+    assert visit(proxy, "shop-1.test") == 200
+    rates = []
 
     def windows():
-        nonlocal names, flooded
         idle, attacked = [], []
         for number in range(WINDOWS):
             idle.append(SteadyLoad(proxy, seconds=SECONDS, host="shop-1.test").run())
             with SniFlood(proxy.address(protocol="https"), networks=200, seed=number) as flood:
                 attacked.append(SteadyLoad(proxy, seconds=SECONDS, host="shop-1.test").run())
-                # A customer who comes in the middle of it.
-                rows(path, directory.module_domain(f"new-{number}-{names}.test", "flour"))
-                added = time.monotonic()
-                eventually(lambda: status(proxy, f"new-{number}-{names}.test") == 200, 5, "the new customer")
-                assert time.monotonic() - added < 2
-                assert visit(proxy, f"new-{number}-{names}.test") == 200
-            assert flood.counts["answered"] == flood.counts["other_alerts"] == 0, flood.counts
-            names += flood.counts["begun"]
-            flooded += flood.counts["seconds"]
+            rates.append(flood.rate)
         return idle, attacked
 
     def ms(values):
         return [round(v * 1e3, 2) for v in values]
-    for _ in range(3):
+    for _ in range(3 if FULL else 1):
+        others = others_busy()
         idle, attacked = windows()
         for load in idle + attacked:
             assert not load.failed, load.failed[:3]
         quiet, busy = [load.p99 for load in idle], [load.p99 for load in attacked]
-        figures = (f"{names / flooded:.0f} handshakes a second; p99 ms idle {ms(quiet)} attacked {ms(busy)}; "
+        figures = (f"{statistics.median(rates):.0f} handshakes a second; p99 ms idle {ms(quiet)} attacked {ms(busy)}; "
                    f"p50 ms idle {ms(w.p50 for w in idle)} attacked {ms(w.p50 for w in attacked)}")
         print(figures)
-        if proxy.sanitized() or max(quiet) <= 2 * min(quiet):
+        # A worker that is kept busy waits for its turn behind whatever else runs here.
+        void = others > 0.2 or max(quiet) > 2 * min(quiet)
+        if not void:
             break
-    after = proxy.metrics()
-    customers = grown(before, after, "marquee_certificate_loads_total")
-    lookups = grown(before, after, "marquee_directory_lookups_total")
-    print(f"{names} names, {lookups:.0f} look-ups, {customers:.0f} certificates; resident "
-          f"{resident >> 10} KiB before, {proxy.resident() >> 10} after")
-    # No certificate but those of the customers who came; almost no look-up (one in 600
-    # is the filter's error), never two for a name.
-    assert customers <= 2 * 3 * WINDOWS
-    assert lookups <= names / 100 + 10 * 3 * WINDOWS
-    assert grown(before, after, "marquee_tls_handshakes_total", result="failed") >= names * 0.9
-    if proxy.sanitized():
-        return
-    assert proxy.resident() < resident + (16 << 20)
-    if max(quiet) > 2 * min(quiet):
-        pytest.skip(f"void three times, the idle windows differ too much; the last: {figures}")
+    if void:
+        pytest.skip(f"void, others use {others:.0%} of this machine, or the idle windows differ too much: {figures}")
     quiet, busy = statistics.median(quiet), statistics.median(busy)
     assert busy <= max(2 * quiet, quiet + 0.005), figures
 
