@@ -271,7 +271,7 @@ def handshakes(database, origin, table, count, pairs):
         rss = proxy.resident()
         more = proxy.metrics().sum("marquee_directory_lookups_total") - one_load
     table.add("%s: first handshakes of %s names, each with its own certificate loaded" % (database.name, format(names, ",")), "-",
-              "%.0f a second" % (names / load["seconds"]))
+              "%.0f a second, %d repeated" % (names / load["seconds"], load["failed"]))
     table.add("%s: CPU of a full handshake, %s names cached, to one name" % (database.name, format(names, ",")), "1.05",
               "%.3f (%.2f-%.2f), %d pairs of %d; %.0f and %.0f us; RSS %.0f MiB; %d look-ups meanwhile" %
               (statistics.median(ratios), min(ratios), max(ratios), pairs, each, statistics.median(cpu[names]),

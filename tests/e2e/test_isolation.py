@@ -139,22 +139,24 @@ class Moving:
             thread.join(30)
 
 
+# Answers that expire all the time, and answers that only a change makes void.
+@pytest.mark.parametrize("ttl", [0.1, 60], ids=["short-lived", "long-lived"])
 @pytest.mark.parametrize("kind", [sqlite_world, postgres_world], ids=["sqlite", "postgres"])
-def test_no_answer_of_a_wrong_tenant(kind, tmp_path):
+def test_no_answer_of_a_wrong_tenant(kind, ttl, tmp_path):
     world = World()
     with kind(world, tmp_path) as (settings, run), DemoOrigin() as origin, Marquee(
             upstreams=[Upstream("main", [origin.endpoint])],
             listeners=[Listener("127.0.0.1:0", "https"), Listener("127.0.0.2:0", "http", h2c=True)],
             directory={**settings, "modules": {"upstream": "main", "path": "{path}"},
-                       # Answers expire all the time, and a worker keeps a third of them.
-                       "cache": {"ttl": seconds(0.1), "worker_domains": 64}}) as proxy:
+                       # A worker keeps a third of them.
+                       "cache": {"ttl": seconds(ttl), "worker_domains": 64}}) as proxy:
         eventually(lambda: proxy.admin.metrics().sum("marquee_directory_feed_live") == 1, 10, "a live feed")
         domain_ids = [row_id("domain", h) for h in HOSTS]
         before = proxy.admin.metrics()
         with Moving(world, run, proxy) as moving:
-            half = COUNT // 2  # of each database
+            share_of = COUNT // 4
             loads = [TenantLoad(name, proxy.address(protocol="https" if name == "tls" else "http"), HOSTS, domain_ids,
-                                IDS, int(half * share), proxy.ca_file if name == "tls" else None, seed)
+                                IDS, int(share_of * share), proxy.ca_file if name == "tls" else None, seed)
                      for seed, (name, share) in enumerate((("h1", 0.45), ("h2c", 0.45), ("tls", 0.1)))]
             results = [(load.kind, *load.wait(3600)) for load in loads]
         assert not moving.errors, moving.errors
@@ -174,6 +176,6 @@ def test_no_answer_of_a_wrong_tenant(kind, tmp_path):
     lookups = after.sum("marquee_directory_lookups_total") - before.sum("marquee_directory_lookups_total")
     print(f"{answers} answers, {world.moves} moves, {moving.reloads} reloads, {lookups:.0f} look-ups: none of a wrong "
           f"tenant; {late} showed a tenant that had just been left, at most {latest * 1e3:.0f} ms before")
-    assert answers >= half * 0.99
+    assert answers >= share_of * 0.99
     # All of it did happen.
-    assert world.moves > 30 and moving.reloads >= 2 and lookups > DOMAINS
+    assert world.moves > 20 and moving.reloads >= 1 and lookups > DOMAINS
