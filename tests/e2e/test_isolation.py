@@ -156,7 +156,9 @@ def test_no_answer_of_a_wrong_tenant(kind, ttl, tmp_path):
         with Moving(world, run, proxy) as moving:
             share_of = COUNT // 4
             loads = [TenantLoad(name, proxy.address(protocol="https" if name == "tls" else "http"), HOSTS, domain_ids,
-                                IDS, int(share_of * share), proxy.ca_file if name == "tls" else None, seed)
+                                IDS, int(share_of * share), proxy.ca_file if name == "tls" else None, seed,
+                                # What is not made void must be old enough to be seen.
+                                3 * STALE if ttl > STALE else 0)
                      for seed, (name, share) in enumerate((("h1", 0.45), ("h2c", 0.45), ("tls", 0.1)))]
             results = [(load.kind, *load.wait(3600)) for load in loads]
         assert not moving.errors, moving.errors

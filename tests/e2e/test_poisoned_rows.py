@@ -21,7 +21,7 @@ from harness.settings import seconds
 
 HEALTHY = ["fine.test", "other.test"]
 KEY = bytes(range(32)).hex()
-P99 = 0.25  # seconds: rows of megabytes are read meanwhile
+P99 = 0.4  # seconds: rows of megabytes are read meanwhile
 DEFAULTS = 200      # served as if the broken part were not there
 NOT_SERVED = (404, 503)
 

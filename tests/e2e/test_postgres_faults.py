@@ -16,7 +16,10 @@ from harness.settings import seconds
 
 pytestmark = pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed")
 KNOWN = [f"known-{i}.test" for i in range(20)]
-P99 = 0.1  # seconds: the bound that is promised, on a machine that others use as well
+# Seconds. Who waited for the database would have waited for TIMEOUT; at full size,
+# on a machine of its own, what a request takes at all.
+TIMEOUT = 0.5
+P99 = 0.1 if FULL else 0.8 * TIMEOUT
 BACK = 5.0
 ROUNDS = 20 if FULL else 1  # of refreshing all known names in vain
 
@@ -37,7 +40,7 @@ def prepared(server, name):
     with DemoOrigin() as origin, Marquee(
             upstreams=[Upstream("main", [origin.endpoint])],
             listeners=[Listener("127.0.0.1:0", "https"), Listener("127.0.0.2:0", "http")],
-            directory={"kind": "postgres", "url": server.url(name, "marquee_edge"), "timeout": seconds(0.5),
+            directory={"kind": "postgres", "url": server.url(name, "marquee_edge"), "timeout": seconds(TIMEOUT),
                        "modules": {"upstream": "main"}, "trust_directory_status": True,
                        "cache": {"ttl": seconds(0.2), "negative_ttl": seconds(0.2)}}) as proxy:
         eventually(lambda: live(proxy), 10, "a live feed")
@@ -145,10 +148,10 @@ def test_a_database_made_read_only_is_not_felt(server):
 
 
 def test_a_restart_again_and_again(server):
-    """Five restarts under load, none of them waited out."""
+    """Restarts under load, none of them waited out."""
     with prepared(server, "restarts") as proxy:
         with KnownLoad(proxy, KNOWN) as load:
-            for i in range(5):
+            for i in range(10 if FULL else 3):
                 server.stop("immediate" if i % 2 else "fast")
                 server.start()
             begun = time.monotonic()

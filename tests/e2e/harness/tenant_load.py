@@ -23,15 +23,16 @@ TENANT = ("x-site-module-installation-id", "x-tenant-site-id", "x-tenant-client-
 
 
 class TenantLoad:
-    """`ids`: for each of TENANT the ids in order, so that answers are kept as numbers."""
+    """`count` requests, and for at least `seconds`. `ids`: for each of TENANT the ids in
+    order, so that answers are kept as numbers."""
 
-    def __init__(self, kind, address, hosts, domain_ids, ids, count, ca_file=None, seed=1):
+    def __init__(self, kind, address, hosts, domain_ids, ids, count, ca_file=None, seed=1, seconds=0.0):
         self.kind = kind
         self._out = tempfile.NamedTemporaryFile(prefix="mq-tenants-")
         self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._process.stdin.write(json.dumps({
             "kind": kind, "address": address, "hosts": hosts, "domain_ids": domain_ids, "ids": ids, "count": count,
-            "ca": ca_file, "seed": seed, "out": self._out.name}))
+            "seconds": seconds, "ca": ca_file, "seed": seed, "out": self._out.name}))
         self._process.stdin.close()
 
     def wait(self, within):
@@ -157,7 +158,8 @@ class _Load:
         o, done, number, connection = self.o, 0, 0, None
         kept = o["kind"] != "tls"
         todo = []
-        while done < o["count"]:
+        begun = time.monotonic()
+        while done < o["count"] or time.monotonic() < begun + o["seconds"]:
             if not todo:
                 if kept:
                     todo = [self.random.randrange(len(self.hosts)) for _ in range(16)]
