@@ -5,9 +5,9 @@
 namespace marquee::store {
 namespace {
 
-// Bytes of one value or row. Columns are cut to what is used by the statements; this
-// bounds what they may have to read for it.
-constexpr int kMostValue = 64 << 20;
+// Bytes of one value or row. One that is larger cannot be read at all, not even by the
+// statement that would cut it: lists would end at it.
+constexpr int kMostValue = 16 << 20;
 constexpr int kProgressEvery = 10'000;  // virtual machine steps
 constexpr std::size_t kMostStatements = 64;
 
