@@ -85,6 +85,8 @@ void Program::declare_directory_metrics() {
             MetricKind::gauge, [](const DirectoryService& d) {
               return d.filter().in_force() ? d.filter().names() : 0;
             });
+  collected("marquee_directory_filter_bytes", "Memory of the membership filter.", MetricKind::gauge,
+            [](const DirectoryService& d) { return d.filter().bytes(); });
   const auto count = [collected](const char* name, const char* help, MetricKind kind, auto member) {
     collected(name, help, kind, [member](const DirectoryService& d) { return d.counts().*member; });
   };

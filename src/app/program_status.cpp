@@ -110,6 +110,11 @@ void Program::declare_metrics() {
         [this] { return certificates_ ? certificates_->size() : 0; });
   gauge("marquee_certificate_cache_bytes", "Memory of the parsed certificates.",
         [this] { return certificates_ ? certificates_->bytes() : 0; });
+  registry_.collected({"marquee_certificate_loads_total", "Certificates parsed or minted."},
+                      MetricKind::counter, {}, [this](std::vector<base::MetricSample>& out) {
+                        const auto loads = certificates_ ? certificates_->loads() : 0;
+                        out.push_back(sample(static_cast<double>(loads)));
+                      });
   gauge("marquee_domains", "Domains in the settings.",
         [this] { return snapshot_->settings().domains.size(); });
   gauge("marquee_last_reload_success", "1 when the last reload, or the start, was good.",
