@@ -1,4 +1,6 @@
 // The directory of domains within the program.
+#include <boost/asio/post.hpp>
+
 #include "app/program.hpp"
 #include "base/uuid.hpp"
 #include "store/open_directory.hpp"
@@ -16,7 +18,9 @@ base::MetricSample sample(double value, std::vector<std::string> labels = {}) {
 }  // namespace
 
 std::string Program::open_directory() {
-  auto opened = store::open_directory(control_, snapshot_->settings(), logger_);
+  auto opened = store::open_directory(
+      control_, snapshot_->settings(), logger_,
+      [this](std::function<void()> job) { boost::asio::post(blocking_, std::move(job)); });
   if (!opened.directory) return opened.error;
   adapter_ = std::move(opened.status);
   directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),

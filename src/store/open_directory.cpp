@@ -19,7 +19,7 @@ std::string sqlite_path(const config::Settings& settings) {
 }
 
 OpenedDirectory open_directory(boost::asio::io_context& control, const config::Settings& settings,
-                               base::Logger& logger) {
+                               base::Logger& logger, Work work) {
   OpenedDirectory out;
   const config::Directory& d = settings.directory;
   if (d.kind == config::DirectoryKind::yaml) return out;
@@ -40,6 +40,7 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   options.key = EncryptionKey::parse(d.encryption_key);
   options.poll_interval = d.poll_interval;
   options.timeout = d.timeout;
+  options.work = std::move(work);
   std::string why;
   out.directory = make_postgres_directory(control, std::move(options), *out.status, why);
   if (!out.directory) return {nullptr, nullptr, "directory.url: " + why};

@@ -1,5 +1,6 @@
 // The adapter that the settings name.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,9 +22,12 @@ struct OpenedDirectory {
 
 // Nothing at all for kind yaml, whose domains are the settings' own. Does not wait
 // for the database: one that is down answers `unavailable` until it is up.
-// `control` and `logger` outlive the directory.
+// `control` and `logger` outlive the directory. `work` runs a job where it may take a
+// millisecond (reading a private key): not on the control thread, perhaps after the
+// directory's end.
+using Work = std::function<void(std::function<void()>)>;
 OpenedDirectory open_directory(boost::asio::io_context& control, const config::Settings& settings,
-                               base::Logger& logger);
+                               base::Logger& logger, Work work);
 
 // Where kind sqlite keeps its file.
 std::string sqlite_path(const config::Settings& settings);
