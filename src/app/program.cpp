@@ -68,6 +68,7 @@ int Program::run() {
   }
   watch_signals();
   state_ = admin::ServerState::serving;
+  served_ = true;
   announce();
   notifier_.ready("serving");
   control_.run();
@@ -273,6 +274,7 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  if (directory_ && served_) directory_->save();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();
   nodes_.clear();

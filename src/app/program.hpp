@@ -105,7 +105,8 @@ class Program final : public admin::StatusSource {
 
   std::string path_;
   boost::asio::io_context control_{1};
-  boost::asio::thread_pool blocking_{1};
+  // Two, so that a key is read while the other one waits for the disk.
+  boost::asio::thread_pool blocking_{2};
   boost::asio::signal_set signals_{control_};
   boost::asio::steady_timer drain_timer_{control_};
   boost::asio::steady_timer ticket_timer_{control_};
@@ -139,6 +140,7 @@ class Program final : public admin::StatusSource {
   std::vector<Node> nodes_;
   std::unique_ptr<admin::Server> admin_;
   admin::ServerState state_ = admin::ServerState::starting;
+  bool served_ = false;  // it got as far as that
   admin::WallTime started_{};
   admin::ReloadStatus last_reload_;
   std::uint64_t reloads_good_ = 0;

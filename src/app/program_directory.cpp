@@ -18,13 +18,14 @@ base::MetricSample sample(double value, std::vector<std::string> labels = {}) {
 }  // namespace
 
 std::string Program::open_directory() {
-  auto opened = store::open_directory(
-      control_, snapshot_->settings(), logger_,
-      [this](std::function<void()> job) { boost::asio::post(blocking_, std::move(job)); });
+  const auto blocking = [this](std::function<void()> job) {
+    boost::asio::post(blocking_, std::move(job));
+  };
+  auto opened = store::open_directory(control_, snapshot_->settings(), logger_, blocking);
   if (!opened.directory) return opened.error;
   adapter_ = std::move(opened.status);
   directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
-                                                  snapshot_->settings().directory);
+                                                  snapshot_->settings(), logger_, blocking);
   if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
   return {};
 }

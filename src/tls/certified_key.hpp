@@ -72,6 +72,7 @@ struct CertificateSpec {
   // Else the directory holds it: it is fetched when it is first needed.
   std::optional<routing::RecordKind> stored;
   std::string row;
+  std::string version;
 };
 CertificateSpec internal_spec(const std::string& host, bool pair);
 CertificateSpec spec_of(std::vector<CertificateRecord> records);
