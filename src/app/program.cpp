@@ -71,6 +71,7 @@ int Program::run() {
   served_ = true;
   announce();
   notifier_.ready("serving");
+  warm_up();
   control_.run();
   stop();
   return exit_code::ok;
@@ -274,6 +275,8 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  if (warm_up_) warm_up_->stop();
+  certificate_service_.reset();
   if (directory_ && served_) directory_->save();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();

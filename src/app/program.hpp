@@ -20,10 +20,12 @@
 
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
+#include "app/certificate_service.hpp"
 #include "app/directory_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
 #include "app/upstream_groups.hpp"
+#include "app/warm_up.hpp"
 #include "base/log.hpp"
 #include "base/log_writer.hpp"
 #include "base/metrics.hpp"
@@ -49,6 +51,8 @@ class Program final : public admin::StatusSource {
   std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
   bool ready() override { return state_ == admin::ServerState::serving; }
   std::string overload() override;
+  std::string remark() override;
+  admin::CertificatePort* certificates() override { return certificate_service_.get(); }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
  private:
@@ -71,6 +75,9 @@ class Program final : public admin::StatusSource {
   std::string open_directory();
   void lend_directory();
   void declare_directory_metrics();
+  void declare_snapshot_metrics();
+  admin::DirectoryStatus directory_status() const;
+  void warm_up();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();
   void announce();
@@ -130,6 +137,8 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<tls::CertificateCache> certificates_;
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
+  std::shared_ptr<WarmUp> warm_up_;
+  std::unique_ptr<CertificateService> certificate_service_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/settings.hpp"
+#include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 
@@ -17,6 +18,7 @@ namespace marquee::store {
 struct OpenedDirectory {
   std::unique_ptr<AdapterStatus> status;  // outlives the directory
   std::unique_ptr<routing::DomainDirectory> directory;
+  routing::CertificateStore* certificates = nullptr;  // the directory's own
   std::string error;  // a sentence; both are null then
 };
 

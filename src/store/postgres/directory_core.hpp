@@ -28,6 +28,8 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
 
   void find(const routing::LookupKeys& keys, routing::DomainDirectory::Found done);
   void load_certificate(const std::string& row, routing::DomainDirectory::Certificate done);
+  void store_certificate(const routing::NewCertificate& certificate,
+                         routing::CertificateStore::Stored done);
   void list(const routing::ListQuery& query, Position position, routing::ListPage page,
             routing::DomainDirectory::Listed done);
   void list_names(const Position& position, std::uint32_t limit,
