@@ -73,7 +73,8 @@ struct DirectoryStatus {
     bool in_use = false;       // the directory has not answered since the start
     WallTime written{};        // by this process; zero: not yet
     std::uint64_t domains = 0, certificates = 0, bytes = 0;  // of that
-  } snapshot;
+  };
+  Snapshot snapshot{};
 };
 
 struct Status {

@@ -29,6 +29,17 @@ std::int64_t seconds(SnapshotTime time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
+// The other name of a pair that nobody asked for yet: the same rows answer for it,
+// unless there is nothing but a wildcard.
+std::optional<base::Hostname> twin_of(const SnapshotDomain& domain, std::string_view sites_base) {
+  const auto twin = routing::keys_of(domain.host, sites_base).twin;
+  const auto names = [&](const auto& row) {
+    return !row->wildcard && (row->host == domain.host || row->host == *twin);
+  };
+  const auto& rows = domain.answer.rows;
+  return twin && std::any_of(rows.begin(), rows.end(), names) ? twin : std::nullopt;
+}
+
 // The encrypted certificate, opened as the directory would have.
 std::optional<store::EncryptionKey> key_of(const config::Settings& settings) {
   return store::EncryptionKey::parse(settings.directory.encryption_key);
@@ -129,18 +140,26 @@ void DirectorySnapshot::load() {
   const SnapshotTime wall = wall_clock();
   const CacheTime now = CacheTime::clock::now();
   std::size_t old = 0;
-  // The most used is put in last: the cache takes it for the one used last.
-  for (auto it = read.domains.rbegin(); it != read.domains.rend(); ++it) {
-    // A clock that was set back makes nothing younger than this moment.
-    const auto age = std::max(wall - it->loaded, std::chrono::milliseconds(0));
-    if (age > max_stale_) {
+  // A clock that was set back makes nothing younger than this moment.
+  const auto age_of = [&](const SnapshotDomain& domain) {
+    return std::max(wall - domain.loaded, std::chrono::milliseconds(0));
+  };
+  for (const SnapshotDomain& domain : read.domains)
+    if (age_of(domain) <= max_stale_)
+      hosts_.push_back(domain.host);
+    else
       ++old;
-      continue;
-    }
-    parts_.cache.put(routing::keys_of(it->host, sites_base_), std::move(it->answer), now - age);
-    hosts_.push_back(it->host);
+  const std::unordered_set<base::Hostname> known(hosts_.begin(), hosts_.end());
+  const auto put = [&](const base::Hostname& host, const SnapshotDomain& domain) {
+    parts_.cache.put(routing::keys_of(host, sites_base_), domain.answer, now - age_of(domain));
+  };
+  // What is put in last counts as used last: the twins first, the most used at the end.
+  for (const SnapshotDomain& domain : read.domains) {
+    const auto twin = twin_of(domain, sites_base_);
+    if (twin && !known.contains(*twin) && age_of(domain) <= max_stale_) put(*twin, domain);
   }
-  std::reverse(hosts_.begin(), hosts_.end());
+  for (auto it = read.domains.rbegin(); it != read.domains.rend(); ++it)
+    if (age_of(*it) <= max_stale_) put(it->host, *it);
   state.loaded = hosts_.size();
   state.loaded_written = seconds(read.written);
   parts_.logger.info("snapshot of domains loaded", {{"domains", hosts_.size()},

@@ -59,8 +59,8 @@ void Program::lend_directory() {
 
 std::string Program::remark() {
   if (!directory_ || !directory_->on_snapshot()) return {};
-  return "the directory is down; " + std::to_string(directory_->snapshot().state().loaded) +
-         " domains of the snapshot are served";
+  return "the directory is down; domains served from the snapshot: " +
+         std::to_string(directory_->snapshot().state().loaded);
 }
 
 admin::DirectoryStatus Program::directory_status() const {

@@ -5,7 +5,9 @@
 namespace marquee::store {
 namespace {
 
-constexpr int kMostValue = 1 << 20;     // bytes of one value or row
+// Bytes of one value or row. One that is larger cannot be read at all, not even by the
+// statement that would cut it: lists would end at it.
+constexpr int kMostValue = 16 << 20;
 constexpr int kProgressEvery = 10'000;  // virtual machine steps
 constexpr std::size_t kMostStatements = 64;
 
