@@ -18,7 +18,7 @@ inline const std::string kSqliteNoteCertificate =
     "issued_at, expires_at) VALUES ($1, $2, $3, $4, $5, "
     "strftime('%Y-%m-%dT%H:%M:%fZ', $6, 'unixepoch'), "
     "strftime('%Y-%m-%dT%H:%M:%fZ', $7, 'unixepoch'))";
-// One statement, as each question is a transaction of its own.
+// One statement: the row is there, or nothing happens.
 inline const std::string kPostgresStoreCertificate =
     "WITH put AS (UPDATE public.module_custom_domains SET ssl_certificate = $2, "
     "ssl_private_key_encrypted = $3, ssl_expires_at = to_timestamp($4::text::double precision), "
