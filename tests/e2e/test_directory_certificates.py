@@ -3,67 +3,17 @@ of key for one host, and rows that hold nonsense."""
 import json
 import pathlib
 import socket
-import sqlite3
 import ssl
 import subprocess
 import time
 
 import pytest
 from harness import EchoOrigin, Marquee, directory, eventually, pki
+from harness.certs import KEY, PLATFORM, Lite, certs, plain, served, settings
 from harness.client import RawClient
 from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.settings import Domain
-
-KEY = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-PLATFORM = (pathlib.Path(__file__).parent / "harness/platform_schema.sql").read_text(encoding="ascii")
-
-
-def settings(**more):
-    return {"encryption_key": KEY, "modules": {"upstream": "main", "path": "{path}"},
-            "sites": {"upstream": "main"}, **more}
-
-
-class Lite:
-    """Another process's hand on the SQLite file."""
-
-    def __init__(self, proxy):
-        self.path = proxy.folder / "state/directory.sqlite"
-        eventually(self.path.exists, 10, "the directory's file")
-        eventually(lambda: plain(proxy, "nobody.test") == 404, 10, "an open directory")
-
-    def run(self, sql):
-        with sqlite3.connect(self.path, timeout=10) as db:
-            db.executescript("PRAGMA foreign_keys = ON; BEGIN;" + sql + "COMMIT;")
-        db.close()
-
-    def value(self, sql):
-        db = sqlite3.connect(self.path, timeout=10)
-        try:
-            return db.execute(sql).fetchone()[0]
-        finally:
-            db.close()
-
-
-def plain(proxy, host):
-    with proxy.plain() as client:
-        return client.get("/", host).status
-
-
-def served(proxy, authority, host, **more):
-    """The certificate that a handshake gets, verified against our own CA."""
-    context = pki.client_context(str(authority.cert), **more)
-    with RawClient(proxy.address(protocol="https"), tls=context, sni=host) as client:
-        assert client.get("/", host).status == 200
-        return client.sock.getpeercert()
-
-
-def certs(proxy, *arguments, code=0):
-    done = subprocess.run([BINARY, "certs", arguments[0], "--socket", proxy.admin.path, *map(str, arguments[1:])],
-                          capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == code, f"{done.returncode}: {done.stdout} {done.stderr}"
-    return done.stdout if code == 0 else done.stderr
-
 
 @pytest.fixture(scope="module")
 def origin():
@@ -252,18 +202,18 @@ def expired(path, key, folder):
                    check=True, capture_output=True)
 
 
-def test_poisoned_certificates_are_their_own_domain_s(node, authority, tmp_path):
-    proxy, rows = node
+def check_poison(proxy, run, value, authority, tmp_path):
+    """`run` and `value` put SQL to the database."""
     good = authority.issue("good.test")
     key = good[1]
     old = tmp_path / "old.pem"
     expired(old, key, tmp_path)
-    add(rows, "good.test")
+    run(directory.module_domain("good.test", "flour"))
     certs(proxy, "import", "good.test", "--cert", good[0], "--key", key)
     where = "WHERE domain = 'good.test'"
-    sealed = rows.value(f"SELECT ssl_private_key_encrypted FROM module_custom_domains {where}")
+    sealed = value(f"SELECT ssl_private_key_encrypted FROM module_custom_domains {where}")
     chain = pathlib.Path(good[0]).read_text()
-    # name: (certificate, key); with the second three the row counts as having none.
+    # name: (certificate, key); what the first three and garbage hold shows only when it is parsed.
     flipped = ("0" if sealed[50] != "0" else "1").join((sealed[:50], sealed[51:]))
     poison = {"wrong-key.test": (pathlib.Path(authority.issue("wrong-key.test")[0]).read_text(), sealed),
               "expired.test": (old.read_text(), sealed),
@@ -274,8 +224,8 @@ def test_poisoned_certificates_are_their_own_domain_s(node, authority, tmp_path)
               "flipped.test": (chain, flipped),
               "half.test": (chain, "")}
     for host, (certificate, private) in poison.items():
-        add(rows, host)
-        rows.run("UPDATE module_custom_domains SET ssl_certificate = "
+        run(directory.module_domain(host, "flour"))
+        run("UPDATE module_custom_domains SET ssl_certificate = "
                  f"{directory.quoted(certificate)}, ssl_private_key_encrypted = {directory.quoted(private)}"
                  f" WHERE domain = '{host}';")
     for host in poison:
@@ -297,8 +247,13 @@ def test_poisoned_certificates_are_their_own_domain_s(node, authority, tmp_path)
     eventually(lambda: "half.test" in proxy.stderr() and "huge.test" in proxy.stderr(), 5, "the words")
 
 
+def test_poisoned_certificates_are_their_own_domain_s(node, authority, tmp_path):
+    proxy, rows = node
+    check_poison(proxy, rows.run, rows.value, authority, tmp_path)
+
+
 @pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed")
-def test_import_under_row_level_security(origin, authority):
+def test_import_under_row_level_security(origin, authority, tmp_path):
     with Postgres() as server:
         owner = server.create("platform")
         server.sql(PLATFORM, "platform")
@@ -329,6 +284,8 @@ def test_import_under_row_level_security(origin, authority):
             assert server.sql("SELECT san[2] FROM domain_ssl_certificates", "platform") == "www.shop.test"
             assert "no domain" in certs(proxy, "import", "rye.test", "--cert", authority.issue("rye.test")[0], "--key",
                                         authority.folder / "rye.test-ec.key", code=1)
+            check_poison(proxy, lambda sql: server.sql(sql, "platform"), lambda sql: server.sql(sql, "platform"),
+                         authority, tmp_path)
             server.sql("REVOKE UPDATE ON module_custom_domains FROM marquee_edge; REVOKE UPDATE (ssl_certificate) ON "
                        "module_custom_domains FROM marquee_edge", "platform")
             assert "db migrate" in certs(proxy, "import", "shop.test", "--cert", pair[0], "--key", pair[1], code=1)

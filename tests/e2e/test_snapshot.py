@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 from harness import EchoOrigin, Marquee, directory, eventually, pki
+from harness.certs import PLATFORM, Lite, certs, plain, served, settings
+from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.settings import seconds
-from test_directory_certificates import BINARY, PLATFORM, Lite, certs, plain, served, settings
 
 
 @pytest.fixture(scope="module")
