@@ -19,11 +19,11 @@ struct CertificateFacts {
 
 struct CertificateEntry {
   std::string host;
-  std::string source;  // "directory", "file", "internal"
+  std::string source;                          // "directory", "file", "internal"
   std::vector<CertificateFacts> certificates;  // one per key type; empty: made when needed
-  std::string fault;   // why it cannot be served, a sentence; or empty
-  std::string chain;   // PEM; with show()
-  std::string key;     // PEM, with show() and `with_key`; wiped by whoever held it last
+  std::string fault;                           // why it cannot be served, a sentence; or empty
+  std::string chain;                           // PEM; with show()
+  std::string key;  // PEM, with show() and `with_key`; wiped by whoever held it last
 };
 
 struct CertificateQuery {

@@ -70,8 +70,8 @@ bool read_query(std::string_view target, Take take) {
     const std::string_view part = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
     const std::size_t equals = part.find('=');
-    const auto value = equals == part.npos ? std::optional<std::string>("")
-                                           : decoded(part.substr(equals + 1));
+    const auto value =
+        equals == part.npos ? std::optional<std::string>("") : decoded(part.substr(equals + 1));
     if (!value || !take(part.substr(0, equals), *value)) return false;
   }
   return true;
@@ -95,9 +95,11 @@ void list(CertificatePort& port, const ApiRequest& request, std::function<void(A
     if (page.status != 200) return done(problem(page.status, page.problem));
     json::array entries;
     for (const CertificateEntry& entry : page.entries) entries.push_back(entry_json(entry));
-    done({200, {}, json::serialize(json::object{
-                       {"certificates", std::move(entries)},
-                       {"next", page.next.empty() ? json::value(nullptr) : json::value(page.next)}})});
+    done({200,
+          {},
+          json::serialize(json::object{
+              {"certificates", std::move(entries)},
+              {"next", page.next.empty() ? json::value(nullptr) : json::value(page.next)}})});
   });
 }
 

@@ -98,16 +98,17 @@ asio::awaitable<Response> certificates(CertificatePort& port, const Request& req
   const auto text = [](auto view) { return std::string_view(view.data(), view.size()); };
   const ApiRequest asked{text(request.method_string()), text(request.target()), request.body(),
                          local};
-  const ApiAnswer given = co_await asio::async_initiate<const asio::use_awaitable_t<>,
-                                                        void(ApiAnswer)>(
-      [&port, &asked](auto handler) {
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        answer_certificates(port, asked, [shared](ApiAnswer it) {
-          const auto executor = asio::get_associated_executor(*shared);
-          asio::post(executor, [shared, it = std::move(it)]() mutable { (*shared)(std::move(it)); });
-        });
-      },
-      asio::use_awaitable);
+  const ApiAnswer given =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(ApiAnswer)>(
+          [&port, &asked](auto handler) {
+            auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+            answer_certificates(port, asked, [shared](ApiAnswer it) {
+              const auto executor = asio::get_associated_executor(*shared);
+              asio::post(executor,
+                         [shared, it = std::move(it)]() mutable { (*shared)(std::move(it)); });
+            });
+          },
+          asio::use_awaitable);
   Response r = given.status == 200 ? answer(200, "application/json", given.body)
                                    : problem(given.status, given.body);
   if (!given.allow.empty()) r.set(http::field::allow, given.allow);
@@ -133,8 +134,9 @@ asio::awaitable<Response> route(StatusSource& source, const Request& request, bo
   const bool known =
       path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/v1/status";
   if (!known) {
-    co_return problem(404, "There is /healthz, /readyz, /metrics, /v1/status, /v1/certificates and POST "
-                           "/v1/reload.");
+    co_return problem(404,
+                      "There is /healthz, /readyz, /metrics, /v1/status, /v1/certificates and POST "
+                      "/v1/reload.");
   }
   if (!read) co_return wrong_method("GET, HEAD");
   if (path == "/healthz") co_return answer(200, "text/plain; charset=utf-8", "ok\n");

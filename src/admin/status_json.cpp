@@ -61,15 +61,16 @@ json::value directory_json(const DirectoryStatus& d) {
   const DirectoryStatus::Snapshot& s = d.snapshot;
   json::value snapshot;
   if (!s.file.empty())
-    snapshot = json::object{
-        {"file", s.file},
-        {"loaded", s.loaded},
-        {"refused", s.refused.empty() ? json::value(nullptr) : json::value(s.refused)},
-        {"in_use", s.in_use},
-        {"written", s.written == WallTime{} ? json::value(nullptr) : json::value(rfc3339(s.written))},
-        {"domains", s.domains},
-        {"certificates", s.certificates},
-        {"bytes", s.bytes}};
+    snapshot =
+        json::object{{"file", s.file},
+                     {"loaded", s.loaded},
+                     {"refused", s.refused.empty() ? json::value(nullptr) : json::value(s.refused)},
+                     {"in_use", s.in_use},
+                     {"written", s.written == WallTime{} ? json::value(nullptr)
+                                                         : json::value(rfc3339(s.written))},
+                     {"domains", s.domains},
+                     {"certificates", s.certificates},
+                     {"bytes", s.bytes}};
   return json::object{{"where", d.where},
                       {"state", d.state},
                       {"live", d.live},

@@ -168,8 +168,8 @@ void directory(std::string& page, const json::object& s) {
   const json::value* const in_use = snapshot->if_contains("in_use");
   if (in_use && in_use->is_bool() && in_use->as_bool())
     line(page, "ON SNAPSHOT",
-         "the directory is down; " +
-             counted(number(*snapshot, "loaded"), "domain", "domains") + " as last known");
+         "the directory is down; " + counted(number(*snapshot, "loaded"), "domain", "domains") +
+             " as last known");
   if (const std::string refused = text(*snapshot, "refused"); !refused.empty())
     line(page, "", "snapshot file refused (" + refused + "); see the log");
 }

@@ -21,8 +21,8 @@ using routing::RecordKind;
 using routing::StoredCertificate;
 using Row = std::shared_ptr<const DomainRecord>;
 
-constexpr int kParallel = 4;                      // certificates of a page that are read at once
-constexpr std::size_t kMostColumn = 64u << 10;    // bytes of a column of the directory
+constexpr int kParallel = 4;                    // certificates of a page that are read at once
+constexpr std::size_t kMostColumn = 64u << 10;  // bytes of a column of the directory
 constexpr std::string_view kInternal = "Marquee internal CA";
 
 CertificateAnswer failed(unsigned status, std::string sentence) {
@@ -68,9 +68,8 @@ CertificateEntry entry_of(std::string host, StoredCertificate stored, bool with_
         tls::read_records(stored.chain, stored.key, "its certificate", unused);
     out.certificates = facts_of(read.records);
     out.fault = read.error;
-    if (std::any_of(out.certificates.begin(), out.certificates.end(), [](const auto& c) {
-          return c.not_after <= wall(std::time(nullptr));
-        }))
+    if (std::any_of(out.certificates.begin(), out.certificates.end(),
+                    [](const auto& c) { return c.not_after <= wall(std::time(nullptr)); }))
       out.fault = "it has expired";
     if (with_text) out.chain = std::move(stored.chain);
     if (with_key) out.key = std::move(stored.key);
@@ -283,8 +282,8 @@ const proxy::DomainPlan* CertificateService::Core::plan_of(const proxy::Snapshot
 void CertificateService::Core::find(const Wanted& wanted,
                                     std::function<void(const routing::DirectoryAnswer&)> done) {
   parts.directory->directory().find(
-      wanted.keys, [core = shared_from_this(), done = std::move(done)](
-                       const routing::DirectoryAnswer& answer) {
+      wanted.keys,
+      [core = shared_from_this(), done = std::move(done)](const routing::DirectoryAnswer& answer) {
         core->parts.control([core, done, answer] {
           if (!core->ended) done(answer);
         });
@@ -307,16 +306,15 @@ void CertificateService::show(const std::string& host, bool with_key,
       return done(failed(409, "the key of " + wanted->host +
                                   " is in the file that the settings name: " +
                                   plan->domain->certificates.front().key_file));
-    if (!plan->certificate.spec)
-      return done(failed(409, wanted->host + ": " + answer.entry.fault));
+    if (!plan->certificate.spec) return done(failed(409, wanted->host + ": " + answer.entry.fault));
     tls::PemText text = tls::to_pem(plan->certificate.spec->records);
     OPENSSL_cleanse(text.key.data(), text.key.size());
     answer.entry.chain = std::move(text.chain);
     return done(std::move(answer));
   }
   if (!core_->parts.directory)
-    return done(failed(404, "the settings have no domain " + wanted->host +
-                                ", and there is no directory"));
+    return done(
+        failed(404, "the settings have no domain " + wanted->host + ", and there is no directory"));
   core_->find(*wanted, [core = core_, wanted = *wanted, with_key,
                         done = std::move(done)](const routing::DirectoryAnswer& answer) {
     if (answer.status == routing::DirectoryAnswer::Status::unavailable)
@@ -341,8 +339,8 @@ void CertificateService::show(const std::string& host, bool with_key,
 void CertificateService::import(const std::string& host, std::string chain, std::string key,
                                 std::function<void(CertificateAnswer)> done) {
   const auto wanted = wanted_of(host);
-  const auto shared_key = std::shared_ptr<std::string>(
-      new std::string(std::move(key)), [](std::string* text) {
+  const auto shared_key =
+      std::shared_ptr<std::string>(new std::string(std::move(key)), [](std::string* text) {
         OPENSSL_cleanse(text->data(), text->size());
         delete text;
       });
@@ -369,8 +367,8 @@ void CertificateService::import(const std::string& host, std::string chain, std:
       CertificateAnswer refused;
       CertificateEntry entry;
       routing::NewCertificate made;
-      if (std::string why = check_import(wanted.host, *row, chain, *shared_key, *core->parts.key,
-                                         made, entry);
+      if (std::string why =
+              check_import(wanted.host, *row, chain, *shared_key, *core->parts.key, made, entry);
           !why.empty())
         refused = failed(422, std::move(why));
       core->parts.control([core, wanted, row, made, entry, refused, done] {

@@ -86,8 +86,8 @@ std::string day_of(std::time_t seconds) {
 }
 
 // What is wrong with the files is said here, where their names are known.
-std::string fault_of(const CertsOptions& options, const std::vector<config::CertificateFiles>& files,
-                     tls::ReadRecords& read) {
+std::string fault_of(const CertsOptions& options,
+                     const std::vector<config::CertificateFiles>& files, tls::ReadRecords& read) {
   const bool wildcard = options.host.starts_with("*.");
   const auto parsed =
       wildcard ? base::parse_wildcard(options.host) : base::parse_hostname(options.host);
@@ -129,8 +129,7 @@ int run_import(const CommandLine& line) {
   tls::ReadRecords read;
   if (const std::string fault = fault_of(options, files, read); !fault.empty()) return fail(fault);
   tls::PemText text = tls::to_pem(read.records);
-  std::string body =
-      json::serialize(json::object{{"certificate", text.chain}, {"key", text.key}});
+  std::string body = json::serialize(json::object{{"certificate", text.chain}, {"key", text.key}});
   OPENSSL_cleanse(text.key.data(), text.key.size());
   const auto reply = ask(line, "PUT", "/v1/certificates/" + escaped(options.host), body);
   OPENSSL_cleanse(body.data(), body.size());
@@ -160,8 +159,8 @@ std::vector<Line> lines_of(const json::object& entry) {
                      text_at(c, "issuer"), text_at(entry, "fault")});
     }
   if (out.empty())
-    out.push_back({text_at(entry, "host"), text_at(entry, "source"), "-", "-", "-",
-                   text_at(entry, "fault")});
+    out.push_back(
+        {text_at(entry, "host"), text_at(entry, "source"), "-", "-", "-", text_at(entry, "fault")});
   return out;
 }
 
@@ -213,8 +212,9 @@ int run_list(const CommandLine& line) {
 }
 
 int run_export(const CommandLine& line) {
-  auto reply = ask(line, "GET", "/v1/certificates/" + escaped(line.certs.host) +
-                                    (line.certs.with_key ? "?with_key=true" : ""));
+  auto reply = ask(line, "GET",
+                   "/v1/certificates/" + escaped(line.certs.host) +
+                       (line.certs.with_key ? "?with_key=true" : ""));
   if (!reply) return exit_code::failed;
   if (reply->status != 200) return refused(*reply);
   const auto entry = object_of(*reply);

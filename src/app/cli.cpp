@@ -136,15 +136,9 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 
   CLI::App* const version = app.add_subcommand("version", "Print the version");
   version->add_flag("--json", line.json, "As JSON, for programs");
-  return {{run, Command::run},
-          {check, Command::check},
-          {reload, Command::reload},
-          {status, Command::status},
-          {explain, Command::explain},
-          {migrate, Command::db_migrate},
-          {certs, Command::certs},
-          {demo, Command::demo_upstream},
-          {version, Command::version}};
+  return {{run, Command::run},       {check, Command::check},        {reload, Command::reload},
+          {status, Command::status}, {explain, Command::explain},    {migrate, Command::db_migrate},
+          {certs, Command::certs},   {demo, Command::demo_upstream}, {version, Command::version}};
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ CLI::App* add_certs(CLI::App& app, CommandLine& line, int& seconds) {
   certs->require_subcommand(1);
   CertsOptions& options = line.certs;
 
-  CLI::App* const import = certs->add_subcommand("import", "Give a domain of the directory its own");
+  CLI::App* const import =
+      certs->add_subcommand("import", "Give a domain of the directory its own");
   import->add_option("host", options.host, "Its hostname, or *.PARENT")->required();
   import->add_option("--cert", options.cert_files, "PEM: the certificate, then its intermediates")
       ->type_name("FILE")

@@ -30,11 +30,10 @@ DirectoryService::DirectoryService(boost::asio::io_context& control,
       cache_(*directory, options_of(settings_), [] { return routing::CacheTime::clock::now(); }),
       watch_(*directory, cache_, filter_),
       timer_(control),
-      snapshot_({*directory, cache_, logger, std::move(blocking),
-                 [&control](std::function<void()> job) {
-                   boost::asio::post(control, std::move(job));
-                 }},
-                settings, routing::directory_rules(settings).sites_base),
+      snapshot_(
+          {*directory, cache_, logger, std::move(blocking),
+           [&control](std::function<void()> job) { boost::asio::post(control, std::move(job)); }},
+          settings, routing::directory_rules(settings).sites_base),
       directory_(std::move(directory)) {
   snapshot_.load();
 }
@@ -67,9 +66,9 @@ void DirectoryService::watch_reach() {
   const Reach reach = reach_;
   if (said_ != reach && snapshot_.state().loaded > 0) {
     if (reach == Reach::never)
-      logger_.warn("the directory is down: domains of the snapshot are served",
-                   {{"directory", directory_->description()},
-                    {"domains", snapshot_.state().loaded}});
+      logger_.warn(
+          "the directory is down: domains of the snapshot are served",
+          {{"directory", directory_->description()}, {"domains", snapshot_.state().loaded}});
     else if (said_ == Reach::never)
       logger_.info("the directory is reached: domains of the snapshot are asked for anew",
                    {{"directory", directory_->description()}});

@@ -70,9 +70,9 @@ struct DirectorySnapshot::Shared {
     if (!enabled || certificate.sealed.empty() || file.holds(id)) return;
     const std::lock_guard hold(mutex);
     if (fresh.size() >= kMostFresh) return;
-    fresh.try_emplace(id, routing::SnapshotCertificate{std::get<0>(id), std::get<1>(id),
-                                                       std::get<2>(id), certificate.chain,
-                                                       certificate.sealed});
+    fresh.try_emplace(
+        id, routing::SnapshotCertificate{std::get<0>(id), std::get<1>(id), std::get<2>(id),
+                                         certificate.chain, certificate.sealed});
   }
   bool has(const Id& id) const {
     if (file.holds(id)) return true;
@@ -117,10 +117,9 @@ DirectorySnapshot::DirectorySnapshot(Parts parts, const config::Settings& settin
       settings_(settings.directory.snapshot),
       max_stale_(settings.directory.cache.max_stale),
       shared_(std::make_shared<Shared>(
-          SnapshotFile::Options{settings_.file.empty() ? settings.state_dir + "/domains.snapshot"
-                                                       : settings_.file,
-                                settings_.key, parts_.directory.description(), sites_base,
-                                settings_.size},
+          SnapshotFile::Options{
+              settings_.file.empty() ? settings.state_dir + "/domains.snapshot" : settings_.file,
+              settings_.key, parts_.directory.description(), sites_base, settings_.size},
           key_of(settings), parts_.blocking, settings_.enabled)),
       sites_base_(std::move(sites_base)) {
   if (settings_.enabled) shared_->state.file = shared_->file.path();
@@ -129,6 +128,7 @@ void DirectorySnapshot::end() { shared_->ended = true; }
 
 void DirectorySnapshot::load() {
   if (!settings_.enabled) return;
+  const CacheTime now = CacheTime::clock::now();
   SnapshotFile::Read read = shared_->file.read();
   State& state = shared_->state;
   state.refused = read.refusal;
@@ -138,7 +138,6 @@ void DirectorySnapshot::load() {
   }
   if (!read.found) return;
   const SnapshotTime wall = wall_clock();
-  const CacheTime now = CacheTime::clock::now();
   std::size_t old = 0;
   // A clock that was set back makes nothing younger than this moment.
   const auto age_of = [&](const SnapshotDomain& domain) {
@@ -162,10 +161,13 @@ void DirectorySnapshot::load() {
     if (age_of(*it) <= max_stale_) put(it->host, *it);
   state.loaded = hosts_.size();
   state.loaded_written = seconds(read.written);
-  parts_.logger.info("snapshot of domains loaded", {{"domains", hosts_.size()},
-                                                    {"certificates", read.certificates},
-                                                    {"too_old", old},
-                                                    {"age", wall - read.written}});
+  parts_.logger.info("snapshot of domains loaded",
+                     {{"domains", hosts_.size()},
+                      {"certificates", read.certificates},
+                      {"too_old", old},
+                      {"age", wall - read.written},
+                      {"took", std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   CacheTime::clock::now() - now)}});
 }
 
 void DirectorySnapshot::tick(CacheTime now) {

@@ -51,11 +51,11 @@ class DirectorySnapshot {
   const std::vector<base::Hostname>& hosts() const { return hosts_; }
 
   struct State {
-    std::string file;                   // empty: switched off
-    std::size_t loaded = 0;             // domains, at the start
-    std::int64_t loaded_written = 0;    // Unix seconds: when those were written
+    std::string file;                        // empty: switched off
+    std::size_t loaded = 0;                  // domains, at the start
+    std::int64_t loaded_written = 0;         // Unix seconds: when those were written
     store::SnapshotFile::Refusal refused{};  // at the start
-    std::int64_t written = 0;           // Unix seconds, by this process; 0: not yet
+    std::int64_t written = 0;                // Unix seconds, by this process; 0: not yet
     std::size_t domains = 0, certificates = 0, bytes = 0;  // of that
     std::uint64_t writes = 0, failures = 0;
     std::uint64_t certificates_served = 0;  // from the file, as the directory was down

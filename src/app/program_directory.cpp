@@ -35,8 +35,7 @@ std::string Program::open_directory() {
     if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
     certificates.directory = directory_.get();
     certificates.store = opened.certificates;
-    certificates.key =
-        store::EncryptionKey::parse(snapshot_->settings().directory.encryption_key);
+    certificates.key = store::EncryptionKey::parse(snapshot_->settings().directory.encryption_key);
   }
   certificate_service_ = std::make_unique<CertificateService>(std::move(certificates));
   return opened.error;
@@ -93,10 +92,9 @@ void Program::warm_up() {
   if (hosts.size() > most) hosts.erase(hosts.begin() + most, hosts.end());
   if (hosts.empty()) return;
   warm_up_ = std::make_shared<WarmUp>(
-      WarmUp::Parts{directory_->cache(), *certificates_, logger_, [this] { return snapshot_; },
-                    [this](std::function<void()> job) {
-                      boost::asio::post(control_, std::move(job));
-                    }},
+      WarmUp::Parts{
+          directory_->cache(), *certificates_, logger_, [this] { return snapshot_; },
+          [this](std::function<void()> job) { boost::asio::post(control_, std::move(job)); }},
       std::move(hosts));
   warm_up_->start();
 }
@@ -123,8 +121,8 @@ void Program::declare_snapshot_metrics() {
        "Times that the snapshot file could not be written.", MetricKind::counter,
        [](const State& s) { return s.failures; });
   told("marquee_directory_snapshot_certificates_total",
-       "Certificates taken from the snapshot file, as the directory was down.",
-       MetricKind::counter, [](const State& s) { return s.certificates_served; });
+       "Certificates taken from the snapshot file, as the directory was down.", MetricKind::counter,
+       [](const State& s) { return s.certificates_served; });
   registry_.collected({"marquee_directory_snapshot_refused_total",
                        "Snapshot files that were not taken at the start, by reason."},
                       MetricKind::counter, {"reason"},

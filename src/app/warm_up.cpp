@@ -19,18 +19,17 @@ void WarmUp::next() {
   if (at_ == hosts_.size()) {
     if (running_ != 0) return;
     running_ = -1;  // said once
-    parts_.logger.info(
-        "certificates loaded ahead of need",
-        {{"loaded", counts_.loaded},
-         {"failed", counts_.failed},
-         {"without", counts_.without},
-         {"took", std::chrono::duration_cast<std::chrono::milliseconds>(
-                      std::chrono::steady_clock::now() - begun_)}});
+    parts_.logger.info("certificates loaded ahead of need",
+                       {{"loaded", counts_.loaded},
+                        {"failed", counts_.failed},
+                        {"without", counts_.without},
+                        {"took", std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::steady_clock::now() - begun_)}});
     return;
   }
   ++running_;
-  const routing::LookupKeys keys = routing::keys_of(
-      hosts_[at_++], parts_.settings()->directory_rules().sites_base);
+  const routing::LookupKeys keys =
+      routing::keys_of(hosts_[at_++], parts_.settings()->directory_rules().sites_base);
   // The routing answer of the snapshot is asked for anew on the way.
   const bool taken =
       parts_.cache.load(keys, [self = shared_from_this(), keys](const LookupCache::Loaded& loaded) {
@@ -54,8 +53,8 @@ void WarmUp::routed(const routing::LookupKeys& keys, const LookupCache::Loaded& 
   const auto& spec = plan->certificate.spec;
   if (!spec) return over(&Counts::without);
   const auto self = shared_from_this();
-  const bool taken = parts_.certificates.load(
-      spec, [self](const tls::CertificateCache::Loaded& certificate) {
+  const bool taken =
+      parts_.certificates.load(spec, [self](const tls::CertificateCache::Loaded& certificate) {
         const auto what = certificate.keys ? &Counts::loaded : &Counts::failed;
         self->parts_.control([self, what] { self->over(what); });
       });

@@ -52,9 +52,8 @@ class ByteReader {
       return 0;
     }
     for (std::size_t i = 0; i < sizeof value; ++i)
-      value = static_cast<T>(value | static_cast<T>(static_cast<T>(static_cast<unsigned char>(
-                                         rest_[i]))
-                                     << (8 * i)));
+      value = static_cast<T>(
+          value | static_cast<T>(static_cast<T>(static_cast<unsigned char>(rest_[i])) << (8 * i)));
     rest_.remove_prefix(sizeof value);
     return value;
   }

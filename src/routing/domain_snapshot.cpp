@@ -56,7 +56,7 @@ void put(ByteWriter& out, const DomainConfig& config) {
 DomainConfig take_config(ByteReader& in) {
   DomainConfig out;
   out.redirect_to_https = in.flag();
-  out.force_www = enumerator(in, config::WwwRule::either);
+  out.force_www = enumerator(in, config::WwwRule::bare);
   const auto headers = in.integer<std::uint32_t>();
   if (headers > kMostHeaders) in.fail();
   for (std::uint32_t i = 0; i < headers && in.good(); ++i) {

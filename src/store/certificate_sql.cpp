@@ -33,13 +33,25 @@ std::vector<std::string> store_certificate_values(const routing::NewCertificate&
 }
 
 std::vector<std::string> note_certificate_values(const routing::NewCertificate& c) {
-  return {c.row,     c.serial, c.issuer, c.subject, list(c.names, '[', ']'), seconds(c.issued_at),
+  return {c.row,
+          c.serial,
+          c.issuer,
+          c.subject,
+          list(c.names, '[', ']'),
+          seconds(c.issued_at),
           seconds(c.expires_at)};
 }
 
 std::vector<std::string> postgres_certificate_values(const routing::NewCertificate& c) {
-  return {c.row,    c.chain,   c.sealed, seconds(c.expires_at), c.serial,
-          c.issuer, c.subject, list(c.names, '{', '}'), seconds(c.issued_at)};
+  return {c.row,
+          c.chain,
+          c.sealed,
+          seconds(c.expires_at),
+          c.serial,
+          c.issuer,
+          c.subject,
+          list(c.names, '{', '}'),
+          seconds(c.issued_at)};
 }
 
 }  // namespace marquee::store

@@ -19,7 +19,7 @@ struct OpenedDirectory {
   std::unique_ptr<AdapterStatus> status;  // outlives the directory
   std::unique_ptr<routing::DomainDirectory> directory;
   routing::CertificateStore* certificates = nullptr;  // the directory's own
-  std::string error;  // a sentence; both are null then
+  std::string error;                                  // a sentence; both are null then
 };
 
 // Nothing at all for kind yaml, whose domains are the settings' own. Does not wait

@@ -95,8 +95,7 @@ std::string mac_of(std::string_view key, std::string_view first, std::string_vie
   const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(mac ? EVP_MAC_CTX_new(mac.get()) : nullptr);
   std::string out(kMac, '\0');
   std::size_t size = 0;
-  if (!context ||
-      EVP_MAC_init(context.get(), bytes(key), key.size(), parameters.data()) != 1 ||
+  if (!context || EVP_MAC_init(context.get(), bytes(key), key.size(), parameters.data()) != 1 ||
       EVP_MAC_update(context.get(), bytes(first), first.size()) != 1 ||
       EVP_MAC_update(context.get(), bytes(second), second.size()) != 1 ||
       EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size,
@@ -163,8 +162,7 @@ std::string_view name(SnapshotFile::Refusal refusal) {
 std::vector<SnapshotFile::CertificateId> certificates_of(const routing::DirectoryAnswer& answer) {
   std::vector<SnapshotFile::CertificateId> out;
   for (const auto& row : answer.rows)
-    if (row->certificate.present)
-      out.emplace_back(row->kind, row->row, row->certificate.version);
+    if (row->certificate.present) out.emplace_back(row->kind, row->row, row->certificate.version);
   return out;
 }
 
@@ -341,8 +339,8 @@ SnapshotFile::Written SnapshotFile::write(const std::vector<routing::SnapshotDom
     out.error = because(aside + " cannot be made");
     return out;
   }
-  for (const std::string_view part : {std::string_view(head), std::string_view(content),
-                                      std::string_view(mac)})
+  for (const std::string_view part :
+       {std::string_view(head), std::string_view(content), std::string_view(mac)})
     if (out.error.empty()) out.error = write_all(file.get(), part, aside);
   if (out.error.empty() && ::fsync(file.get()) != 0) out.error = because(aside);
   if (out.error.empty() && ::rename(aside.c_str(), options_.file.c_str()) != 0)

@@ -128,17 +128,17 @@ struct ReadRecords {
   std::string error;                       // a sentence, and then there is none of them
 };
 inline constexpr std::size_t kMostKeys = 3;
-ReadRecords read_records(const std::string& chain, const std::string& key,
-                         const std::string& name, IntermediateSet& intermediates);
+ReadRecords read_records(const std::string& chain, const std::string& key, const std::string& name,
+                         IntermediateSet& intermediates);
 // The same of pairs of files; the error names the file.
 ReadRecords read_records(std::span<const config::CertificateFiles> files,
                          IntermediateSet& intermediates);
 
 // What the leaf says of itself.
 struct LeafFacts {
-  std::vector<std::string> names;  // DNS names of its subjectAltName
-  std::string issuer, subject;     // RFC 2253
-  std::string serial;              // hex
+  std::vector<std::string> names;             // DNS names of its subjectAltName
+  std::string issuer, subject;                // RFC 2253
+  std::string serial;                         // hex
   std::time_t not_before = 0, not_after = 0;  // Unix seconds
 };
 LeafFacts facts_of(const CertificateRecord& record);

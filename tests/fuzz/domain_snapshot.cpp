@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const SnapshotDomain& domain : read->domains) require(encoder.add(domain));
   for (const auto& place : read->certificates) {
     require(place.size <= size && place.offset <= size - place.size);
-    if (const auto certificate = decode_snapshot_certificate(bytes.substr(place.offset, place.size)))
+    if (const auto certificate =
+            decode_snapshot_certificate(bytes.substr(place.offset, place.size)))
       require(encoder.add(*certificate));
   }
   const std::string again = encoder.finish();

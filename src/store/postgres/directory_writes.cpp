@@ -34,8 +34,8 @@ void DirectoryCore::store_certificate(const routing::NewCertificate& certificate
   };
   // After a failure it is a rollback.
   Question commit = statement("COMMIT", options_.timeout);
-  commit.done = [this, weak = weak_from_this(), failure, done = std::move(done)](
-                    const Reply& reply) {
+  commit.done = [this, weak = weak_from_this(), failure,
+                 done = std::move(done)](const Reply& reply) {
     const auto self = weak.lock();
     if (!reply && !*failure)
       *failure = base::Failure{base::FailureSource::dependency, true, reply.sentence};

@@ -41,7 +41,6 @@ class WritableDirectory : public routing::DomainDirectory, public routing::Certi
 // the URL cannot be read.
 std::unique_ptr<WritableDirectory> make_postgres_directory(boost::asio::io_context& control,
                                                            PostgresOptions options,
-                                                           AdapterStatus& status,
-                                                           std::string& why);
+                                                           AdapterStatus& status, std::string& why);
 
 }  // namespace marquee::store

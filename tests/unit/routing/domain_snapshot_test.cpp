@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "record_sample.hpp"
 
 using namespace marquee;
@@ -83,6 +85,24 @@ TEST_CASE("a snapshot gives back every part of what was put in") {
   REQUIRE(certificate);
   CHECK(certificate->chain == "chain");
   CHECK(certificate->sealed == "key");
+}
+
+TEST_CASE("every word of an enum of a record comes back") {
+  for (const auto rule : {config::WwwRule::either, config::WwwRule::www, config::WwwRule::bare}) {
+    for (int status = 0; status <= static_cast<int>(DomainStatus::unknown); ++status) {
+      DomainRecord record = sample_record("shop.example");
+      record.config.force_www = rule;
+      record.status = static_cast<DomainStatus>(status);
+      record.ssl_status =
+          static_cast<SslStatus>(std::min(status, static_cast<int>(SslStatus::unknown)));
+      record.kind = static_cast<RecordKind>(status % 4);
+      SnapshotEncoder encoder("d", "", at(1), 1u << 20);
+      REQUIRE(encoder.add(sample_domain(record)));
+      const auto read = decode_snapshot(encoder.finish());
+      REQUIRE(read);
+      CHECK(*read->domains[0].answer.rows[0] == record);
+    }
+  }
 }
 
 TEST_CASE("a snapshot that is cut, longer or altered is refused or read, but never trusted") {

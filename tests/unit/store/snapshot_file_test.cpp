@@ -56,8 +56,9 @@ SnapshotFile::CertificateId id(const std::string& name, const std::string& versi
   return {routing::RecordKind::module_domain, "row-" + name, version};
 }
 SnapshotFile::Fresh fresh(const std::string& name, const std::string& version) {
-  return {{id(name, version),
-           {routing::RecordKind::module_domain, "row-" + name, version, "chain " + name, "sealed"}}};
+  return {
+      {id(name, version),
+       {routing::RecordKind::module_domain, "row-" + name, version, "chain " + name, "sealed"}}};
 }
 
 }  // namespace
@@ -68,9 +69,8 @@ TEST_CASE("snapshot file: what is written is read by the next process") {
   const auto empty = writer.read();
   CHECK(empty.refusal == Refusal::none);
   CHECK_FALSE(empty.found);
-  const auto written =
-      writer.write({domain("a.example", "v1"), domain("b.example", "")}, fresh("a.example", "v1"),
-                   at(500));
+  const auto written = writer.write({domain("a.example", "v1"), domain("b.example", "")},
+                                    fresh("a.example", "v1"), at(500));
   REQUIRE_MESSAGE(written.error.empty(), written.error);
   CHECK(written.domains == 2);
   CHECK(written.certificates == 1);
@@ -94,8 +94,10 @@ TEST_CASE("snapshot file: what is written is read by the next process") {
   CHECK_FALSE(reader.certificate(id("a.example", "v2")));
 
   // The next write takes over what is unchanged, and forgets what no domain names.
-  REQUIRE(reader.write({domain("a.example", "v1"), domain("c.example", "v3")},
-                       fresh("c.example", "v3"), at(600)).certificates == 2);
+  REQUIRE(reader
+              .write({domain("a.example", "v1"), domain("c.example", "v3")},
+                     fresh("c.example", "v3"), at(600))
+              .certificates == 2);
   CHECK(reader.certificate(id("a.example", "v1"))->chain == "chain a.example");
   REQUIRE(reader.write({domain("c.example", "v3")}, {}, at(700)).certificates == 1);
   CHECK_FALSE(reader.holds(id("a.example", "v1")));
@@ -136,7 +138,8 @@ TEST_CASE("snapshot file: each refusal has its reason") {
     auto with = options(folder);
     change(with);
     const auto read = SnapshotFile(with).read();
-    if (read.refusal != Refusal::none) CHECK(read.why.find("domains.snapshot") != std::string::npos);
+    if (read.refusal != Refusal::none)
+      CHECK(read.why.find("domains.snapshot") != std::string::npos);
     return read.refusal;
   };
   const auto same = [](SnapshotFile::Options&) {};

@@ -36,8 +36,7 @@ struct Sample {
   X509Ptr rsa_leaf = leaf(rsa.get());
   X509Ptr leaf(EVP_PKEY* key) {
     return make_certificate(
-        key,
-        {.names = {"shop.example"}, .issuer = root.get(), .issuer_key = root_key.get()});
+        key, {.names = {"shop.example"}, .issuer = root.get(), .issuer_key = root_key.get()});
   }
   std::string chain() {
     return pem_of(ec_leaf.get()) + pem_of(root.get()) + pem_of(rsa_leaf.get()) + pem_of(root.get());
