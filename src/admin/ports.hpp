@@ -123,6 +123,8 @@ class StatusSource {
   virtual std::string remark() { return {}; }
   // Certificates of the domains; null: there is nothing to ask.
   virtual CertificatePort* certificates() { return nullptr; }
+  // The public keys of the tenant context (RFC 7517); empty: there are none.
+  virtual std::string key_set() { return {}; }
   // Reads the settings again. `done` is called exactly once, on the control
   // thread, during the call or later; also when a reload is already under way
   // (then with that one's result, or its own after it).

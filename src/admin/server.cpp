@@ -131,6 +131,12 @@ asio::awaitable<Response> route(StatusSource& source, const Request& request, bo
   }
   if (CertificatePort* const port = source.certificates(); port && is_certificates_path(path))
     co_return co_await certificates(*port, request, local);
+  if (path == "/.well-known/marquee/jwks.json") {
+    if (!read) co_return wrong_method("GET, HEAD");
+    std::string keys = source.key_set();
+    if (keys.empty()) keys = R"({"keys":[]})";
+    co_return answer(200, "application/jwk-set+json", std::move(keys));
+  }
   const bool known =
       path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/v1/status";
   if (!known) {

@@ -99,6 +99,7 @@ std::string Program::start() {
   lend_directory();
   watch_resources();
   put_in_force(snapshot_, std::move(groups.groups), context_);
+  if (const std::string error = open_context_keys(); !error.empty()) return error;
   if (const std::string error = open_listeners(settings); !error.empty()) return error;
   admin_ = std::make_unique<admin::Server>(
       control_, *this,
@@ -278,6 +279,7 @@ void Program::stop() {
   if (warm_up_) warm_up_->stop();
   certificate_service_.reset();
   if (directory_ && served_) directory_->save();
+  context_keys_.reset();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();
   nodes_.clear();

@@ -21,6 +21,7 @@
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
 #include "app/certificate_service.hpp"
+#include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
@@ -53,6 +54,7 @@ class Program final : public admin::StatusSource {
   std::string overload() override;
   std::string remark() override;
   admin::CertificatePort* certificates() override { return certificate_service_.get(); }
+  std::string key_set() override { return context_keys_ ? context_keys_->ring().document() : ""; }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
  private:
@@ -74,6 +76,7 @@ class Program final : public admin::StatusSource {
   std::string open_tls();
   std::string open_directory();
   void lend_directory();
+  std::string open_context_keys();
   void declare_directory_metrics();
   void declare_snapshot_metrics();
   admin::DirectoryStatus directory_status() const;
@@ -139,6 +142,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   std::shared_ptr<WarmUp> warm_up_;
   std::unique_ptr<CertificateService> certificate_service_;
+  std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
