@@ -44,15 +44,7 @@ admin::Status Program::status() {
   s.snapshots_alive = snapshots_alive();
   s.connections = shared_.connections.load(std::memory_order_relaxed);
   s.overload = overload_status();
-  if (directory_) {
-    const auto state = directory_->state();
-    s.directory = {directory_->directory().description(),
-                   adapter_->words(),
-                   state.feed.live,
-                   state.feed.staleness,
-                   state.generation,
-                   directory_->counts().known};
-  }
+  if (directory_) s.directory = directory_status();
   for (const base::MetricSnapshot& m : registry_.scrape()) {
     if (m.name == "marquee_connections_refused_total")
       for (const auto& point : m.samples)
