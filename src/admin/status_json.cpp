@@ -117,12 +117,4 @@ std::string reload_json(const ReloadResult& r) {
       {"ok", r.ok}, {"duration_ms", r.duration.count()}, {"problems", strings(r.problems)}});
 }
 
-std::string problem_json(unsigned status, std::string_view title, std::string_view detail) {
-  const auto view = [](std::string_view s) { return json::string_view(s.data(), s.size()); };
-  return json::serialize(json::object{{"type", "about:blank"},
-                                      {"title", view(title)},
-                                      {"status", status},
-                                      {"detail", view(detail)}});
-}
-
 }  // namespace marquee::admin

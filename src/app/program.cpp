@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "admin/status_resource.hpp"
 #include "app/check.hpp"
 #include "app/cli.hpp"
 #include "app/server.hpp"
@@ -99,7 +100,7 @@ std::string Program::start() {
   put_in_force(snapshot_, std::move(groups.groups), context_);
   if (const std::string error = open_listeners(settings); !error.empty()) return error;
   admin_ = std::make_unique<admin::Server>(
-      control_, *this,
+      control_, admin::status_routes(*this),
       admin::ServerOptions{admin_socket(settings), settings.admin.address, settings.admin.token});
   if (auto failure = admin_->start()) return failure->sentence;
   for (Node& node : nodes_) {

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "admin/client.hpp"
+#include "admin/status_resource.hpp"
 
 using namespace marquee::admin;
 using namespace std::chrono_literals;
@@ -72,7 +73,7 @@ struct Source final : StatusSource {
 
 // The control thread of a test.
 struct Control {
-  explicit Control(ServerOptions options) : server(io, source, std::move(options)) {
+  explicit Control(ServerOptions options) : server(io, status_routes(source), std::move(options)) {
     failure = server.start();
     thread = std::thread([this] { io.run(); });
   }
