@@ -8,6 +8,8 @@
 namespace marquee::admin {
 
 std::string status_json(const Status& status);
+// "2026-01-31T12:00:00Z"
+std::string rfc3339(WallTime time);
 std::string reload_json(const ReloadResult& result);
 
 }  // namespace marquee::admin
