@@ -257,7 +257,7 @@ void delete_domain(const Parts& parts, const Request& request, const Respond& re
   with_match(parts, *book, request, respond, [parts, respond](const StoredDomain& seen) {
     parts->book()->remove(seen, [respond](const BookAnswer& answer) {
       if (answer.result != BookResult::done) return respond(failed(answer));
-      respond({204, "application/json", {}, {}});
+      respond({204, {}, {}, {}});
     });
   });
 }

@@ -62,7 +62,7 @@ HttpResponse http_response(Response from) {
   HttpResponse out;
   out.version(11);
   out.result(from.status);
-  out.set(http::field::content_type, from.type);
+  if (!from.type.empty()) out.set(http::field::content_type, from.type);
   out.set(http::field::cache_control, "no-store");
   out.set("X-Content-Type-Options", "nosniff");
   for (const auto& [name, value] : from.fields) out.set(name, value);
@@ -259,7 +259,8 @@ asio::awaitable<HttpResponse> Server::Impl::answer(HttpRequest request, RouteMat
 asio::awaitable<bool> Server::Impl::send(Stream& stream, HttpResponse response, bool keep,
                                          bool head_only) {
   response.keep_alive(keep);
-  response.prepare_payload();
+  // RFC 9110 8.6: 204 has no Content-Length.
+  if (response.result() != http::status::no_content) response.prepare_payload();
   stream.expires_after(options.timeout);
   // A HEAD answer says the length and sends no body.
   if (head_only) {

@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <iostream>
 
-#include "admin/status_resource.hpp"
 #include "app/check.hpp"
 #include "app/cli.hpp"
 #include "app/server.hpp"
@@ -100,7 +99,7 @@ std::string Program::start() {
   put_in_force(snapshot_, std::move(groups.groups), context_);
   if (const std::string error = open_listeners(settings); !error.empty()) return error;
   admin_ = std::make_unique<admin::Server>(
-      control_, admin::status_routes(*this),
+      control_, admin_routes(),
       admin::ServerOptions{admin_socket(settings), settings.admin.address, settings.admin.token});
   if (auto failure = admin_->start()) return failure->sentence;
   for (Node& node : nodes_) {
@@ -274,6 +273,7 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  book_.reset();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();
   nodes_.clear();

@@ -5,6 +5,7 @@
 //   program_reload.cpp  from one settings to the next
 //   program_directory.cpp  the directory of domains, where there is one
 //   program_status.cpp  what the admin listener is told
+//   program_admin.cpp   what else the admin listener serves
 //   program_overload.cpp  memory and descriptors, watched for the workers
 #pragma once
 #include <atomic>
@@ -18,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "admin/domain_book.hpp"
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
 #include "app/directory_service.hpp"
@@ -69,6 +71,8 @@ class Program final : public admin::StatusSource {
   std::string start();  // a sentence when it cannot
   std::string open_tls();
   std::string open_directory();
+  std::vector<admin::Route> admin_routes();
+  std::shared_ptr<routing::DomainDirectory> settings_domains();
   void lend_directory();
   void declare_directory_metrics();
   std::string open_listeners(const config::Settings& settings);
@@ -129,6 +133,9 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<tls::CertificateCache> certificates_;
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
+  std::unique_ptr<admin::DomainBook> book_;       // null: likewise
+  std::shared_ptr<routing::DomainDirectory> settings_domains_;
+  std::weak_ptr<const proxy::Snapshot> settings_domains_of_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

@@ -2,6 +2,7 @@
 #include "app/program.hpp"
 #include "base/uuid.hpp"
 #include "store/open_directory.hpp"
+#include "store/open_domain_book.hpp"
 
 namespace marquee::app {
 namespace {
@@ -21,6 +22,7 @@ std::string Program::open_directory() {
   adapter_ = std::move(opened.status);
   directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
                                                   snapshot_->settings().directory);
+  book_ = store::open_domain_book(control_, snapshot_->settings());
   if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
   return {};
 }
