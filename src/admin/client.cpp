@@ -78,8 +78,8 @@ std::optional<Reply> parse(std::string_view text) {
 }
 
 std::string request_text(const Question& question) {
-  std::string out = question.method + " " + question.path +
-                    " HTTP/1.1\r\nHost: marquee\r\nConnection: close\r\n";
+  std::string out =
+      question.method + " " + question.path + " HTTP/1.1\r\nHost: marquee\r\nConnection: close\r\n";
   if (!question.if_match.empty()) out += "If-Match: " + question.if_match + "\r\n";
   if (question.method != "GET" && question.method != "HEAD") {
     if (!question.body.empty())

@@ -14,11 +14,11 @@ namespace json = boost::json;
 using routing::DomainStatus;
 
 constexpr std::size_t kDepth = 16;
-constexpr std::string_view kWritable[] = {"host",   "installation", "module", "site",       "client",
-                                          "agency", "status",       "config", "white_label"};
-constexpr std::string_view kShownOnly[] = {"id",          "source",     "kind",     "state",
-                                           "proven",      "ssl_status", "redirect", "faults",
-                                           "certificate"};
+constexpr std::string_view kWritable[] = {"host",   "installation", "module",
+                                          "site",   "client",       "agency",
+                                          "status", "config",       "white_label"};
+constexpr std::string_view kShownOnly[] = {
+    "id", "source", "kind", "state", "proven", "ssl_status", "redirect", "faults", "certificate"};
 
 std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
 std::string_view view(json::string_view text) { return {text.data(), text.size()}; }
@@ -43,8 +43,7 @@ std::variant<json::object, Problem> parse_object(std::string_view body) {
   options.max_depth = kDepth;
   boost::system::error_code error;
   json::value value = json::parse({body.data(), body.size()}, error, {}, options);
-  if (error)
-    return Problem{400, "The body is not JSON: " + error.message() + ".", {}, {}};
+  if (error) return Problem{400, "The body is not JSON: " + error.message() + ".", {}, {}};
   if (!value.is_object()) return Problem{400, "The body has to be a JSON object.", {}, {}};
   return std::move(value.as_object());
 }
@@ -111,7 +110,8 @@ std::optional<Problem> take_host(const json::value& value, std::string& out) {
   if (!text || text->size() > 1024)
     return wrong("host", "host is a name such as shop.example, at most 253 bytes.");
   const bool wildcard = view(*text).starts_with("*.");
-  const auto parsed = wildcard ? base::parse_wildcard(view(*text)) : base::parse_hostname(view(*text));
+  const auto parsed =
+      wildcard ? base::parse_wildcard(view(*text)) : base::parse_hostname(view(*text));
   if (!parsed)
     return wrong("host", "host " + std::string(parsed.why()) +
                              "; write a name such as shop.example or *.shop.example.");

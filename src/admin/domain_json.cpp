@@ -111,7 +111,7 @@ std::string domain_json(const DomainRecord& record, DomainSource source,
   for (const std::string& fault : record.faults) faults.emplace_back(fault);
   const bool live = record.status == routing::DomainStatus::active &&
                     (source == DomainSource::settings || is_live(record, policy));
-  std::string_view state = live                                             ? name(state_of(record, policy))
+  std::string_view state = live ? name(state_of(record, policy))
                            : record.status == routing::DomainStatus::disabled ? "disabled"
                                                                               : "not_live";
   if (live && record.kind == RecordKind::redirect) state = "redirecting";

@@ -21,10 +21,11 @@ json::object without_defaults(const json::object& from) {
   json::object out;
   for (const auto& member : from) {
     const json::value& value = member.value();
-    const bool nothing = value.is_null() || (value.is_object() && value.as_object().empty()) ||
-                         (value.is_bool() && !value.as_bool() && member.key() != "force_www" &&
-                          member.key() != "redirect_to_https") ||
-                         (value.is_bool() && value.as_bool() && member.key() == "redirect_to_https");
+    const bool nothing =
+        value.is_null() || (value.is_object() && value.as_object().empty()) ||
+        (value.is_bool() && !value.as_bool() && member.key() != "force_www" &&
+         member.key() != "redirect_to_https") ||
+        (value.is_bool() && value.as_bool() && member.key() == "redirect_to_https");
     if (nothing) continue;
     if (!value.is_object()) {
       out[member.key()] = value;
@@ -46,7 +47,8 @@ std::vector<std::string> parse_header(const std::vector<std::string>& cells, std
   std::vector<std::string> out;
   for (std::string name : cells) {
     if (out.empty() && name.starts_with("\xef\xbb\xbf")) name.erase(0, 3);  // byte order mark
-    const bool known = std::find(std::begin(kColumns), std::end(kColumns), name) != std::end(kColumns);
+    const bool known =
+        std::find(std::begin(kColumns), std::end(kColumns), name) != std::end(kColumns);
     if (!known || std::find(out.begin(), out.end(), name) != out.end()) {
       error = "the header has the column `" + name + "`, which is " +
               (known ? "there twice" : "not known") + "; a header is, in any order, some of " +
@@ -60,10 +62,12 @@ std::vector<std::string> parse_header(const std::vector<std::string>& cells, std
   return out;
 }
 
-DraftLine csv_draft(const std::vector<std::string>& columns, const std::vector<std::string>& cells) {
+DraftLine csv_draft(const std::vector<std::string>& columns,
+                    const std::vector<std::string>& cells) {
   if (cells.size() != columns.size())
-    return {{}, "it has " + std::to_string(cells.size()) + " cells, and the header has " +
-                    std::to_string(columns.size())};
+    return {{},
+            "it has " + std::to_string(cells.size()) + " cells, and the header has " +
+                std::to_string(columns.size())};
   json::object out;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (cells[i].empty()) continue;
@@ -89,8 +93,7 @@ DraftLine json_draft(std::string_view line) {
 
 std::string header_line() {
   std::string out;
-  for (const std::string_view name : kColumns)
-    out += (out.empty() ? "" : ",") + std::string(name);
+  for (const std::string_view name : kColumns) out += (out.empty() ? "" : ",") + std::string(name);
   return out;
 }
 

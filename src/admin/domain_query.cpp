@@ -71,8 +71,8 @@ std::optional<Problem> take(const QueryField& field, ListRequest& out) {
   routing::ListQuery& query = out.query;
   if (key == "limit") {
     const char* const end = value.data() + value.size();
-    if (std::from_chars(value.data(), end, query.limit).ptr != end || query.limit < 1 ||
-        query.limit > 1000)
+    const auto read = std::from_chars(value.data(), end, query.limit);
+    if (read.ec != std::errc() || read.ptr != end || query.limit < 1 || query.limit > 1000)
       return wrong(key, "limit is a number from 1 to 1000.");
   } else if (key == "cursor") {
     const auto cursor = parse_cursor(value);
@@ -99,8 +99,9 @@ std::optional<Problem> take(const QueryField& field, ListRequest& out) {
   } else if (key == "host") {
     const auto host = normalised_name(value);
     if (!host)
-      return wrong(key, "host is a whole name such as shop.example or *.shop.example; for a part "
-                        "of it use prefix or contains.");
+      return wrong(key,
+                   "host is a whole name such as shop.example or *.shop.example; for a part "
+                   "of it use prefix or contains.");
     query.name = *host;
   } else if (key == "prefix" || key == "contains") {
     const bool ascii =
@@ -109,7 +110,8 @@ std::optional<Problem> take(const QueryField& field, ListRequest& out) {
       return wrong(key, key + " is a part of a name as it is stored: 1 to 255 ASCII characters.");
     (key == "prefix" ? query.prefix : query.contains) = value;
   } else {
-    if (!base::AgencyId::parse(value)) return wrong(key, key + " " + std::string(base::kIdRule) + ".");
+    if (!base::AgencyId::parse(value))
+      return wrong(key, key + " " + std::string(base::kIdRule) + ".");
     (key == "agency"   ? query.agency
      : key == "client" ? query.client
      : key == "site"   ? query.site
@@ -150,7 +152,8 @@ std::variant<std::vector<QueryField>, Problem> parse_query(
     const auto key = percent_decoded(pair.substr(0, equals));
     auto value = percent_decoded(raw);
     if (!key || std::find(known.begin(), known.end(), *key) == known.end())
-      return wrong(key.value_or(""), "There is no such parameter here; there are " + joined(known) + ".");
+      return wrong(key.value_or(""),
+                   "There is no such parameter here; there are " + joined(known) + ".");
     if (!value) return wrong(*key, *key + " is not percent-encoded as it should be.");
     if (std::any_of(out.begin(), out.end(), [&](const QueryField& f) { return f.name == *key; }))
       return wrong(*key, *key + " stands twice; give it once.");
@@ -160,8 +163,9 @@ std::variant<std::vector<QueryField>, Problem> parse_query(
 }
 
 std::variant<ListRequest, Problem> parse_list_request(std::string_view query) {
-  auto fields = parse_query(query, {"limit", "cursor", "source", "kind", "status", "agency",
-                                    "client", "site", "installation", "host", "prefix", "contains"});
+  auto fields =
+      parse_query(query, {"limit", "cursor", "source", "kind", "status", "agency", "client", "site",
+                          "installation", "host", "prefix", "contains"});
   if (auto* const problem = std::get_if<Problem>(&fields)) return *std::move(problem);
   ListRequest out;
   for (const QueryField& field : std::get<0>(fields))

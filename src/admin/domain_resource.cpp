@@ -61,8 +61,10 @@ Problem no_book(const Parts& parts) {
 }
 
 Problem no_such_domain() {
-  return {404, "There is no domain with this id; GET /v1/domains?host=NAME finds it by its name.",
-          {}, {}};
+  return {404,
+          "There is no domain with this id; GET /v1/domains?host=NAME finds it by its name.",
+          {},
+          {}};
 }
 
 // --- lists ------------------------------------------------------------------
@@ -89,8 +91,10 @@ std::size_t fitting(const Page& page) {
 }
 
 void finish(const Page& page, const std::optional<Cursor>& next, const Respond& respond) {
-  respond({200, "application/json",
-           domain_page_json(page.domains, next ? show_cursor(*next) : std::string()), {}});
+  respond({200,
+           "application/json",
+           domain_page_json(page.domains, next ? show_cursor(*next) : std::string()),
+           {}});
 }
 
 void list_directory(const Parts& parts, ListRequest request, Page page, const Respond& respond) {
@@ -98,8 +102,7 @@ void list_directory(const Parts& parts, ListRequest request, Page page, const Re
   if (!directory || request.source == DomainSource::settings)
     return finish(page, std::nullopt, respond);
   request.query.limit -= static_cast<std::uint32_t>(page.domains.size());
-  if (request.query.limit == 0)
-    return finish(page, Cursor{DomainSource::directory, {}}, respond);
+  if (request.query.limit == 0) return finish(page, Cursor{DomainSource::directory, {}}, respond);
   request.query.cursor = request.from.source == DomainSource::directory ? request.from.inner : "";
   directory->list(request.query, [parts, request, page = std::move(page),
                                   respond](routing::ListPage got) mutable {
@@ -111,10 +114,10 @@ void list_directory(const Parts& parts, ListRequest request, Page page, const Re
       request.query.limit = static_cast<std::uint32_t>(fit);
       return list_directory(parts, std::move(request), std::move(page), respond);
     }
-    finish(page,
-           got.next.empty() ? std::nullopt
-                            : std::optional(Cursor{DomainSource::directory, got.next}),
-           respond);
+    finish(
+        page,
+        got.next.empty() ? std::nullopt : std::optional(Cursor{DomainSource::directory, got.next}),
+        respond);
   });
 }
 
@@ -165,11 +168,11 @@ void get_domain(const Parts& parts, const Request& request, const Respond& respo
 DomainBook* book_for(const Parts& parts, const Request& request, const Respond& respond) {
   const auto key = parse_domain_id(request.id);
   if (key && key->source == DomainSource::settings) {
-    respond(problem_response({409,
-                              "This domain stands in " + parts->settings_file +
-                                  "; change it there and reload.",
-                              {},
-                              {}}));
+    respond(problem_response(
+        {409,
+         "This domain stands in " + parts->settings_file + "; change it there and reload.",
+         {},
+         {}}));
     return nullptr;
   }
   DomainBook* const book = parts->book();
@@ -346,7 +349,8 @@ void create_batch(const Parts& parts, const Request& request, const Respond& res
       const auto& word = result.as_object().at("result").as_string();
       ++counts[word == "created" ? 0 : word == "unchanged" ? 1 : 2];
     }
-    respond({200, "application/json",
+    respond({200,
+             "application/json",
              json::serialize(json::object{{"created", counts[0]},
                                           {"unchanged", counts[1]},
                                           {"failed", counts[2]},

@@ -26,8 +26,10 @@ void flush(const InspectParts& parts, const Request& request, const Respond& res
         {422, "The body is {\"host\": \"shop.example\"}, a name without a port.", "host", {}}));
   const std::string normal = (wildcard ? "*." : "") + name.name->string();
   const bool flushed = parts.flush(normal);
-  respond({200, "application/json",
-           boost::json::serialize(boost::json::object{{"host", normal}, {"flushed", flushed}}), {}});
+  respond({200,
+           "application/json",
+           boost::json::serialize(boost::json::object{{"host", normal}, {"flushed", flushed}}),
+           {}});
 }
 
 void explain(const InspectParts& parts, const Request& request, const Respond& respond) {
@@ -39,8 +41,10 @@ void explain(const InspectParts& parts, const Request& request, const Respond& r
     (field.name == "url" ? url : method) = field.value;
   if (url.empty() || url.size() > kMostUrl)
     return respond(problem_response(
-        {400, "url is missing or longer than 4096 bytes; write ?url=https%3A%2F%2Fshop.example%2F.",
-         "url", {}}));
+        {400,
+         "url is missing or longer than 4096 bytes; write ?url=https%3A%2F%2Fshop.example%2F.",
+         "url",
+         {}}));
   if (method.empty() || method.size() > 32)
     return respond(problem_response({400, "method is a method such as GET.", "method", {}}));
   parts.explain(method, url, [respond](std::string json) {
@@ -54,7 +58,9 @@ std::vector<Route> inspect_routes(InspectParts made) {
   const auto parts = std::make_shared<const InspectParts>(std::move(made));
   return {
       {"POST", "/v1/cache/flush",
-       [parts](const Request& request, const Respond& respond) { flush(*parts, request, respond); }},
+       [parts](const Request& request, const Respond& respond) {
+         flush(*parts, request, respond);
+       }},
       {"GET", "/v1/explain",
        [parts](const Request& request, const Respond& respond) {
          explain(*parts, request, respond);

@@ -84,8 +84,7 @@ std::string percent_encoded(std::string_view text) {
 }
 
 std::string_view reason_phrase(unsigned status) {
-  const auto text =
-      boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));
+  const auto text = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));
   return {text.data(), text.size()};
 }
 

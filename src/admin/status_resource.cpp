@@ -23,13 +23,13 @@ std::vector<Route> status_routes(StatusSource& source) {
     return [make](const Request&, const Respond& respond) { respond(make()); };
   };
   return {
-      {"GET", "/healthz", plain([] { return Response{200, kText, "ok\n", {}}; })},
+      {"GET", "/healthz", plain([] {
+         return Response{200, kText, "ok\n", {}};
+       })},
       {"GET", "/readyz", plain([&source] { return readiness(source); })},
       {"GET", "/metrics", plain([&source] {
-         return Response{200,
-                         "text/plain; version=0.0.4; charset=utf-8",
-                         metrics_text(source.metrics()),
-                         {}};
+         return Response{
+             200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(source.metrics()), {}};
        })},
       {"GET", "/v1/status", plain([&source] {
          return Response{200, "application/json", status_json(source.status()), {}};

@@ -127,16 +127,11 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 
   CLI::App* const version = app.add_subcommand("version", "Print the version");
   version->add_flag("--json", line.json, "As JSON, for programs");
-  return {{run, Command::run},
-          {check, Command::check},
-          {reload, Command::reload},
-          {status, Command::status},
-          {explain, Command::explain},
-          {domains, Command::domains},
-          {cache, Command::cache_flush},
-          {migrate, Command::db_migrate},
-          {demo, Command::demo_upstream},
-          {version, Command::version}};
+  return {
+      {run, Command::run},           {check, Command::check},        {reload, Command::reload},
+      {status, Command::status},     {explain, Command::explain},    {domains, Command::domains},
+      {cache, Command::cache_flush}, {migrate, Command::db_migrate}, {demo, Command::demo_upstream},
+      {version, Command::version}};
 }
 
 }  // namespace

@@ -19,9 +19,8 @@ class Commands {
     socket_option(out, line_);
     timeout_option(out, line_, seconds_);
     out.add_flag("--json", line_.json, "As JSON, for programs");
-    out.preparse_callback([this_line = &line_, action](std::size_t) {
-      this_line->domains.action = action;
-    });
+    out.preparse_callback(
+        [this_line = &line_, action](std::size_t) { this_line->domains.action = action; });
     return out;
   }
 
@@ -37,7 +36,9 @@ class Commands {
   }
 
   void name(CLI::App& command) {
-    command.add_option("name", line_.domains.name, "Hostname, or id")->required()->type_name("NAME");
+    command.add_option("name", line_.domains.name, "Hostname, or id")
+        ->required()
+        ->type_name("NAME");
   }
 
  private:
@@ -47,8 +48,8 @@ class Commands {
 };
 
 void add_reading(Commands& commands, DomainsArguments& a) {
-  CLI::App& list = commands.add("list", "Domains of the settings and the directory",
-                                DomainsAction::list);
+  CLI::App& list =
+      commands.add("list", "Domains of the settings and the directory", DomainsAction::list);
   commands.tenant(list, "Only of this one");
   list.add_option("--status", a.status, "Only these: active, disabled, pending, ...")
       ->type_name("WORD");

@@ -41,13 +41,15 @@ void print_table(const json::array& domains) {
   std::size_t widths[std::size(columns)];
   for (std::size_t i = 0; i < std::size(columns); ++i) {
     widths[i] = std::string_view(columns[i]).size();
-    for (const json::value& d : domains) widths[i] = std::max(widths[i], text_of(d, columns[i]).size());
+    for (const json::value& d : domains)
+      widths[i] = std::max(widths[i], text_of(d, columns[i]).size());
   }
   const auto row = [&](auto cell) {
     std::string out;
     for (std::size_t i = 0; i < std::size(columns); ++i) {
       const std::string text = cell(columns[i]);
-      out += text + (i + 1 < std::size(columns) ? std::string(widths[i] - text.size() + 2, ' ') : "");
+      out +=
+          text + (i + 1 < std::size(columns) ? std::string(widths[i] - text.size() + 2, ' ') : "");
     }
     std::cout << out << "\n";
   };
@@ -71,8 +73,8 @@ int list(const CommandLine& line) {
   const DomainsArguments& a = line.domains;
   std::string filters = "limit=" + std::to_string(a.all ? 1000 : a.limit);
   const std::pair<const char*, const std::string*> fields[] = {
-      {"agency", &a.agency}, {"client", &a.client},   {"site", &a.site},
-      {"status", &a.status}, {"source", &a.source},   {"installation", &a.installation},
+      {"agency", &a.agency}, {"client", &a.client},    {"site", &a.site},
+      {"status", &a.status}, {"source", &a.source},    {"installation", &a.installation},
       {"prefix", &a.prefix}, {"contains", &a.contains}};
   for (const auto& [name, value] : fields)
     if (!value->empty()) filters += "&" + std::string(name) + "=" + admin::percent_encoded(*value);
@@ -80,7 +82,8 @@ int list(const CommandLine& line) {
   std::string cursor = a.cursor;
   do {
     const json::value page = answer_of(ask_running(
-        line, {"GET", "/v1/domains?" + filters + (cursor.empty() ? "" : "&cursor=" + cursor), {}, {}}));
+        line,
+        {"GET", "/v1/domains?" + filters + (cursor.empty() ? "" : "&cursor=" + cursor), {}, {}}));
     if (page.is_null()) return exit_code::failed;
     for (const json::value& domain : page.at("domains").as_array()) domains.push_back(domain);
     cursor = page.at("next").is_null() ? "" : std::string(page.at("next").as_string());
@@ -152,8 +155,9 @@ int add(const CommandLine& line) {
   const DomainsArguments& a = line.domains;
   json::object body{{"host", a.name}};
   const std::pair<const char*, const std::string*> members[] = {
-      {"agency", &a.agency},             {"client", &a.client}, {"site", &a.site},
-      {"installation", &a.installation}, {"module", &a.module}, {"status", &a.status}};
+      {"agency", &a.agency}, {"client", &a.client},
+      {"site", &a.site},     {"installation", &a.installation},
+      {"module", &a.module}, {"status", &a.status}};
   for (const auto& [name, value] : members)
     if (!value->empty()) body[name] = *value;
   if (!take_json(body, "config", "--domain-config", a.config) ||

@@ -28,7 +28,7 @@ class Import {
     std::string first;
     if (!next_line(first)) return finish();
     const std::string& wanted = line_.domains.format;
-    const auto format = wanted.empty() ? admin::format_of(first)
+    const auto format = wanted.empty()    ? admin::format_of(first)
                         : wanted == "csv" ? admin::LineFormat::csv
                                           : admin::LineFormat::json;
     if (format == admin::LineFormat::csv) {
@@ -77,8 +77,9 @@ class Import {
       fault(number, draft.error.empty() ? "it is longer than 256 KiB" : draft.error);
       return true;
     }
-    if (!numbers_.empty() && (numbers_.size() >= line_.domains.batch ||
-                              batch_.size() + draft.draft.size() > kMostBytes) &&
+    if (!numbers_.empty() &&
+        (numbers_.size() >= line_.domains.batch ||
+         batch_.size() + draft.draft.size() > kMostBytes) &&
         !flush())
       return false;
     batch_ += (numbers_.empty() ? "" : ",") + draft.draft;
@@ -213,15 +214,17 @@ int run_domains_export(const CommandLine& line) {
   const auto format = as_json ? admin::LineFormat::json : admin::LineFormat::csv;
   if (!as_json) out << admin::header_line() << "\n";
   std::string filters = "limit=1000&source=directory&kind=module_domain";
-  const std::pair<const char*, const std::string*> fields[] = {
-      {"agency", &a.agency}, {"client", &a.client}, {"site", &a.site},
-      {"installation", &a.installation}};
+  const std::pair<const char*, const std::string*> fields[] = {{"agency", &a.agency},
+                                                               {"client", &a.client},
+                                                               {"site", &a.site},
+                                                               {"installation", &a.installation}};
   for (const auto& [name, value] : fields)
     if (!value->empty()) filters += "&" + std::string(name) + "=" + admin::percent_encoded(*value);
   std::string cursor;
   do {
     const auto reply = ask_running(
-        line, {"GET", "/v1/domains?" + filters + (cursor.empty() ? "" : "&cursor=" + cursor), {}, {}});
+        line,
+        {"GET", "/v1/domains?" + filters + (cursor.empty() ? "" : "&cursor=" + cursor), {}, {}});
     if (!reply) return exit_code::failed;
     boost::system::error_code error;
     const json::value page = json::parse(reply->body, error);

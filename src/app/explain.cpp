@@ -279,8 +279,8 @@ std::optional<base::Hostname> directory_host(const config::Settings& settings,
   return std::move(host.name);
 }
 
-Explanation explain(const config::Settings& settings, std::string_view method,
-                    std::string_view url, const DirectoryFinding* finding) {
+Explanation explain(const config::Settings& settings, std::string_view method, std::string_view url,
+                    const DirectoryFinding* finding) {
   Walk walk(settings, method, finding);
   if (walk.url(url) && walk.listener() && walk.host() && walk.certificate() && walk.policies() &&
       walk.upstream()) {

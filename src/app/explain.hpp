@@ -36,8 +36,8 @@ struct DirectoryFinding {
 
 // Pure. `url` is hostile only to its author, but anything may stand in it.
 // `finding`: of a running process; null: there is no directory, or it was not asked.
-Explanation explain(const config::Settings& settings, std::string_view method,
-                    std::string_view url, const DirectoryFinding* finding = nullptr);
+Explanation explain(const config::Settings& settings, std::string_view method, std::string_view url,
+                    const DirectoryFinding* finding = nullptr);
 
 // The host that the directory is asked for; nothing: the settings decide, or it
 // is no name.

@@ -32,12 +32,11 @@ bool print(const std::string& text, bool as_json) {
 }
 
 int explain_running(const CommandLine& line) {
-  const auto reply = ask_running(
-      line, {"GET",
-             "/v1/explain?url=" + admin::percent_encoded(line.url) +
-                 "&method=" + admin::percent_encoded(line.method),
-             {},
-             {}});
+  const auto reply = ask_running(line, {"GET",
+                                        "/v1/explain?url=" + admin::percent_encoded(line.url) +
+                                            "&method=" + admin::percent_encoded(line.method),
+                                        {},
+                                        {}});
   if (!reply) {
     std::cerr << "With -c FILE it is explained from the settings alone.\n";
     return exit_code::failed;

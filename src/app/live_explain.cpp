@@ -59,11 +59,10 @@ struct Work {
 void finish(const Work& work, const Heard& heard) {
   const config::Settings& settings = work.snapshot->settings();
   const auto rules = routing::directory_rules(settings);
-  const std::int64_t age =
-      heard.answer ? std::chrono::duration_cast<std::chrono::milliseconds>(CacheTime::clock::now() -
-                                                                          heard.answer->loaded)
-                         .count()
-                   : 0;
+  const std::int64_t age = heard.answer ? std::chrono::duration_cast<std::chrono::milliseconds>(
+                                              CacheTime::clock::now() - heard.answer->loaded)
+                                              .count()
+                                        : 0;
   DirectoryFinding finding;
   finding.words = words(heard, work.where, age);
   finding.available = heard.status != Status::unavailable;
@@ -80,9 +79,9 @@ void finish(const Work& work, const Heard& heard) {
       finding.unserved = unserved(*resolution.record, rules.states);
     }
   }
-  auto out = boost::json::parse(
-                 explanation_json(explain(settings, work.method, work.url, &finding)))
-                 .as_object();
+  auto out =
+      boost::json::parse(explanation_json(explain(settings, work.method, work.url, &finding)))
+          .as_object();
   boost::json::object directory{{"where", work.where},
                                 {"answer", std::string(word(heard))},
                                 {"age_ms", nullptr},
@@ -97,15 +96,13 @@ void finish(const Work& work, const Heard& heard) {
 
 }  // namespace
 
-void explain_live(boost::asio::io_context& control,
-                  std::shared_ptr<const proxy::Snapshot> snapshot, DirectoryService* directory,
-                  const std::string& method, const std::string& url,
+void explain_live(boost::asio::io_context& control, std::shared_ptr<const proxy::Snapshot> snapshot,
+                  DirectoryService* directory, const std::string& method, const std::string& url,
                   std::function<void(std::string)> done) {
   const config::Settings& settings = snapshot->settings();
   const auto host = directory ? directory_host(settings, url) : std::nullopt;
   if (!host) {
-    auto out =
-        boost::json::parse(explanation_json(explain(settings, method, url))).as_object();
+    auto out = boost::json::parse(explanation_json(explain(settings, method, url))).as_object();
     out["directory"] = nullptr;
     return done(boost::json::serialize(out));
   }

@@ -133,7 +133,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<tls::CertificateCache> certificates_;
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
-  std::unique_ptr<admin::DomainBook> book_;       // null: likewise
+  std::unique_ptr<admin::DomainBook> book_;      // null: likewise
   std::shared_ptr<routing::DomainDirectory> settings_domains_;
   std::weak_ptr<const proxy::Snapshot> settings_domains_of_;
   tls::IntermediateSet intermediates_;

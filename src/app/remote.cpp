@@ -32,8 +32,8 @@ std::string problem_words(const admin::Reply& reply) {
     return "the answer was " + std::to_string(reply.status) + ", and no more than that";
   const auto* const field = object->if_contains("field");
   const std::string text(detail->as_string());
-  const bool named = field && field->is_string() &&
-                     !text.starts_with(std::string(field->as_string()));
+  const bool named =
+      field && field->is_string() && !text.starts_with(std::string(field->as_string()));
   return (named ? std::string(field->as_string()) + ": " : "") + text;
 }
 
@@ -75,9 +75,11 @@ int run_reload(const CommandLine& line) {
 }
 
 int run_cache_flush(const CommandLine& line) {
-  const auto reply = ask_running(
-      line, {"POST", "/v1/cache/flush",
-             boost::json::serialize(boost::json::object{{"host", line.host}}), {}});
+  const auto reply =
+      ask_running(line, {"POST",
+                         "/v1/cache/flush",
+                         boost::json::serialize(boost::json::object{{"host", line.host}}),
+                         {}});
   if (!reply) return exit_code::failed;
   if (reply->status != 200) {
     std::cerr << "marquee: " << problem_words(*reply) << "\n";

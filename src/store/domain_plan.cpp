@@ -43,7 +43,8 @@ bool BatchPlan::name_is_free(const DomainDraft& draft, const DraftFacts& facts) 
     if (name.empty() || found == names_.end()) continue;
     const auto& [id, before] = found->second;
     if (before == draft) return fail(BookResult::unchanged, {}, {}, id);
-    return fail(BookResult::taken, "host", name + " stands in this request already, otherwise.", id);
+    return fail(BookResult::taken, "host", name + " stands in this request already, otherwise.",
+                id);
   }
   if (!facts[Fact::domain]) return true;
   const std::string id = *facts[Fact::domain];
@@ -78,8 +79,9 @@ bool BatchPlan::settle_tenant(const DomainDraft& draft, const DraftFacts& facts,
   const auto agrees = [&](const char* field, const std::string& given, const std::string& is,
                           const std::string& of) {
     if (given.empty() || is.empty() || given == is) return true;
-    return fail(BookResult::invalid, field,
-                of + " has the " + field + " " + is + ", not " + given + "; correct or leave it out.");
+    return fail(
+        BookResult::invalid, field,
+        of + " has the " + field + " " + is + ", not " + given + "; correct or leave it out.");
   };
   const auto agrees_all = [&](const std::string& of) {
     return agrees("module", draft.module, owner.module, of) &&

@@ -70,9 +70,11 @@ class BatchPlan {
   std::function<std::string()> new_id_;
   std::vector<PlannedDomain> domains_;
   std::vector<admin::BookAnswer> answers_;
-  std::map<std::string, std::pair<std::string, admin::DomainDraft>, std::less<>> names_;  // this batch's
+  std::map<std::string, std::pair<std::string, admin::DomainDraft>, std::less<>>
+      names_;                                                                  // this batch's
   std::map<std::string, Owner, std::less<>> installations_, sites_, clients_;  // made by this batch
-  std::map<std::pair<std::string, std::string>, std::string> pairs_;  // (site, module): installation
+  std::map<std::pair<std::string, std::string>, std::string>
+      pairs_;  // (site, module): installation
   std::set<std::string, std::less<>> agencies_;
 };
 

@@ -58,7 +58,8 @@ std::string facts_sql(const Dialect& dialect) {
       dialect.postgres
           ? "jsonb_to_recordset(CAST($1 AS jsonb)) AS x(n int, host text, twin text, installation "
             "uuid, module uuid, site uuid, client uuid, agency uuid)"
-          : "(SELECT $1 AS n, $2 AS host, $3 AS twin, $4 AS installation, $5 AS module, $6 AS site, "
+          : "(SELECT $1 AS n, $2 AS host, $3 AS twin, $4 AS installation, $5 AS module, $6 AS "
+            "site, "
             "$7 AS client, $8 AS agency) x";
   return "SELECT x.n, d.id, d.domain, d.site_module_installation_id, d.status, " +
          cut_column("d.config", kMostJson) + ", " + cut_column("d.white_label", kMostJson) +
@@ -106,23 +107,27 @@ void keep_fact(DraftFacts& kept, DraftFacts row, const std::string& host) {
 std::vector<Statement> insertions(const PlannedDomain& p) {
   std::vector<Statement> out;
   if (p.make_agency)
-    out.push_back({"INSERT INTO agencies (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING",
-                   {p.agency}});
+    out.push_back(
+        {"INSERT INTO agencies (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING", {p.agency}});
   if (p.make_client)
-    out.push_back({"INSERT INTO clients (id, agency_id, name) VALUES ($1, $2, $1) "
-                   "ON CONFLICT DO NOTHING",
-                   {p.client, p.agency}});
+    out.push_back(
+        {"INSERT INTO clients (id, agency_id, name) VALUES ($1, $2, $1) "
+         "ON CONFLICT DO NOTHING",
+         {p.client, p.agency}});
   if (p.make_site)
-    out.push_back({"INSERT INTO sites (id, client_id, agency_id, name, published) "
-                   "VALUES ($1, $2, $3, $1, 1) ON CONFLICT DO NOTHING",
-                   {p.site, p.client, p.agency}});
+    out.push_back(
+        {"INSERT INTO sites (id, client_id, agency_id, name, published) "
+         "VALUES ($1, $2, $3, $1, 1) ON CONFLICT DO NOTHING",
+         {p.site, p.client, p.agency}});
   if (p.make_installation)
-    out.push_back({"INSERT INTO site_module_installations (id, site_id, module_id) "
-                   "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                   {p.installation, p.site, p.module}});
-  out.push_back({"INSERT INTO module_custom_domains (id, site_module_installation_id, domain, "
-                 "status, config, white_label) VALUES ($1, $2, $3, $4, $5, $6)",
-                 {p.id, p.installation, p.host, p.status, p.config, p.white_label}});
+    out.push_back(
+        {"INSERT INTO site_module_installations (id, site_id, module_id) "
+         "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+         {p.installation, p.site, p.module}});
+  out.push_back(
+      {"INSERT INTO module_custom_domains (id, site_module_installation_id, domain, "
+       "status, config, white_label) VALUES ($1, $2, $3, $4, $5, $6)",
+       {p.id, p.installation, p.host, p.status, p.config, p.white_label}});
   return out;
 }
 
@@ -137,17 +142,21 @@ std::string insert_sql(const std::vector<PlannedDomain>& planned) {
     return false;
   };
   if (any(&PlannedDomain::make_agency))
-    sql += ", a AS (INSERT INTO public.agencies (id, name) SELECT agency, CAST(agency AS text) "
-           "FROM x WHERE ma ON CONFLICT DO NOTHING)";
+    sql +=
+        ", a AS (INSERT INTO public.agencies (id, name) SELECT agency, CAST(agency AS text) "
+        "FROM x WHERE ma ON CONFLICT DO NOTHING)";
   if (any(&PlannedDomain::make_client))
-    sql += ", c AS (INSERT INTO public.clients (id, agency_id, name) SELECT client, agency, "
-           "CAST(client AS text) FROM x WHERE mc ON CONFLICT DO NOTHING)";
+    sql +=
+        ", c AS (INSERT INTO public.clients (id, agency_id, name) SELECT client, agency, "
+        "CAST(client AS text) FROM x WHERE mc ON CONFLICT DO NOTHING)";
   if (any(&PlannedDomain::make_site))
-    sql += ", s AS (INSERT INTO public.sites (id, client_id, agency_id, name, published) SELECT "
-           "site, client, agency, CAST(site AS text), true FROM x WHERE ms ON CONFLICT DO NOTHING)";
+    sql +=
+        ", s AS (INSERT INTO public.sites (id, client_id, agency_id, name, published) SELECT "
+        "site, client, agency, CAST(site AS text), true FROM x WHERE ms ON CONFLICT DO NOTHING)";
   if (any(&PlannedDomain::make_installation))
-    sql += ", i AS (INSERT INTO public.site_module_installations (id, site_id, module_id) SELECT "
-           "installation, site, module FROM x WHERE mi ON CONFLICT DO NOTHING)";
+    sql +=
+        ", i AS (INSERT INTO public.site_module_installations (id, site_id, module_id) SELECT "
+        "installation, site, module FROM x WHERE mi ON CONFLICT DO NOTHING)";
   return sql +
          ", d AS (INSERT INTO public.module_custom_domains (id, site_module_installation_id, "
          "domain, status, config, white_label) SELECT id, installation, host, status, config, "

@@ -167,8 +167,8 @@ std::vector<std::optional<std::string>> list_parameters(const routing::ListQuery
   if (!position.after.empty()) out[0] = position.after;
   out.emplace_back(std::to_string(limit));
   if (query.status) out.emplace_back(std::string(name(*query.status)));
-  for (const std::string* text : {&query.agency, &query.client, &query.installation, &query.site,
-                                  &query.row, &query.name})
+  for (const std::string* text :
+       {&query.agency, &query.client, &query.installation, &query.site, &query.row, &query.name})
     if (!text->empty()) out.emplace_back(*text);
   for (const std::string* text : {&query.prefix, &query.contains}) {
     if (text->empty()) continue;

@@ -13,8 +13,7 @@ std::unique_ptr<admin::DomainBook> open_domain_book(boost::asio::io_context& con
     case config::DirectoryKind::yaml:
       return nullptr;
     case config::DirectoryKind::sqlite:
-      return std::make_unique<SqliteDomainBook>(
-          SqliteDomainBook::Options{
+      return std::make_unique<SqliteDomainBook>(SqliteDomainBook::Options{
           sqlite_path(settings), d.timeout, EncryptionKey::parse(d.encryption_key)});
     case config::DirectoryKind::postgres:
       return make_postgres_domain_book(control, d.url, d.timeout,

@@ -58,7 +58,9 @@ std::string facts_of(SqliteDatabase& database, const admin::DomainDraft& draft, 
 BookAnswer changed_one(SqliteDatabase& database, const Statement& what) {
   if (const std::string error = run(database, what); !error.empty()) {
     if (error.find("FOREIGN KEY") != std::string::npos)
-      return {BookResult::invalid, {}, "installation",
+      return {BookResult::invalid,
+              {},
+              "installation",
               "There is no such installation; name one that exists."};
     return unavailable(error);
   }
@@ -122,15 +124,15 @@ void SqliteDomainBook::read(const std::string& id, std::function<void(BookRead)>
   submit([this, id, done = std::move(done)](SqliteDatabase* database, const std::string& why) {
     static const std::string sql = read_sql(kSqlite);
     SqliteStatement* const statement = database ? database->prepare(sql) : nullptr;
-    if (!statement)
-      return done({unavailable(database ? database->error() : why), std::nullopt});
+    if (!statement) return done({unavailable(database ? database->error() : why), std::nullopt});
     statement->bind(1, id);
     const Step step = statement->step();
     if (step == Step::failed) return done({unavailable(database->error()), std::nullopt});
     RecordRow row;
     for (std::size_t i = 0; step == Step::row && i < kColumns; ++i)
       row.values[i] = statement->column(static_cast<int>(i));
-    auto record = step == Step::row ? make_record(row, {}, options_.key ? &*options_.key : nullptr) : std::nullopt;
+    auto record = step == Step::row ? make_record(row, {}, options_.key ? &*options_.key : nullptr)
+                                    : std::nullopt;
     if (!record)
       return done({{BookResult::gone, {}, {}, "There is no domain with this id."}, std::nullopt});
     admin::StoredDomain out(*std::move(record));

@@ -97,19 +97,20 @@ void BookCore::stop() {
 }
 
 void BookCore::prepare() {
-  read_facts(connection_, false, timeout_, [this](const DatabaseFacts& facts, const std::string& why) {
-    if (!why.empty()) return connection_.give_up(why);
-    role_ = facts.role;
-    dialect_.proofs = facts.proofs ? "marquee.proofs" : "";
-    Question question;
-    question.text = kSession;
-    question.limit = timeout_;
-    question.done = [this](const Reply& reply) {
-      if (!reply) return connection_.give_up(reply.sentence);
-      connection_.ready();
-    };
-    connection_.ask_now(std::move(question));
-  });
+  read_facts(connection_, false, timeout_,
+             [this](const DatabaseFacts& facts, const std::string& why) {
+               if (!why.empty()) return connection_.give_up(why);
+               role_ = facts.role;
+               dialect_.proofs = facts.proofs ? "marquee.proofs" : "";
+               Question question;
+               question.text = kSession;
+               question.limit = timeout_;
+               question.done = [this](const Reply& reply) {
+                 if (!reply) return connection_.give_up(reply.sentence);
+                 connection_.ready();
+               };
+               connection_.ask_now(std::move(question));
+             });
 }
 
 void BookCore::ask(std::string sql, std::vector<std::optional<std::string>> parameters,
@@ -131,18 +132,24 @@ BookAnswer BookCore::answer_of(const Reply& reply, const std::string& what) cons
     return {BookResult::refused,
             {},
             {},
-            "The database's role " + role_ + " may not " + what +
-                " (" + words + "). Do it with the platform, or let the role: GRANT INSERT, UPDATE, "
+            "The database's role " + role_ + " may not " + what + " (" + words +
+                "). Do it with the platform, or let the role: GRANT INSERT, UPDATE, "
                 "DELETE on the tables, and a policy where row-level security is on."};
   if (state == "23503")
-    return {BookResult::invalid, {}, "installation",
+    return {BookResult::invalid,
+            {},
+            "installation",
             "There is no such installation; name one that exists (" + words + ")."};
   if (state == "23514")
-    return {BookResult::invalid, {}, "host",
+    return {BookResult::invalid,
+            {},
+            "host",
             "The database refuses this domain (" + words +
                 "); the platform takes no wildcards and no underscores."};
   if (state == "23502")
-    return {BookResult::invalid, {}, "installation",
+    return {BookResult::invalid,
+            {},
+            "installation",
             "Its tenant could not be made (" + words +
                 "); make it with the platform, and name its installation here."};
   if (is_of_a_row(reply))
@@ -169,8 +176,8 @@ void BookCore::read(const std::string& id, const std::function<void(BookRead)>& 
     RecordRow row;
     for (std::size_t i = 0; reply.result.rows() > 0 && i < kColumns; ++i)
       row.values[i] = reply.result.value(0, i);
-    auto record = reply.result.rows() > 0 ? make_record(row, {}, key_ ? &*key_ : nullptr)
-                                          : std::nullopt;
+    auto record =
+        reply.result.rows() > 0 ? make_record(row, {}, key_ ? &*key_ : nullptr) : std::nullopt;
     if (!record)
       return done({{BookResult::gone, {}, {}, "There is no domain with this id."}, std::nullopt});
     admin::StoredDomain out(*std::move(record));
@@ -184,14 +191,14 @@ void BookCore::read(const std::string& id, const std::function<void(BookRead)>& 
 }
 
 void BookCore::create(std::vector<admin::DomainDraft> drafts, Created done) {
-  const auto batch = std::make_shared<Batch>(std::move(drafts), std::move(done),
-                                             [this] { return new_id(); });
+  const auto batch =
+      std::make_shared<Batch>(std::move(drafts), std::move(done), [this] { return new_id(); });
   ask(facts_sql(dialect_), {facts_json(batch->drafts)}, [this, batch](const Reply& reply) {
-    if (!reply)
-      return batch->done(Answers(batch->drafts.size(), answer_of(reply, "read domains")));
+    if (!reply) return batch->done(Answers(batch->drafts.size(), answer_of(reply, "read domains")));
     std::vector<DraftFacts> facts(batch->drafts.size());
     for (std::size_t r = 0; r < reply.result.rows(); ++r) {
-      const std::size_t n = static_cast<std::size_t>(std::stoul(std::string(reply.result.text(r, 0))));
+      const std::size_t n =
+          static_cast<std::size_t>(std::stoul(std::string(reply.result.text(r, 0))));
       if (n >= facts.size()) continue;
       DraftFacts row;
       for (std::size_t i = 0; i < kFacts; ++i) row.values[i] = copy(reply.result.value(r, i));
@@ -217,7 +224,9 @@ void BookCore::insert(const std::shared_ptr<Batch>& batch) {
     for (std::size_t r = 0; r < reply.result.rows(); ++r) made.insert(reply.result.text(r, 0));
     for (const PlannedDomain& p : domains)
       if (!made.contains(p.id))
-        answers[p.draft] = {BookResult::taken, {}, "host",
+        answers[p.draft] = {BookResult::taken,
+                            {},
+                            "host",
                             p.host + " was added by somebody else at the same moment."};
     batch->done(std::move(answers));
   });
@@ -232,8 +241,8 @@ void BookCore::one_by_one(const std::shared_ptr<Batch>& batch, std::size_t next)
   });
 }
 
-void BookCore::change(const admin::StoredDomain& seen, Statement statement,
-                      const std::string& what, Changed done) {
+void BookCore::change(const admin::StoredDomain& seen, Statement statement, const std::string& what,
+                      Changed done) {
   ask(std::move(statement.sql) + " RETURNING d.id", std::move(statement.parameters),
       [this, seen, what, done = std::move(done)](const Reply& reply) {
         if (!reply) return done(answer_of(reply, what + " this domain"));
@@ -250,7 +259,9 @@ void BookCore::nothing_changed(const admin::StoredDomain& seen, const std::strin
                       now.domain->status == seen.status && now.domain->config == seen.config &&
                       now.domain->white_label == seen.white_label;
     if (same)
-      return done({BookResult::refused, {}, {},
+      return done({BookResult::refused,
+                   {},
+                   {},
                    "Row-level security does not let the database's role " + role_ + " " + what +
                        " this domain. Do it with the platform, or make a policy for the role."});
     if (!now.domain && now.answer.result != BookResult::gone) return done(now.answer);

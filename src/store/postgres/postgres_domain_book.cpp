@@ -21,14 +21,18 @@ bool is_uuid(std::string_view text) {
 }
 
 BookAnswer closing() {
-  return {BookResult::unavailable, {}, {},
+  return {BookResult::unavailable,
+          {},
+          {},
           "Too many changes are waiting, or the directory is being closed; try again."};
 }
 
 std::optional<BookAnswer> bad_id(const char* field, std::string& id) {
   if (id.empty()) return std::nullopt;
   if (!is_uuid(id))
-    return BookAnswer{BookResult::invalid, {}, field,
+    return BookAnswer{BookResult::invalid,
+                      {},
+                      field,
                       std::string(field) +
                           " has to be a UUID in this database, such as "
                           "6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01."};
@@ -78,8 +82,8 @@ class PostgresDomainBook final : public admin::DomainBook {
       good.push_back(std::move(draft));
     }
     if (good.empty()) return done(std::move(answers));
-    core_->submit([good = std::move(good), places = std::move(places),
-                   answers = std::move(answers), done = std::move(done)](BookCore* core) {
+    core_->submit([good = std::move(good), places = std::move(places), answers = std::move(answers),
+                   done = std::move(done)](BookCore* core) {
       const auto finish = [answers, places, done](std::vector<BookAnswer> got) mutable {
         for (std::size_t i = 0; i < places.size(); ++i) answers[places[i]] = std::move(got[i]);
         done(std::move(answers));
@@ -97,7 +101,8 @@ class PostgresDomainBook final : public admin::DomainBook {
     if (edit.installation)
       if (auto fault = bad_id("installation", *edit.installation)) return done(*std::move(fault));
     core_->submit([seen, edit = std::move(edit), done = std::move(done)](BookCore* core) {
-      if (core) return core->change(seen, edit_statement(core->dialect(), seen, edit), "change", done);
+      if (core)
+        return core->change(seen, edit_statement(core->dialect(), seen, edit), "change", done);
       done(closing());
     });
   }
