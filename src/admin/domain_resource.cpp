@@ -12,6 +12,16 @@ namespace {
 namespace json = boost::json;
 using Parts = std::shared_ptr<const DomainParts>;
 
+// What goes on after an answer of the book, which comes by a thread of its own.
+template <typename Function>
+auto on_control(const Parts& parts, Function function) {
+  const auto shared = std::make_shared<Function>(std::move(function));
+  return [parts, shared](auto answer) {
+    const auto held = std::make_shared<decltype(answer)>(std::move(answer));
+    parts->post([shared, held] { (*shared)(std::move(*held)); });
+  };
+}
+
 Problem problem_of(const BookAnswer& answer) {
   const auto status = [&answer] {
     switch (answer.result) {
@@ -112,7 +122,9 @@ void list_directory(const Parts& parts, ListRequest request, Page page, const Re
     if (const std::size_t fit = fitting(page); fit < page.domains.size() && fit > before) {
       page.domains.resize(before);
       request.query.limit = static_cast<std::uint32_t>(fit);
-      return list_directory(parts, std::move(request), std::move(page), respond);
+      return parts->post([parts, request = std::move(request), page = std::move(page), respond] {
+        list_directory(parts, request, page, respond);
+      });
     }
     finish(
         page,
@@ -202,24 +214,25 @@ void with_match(const Parts& parts, DomainBook& book, const Request& request,
          "Send If-Match with the ETag of GET, so that nobody's change is lost; \"*\" takes any.",
          "If-Match",
          {}}));
-  book.read(request.id, [rules = parts->rules(), tags = request.if_match, respond,
-                         then = std::move(then)](BookRead read) {
-    if (!read.domain)
-      return respond(read.answer.result == BookResult::gone ? problem_response(no_such_domain())
-                                                            : failed(read.answer));
-    const std::string current =
-        entity_tag(domain_json(read.domain->record, DomainSource::directory, rules.states));
-    switch (if_match(tags, current)) {
-      case IfMatch::matches:
-        return then(*std::move(read.domain));
-      case IfMatch::differs:
-        return respond(problem_response(
-            {412, "It has changed since; GET it again.", "If-Match", {{"current", current}}}));
-      default:
-        return respond(problem_response(
-            {400, "If-Match is an ETag in quotes, a list of them, or *.", "If-Match", {}}));
-    }
-  });
+  book.read(
+      request.id, on_control(parts, [rules = parts->rules(), tags = request.if_match, respond,
+                                     then = std::move(then)](BookRead read) {
+        if (!read.domain)
+          return respond(read.answer.result == BookResult::gone ? problem_response(no_such_domain())
+                                                                : failed(read.answer));
+        const std::string current =
+            entity_tag(domain_json(read.domain->record, DomainSource::directory, rules.states));
+        switch (if_match(tags, current)) {
+          case IfMatch::matches:
+            return then(*std::move(read.domain));
+          case IfMatch::differs:
+            return respond(problem_response(
+                {412, "It has changed since; GET it again.", "If-Match", {{"current", current}}}));
+          default:
+            return respond(problem_response(
+                {400, "If-Match is an ETag in quotes, a list of them, or *.", "If-Match", {}}));
+        }
+      }));
 }
 
 // The row as it is now.
@@ -247,10 +260,11 @@ void patch_domain(const Parts& parts, Request request, const Respond& respond) {
                  return respond(problem_response(*problem));
                const DomainEdit& edit = std::get<DomainEdit>(parsed);
                if (edit.empty()) return show_row(parts, id, 200, respond);
-               parts->book()->edit(seen, edit, [parts, respond, id](const BookAnswer& answer) {
+               const auto edited = [parts, respond, id](const BookAnswer& answer) {
                  if (answer.result != BookResult::done) return respond(failed(answer));
                  show_row(parts, id, 200, respond);
-               });
+               };
+               parts->book()->edit(seen, edit, on_control(parts, edited));
              });
 }
 
@@ -301,12 +315,13 @@ void create_domain(const Parts& parts, const Request& request, const Respond& re
   DomainDraft& draft = std::get<DomainDraft>(parsed);
   if (const auto problem = shadowed(*parts, *parts->settings(), parts->rules(), draft.host))
     return respond(problem_response(*problem));
-  book->create({std::move(draft)}, [parts, respond](const std::vector<BookAnswer>& answers) {
+  const auto created = [parts, respond](const std::vector<BookAnswer>& answers) {
     const BookAnswer& answer = answers.front();
     if (answer.result == BookResult::done) return show_row(parts, answer.id, 201, respond);
     if (answer.result == BookResult::unchanged) return show_row(parts, answer.id, 200, respond);
     respond(failed(answer));
-  });
+  };
+  book->create({std::move(draft)}, on_control(parts, created));
 }
 
 json::object result_json(const BookAnswer& answer) {

@@ -19,9 +19,10 @@
 
 namespace marquee::admin {
 
-// Outlives the routes, but for the pointers that the functions give out: those are
-// asked for with each request.
+// All are called on the control thread. What they give out is used within the call.
 struct DomainParts {
+  // Runs something on the control thread, later; by any thread.
+  std::function<void(std::function<void()>)> post;
   // The settings' domains; answers inside the call.
   std::function<std::shared_ptr<routing::DomainDirectory>()> settings;
   std::function<routing::DirectoryRules()> rules;

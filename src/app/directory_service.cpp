@@ -48,10 +48,7 @@ void DirectoryService::tick() {
   });
 }
 
-void DirectoryService::flush(const std::string& name) {
-  const routing::Change change{routing::Change::What::name, name};
-  cache_.on_changes({&change, 1});
-}
+void DirectoryService::flush(const std::string& name) { watch_.forget(name); }
 
 tls::CertificateCache::Fetch DirectoryService::certificates() {
   return [this](const tls::CertificateSpec& spec,

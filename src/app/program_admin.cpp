@@ -1,4 +1,6 @@
 // What the admin listener serves beside the status: domains, the cache, explain.
+#include <boost/asio/post.hpp>
+
 #include "admin/domain_resource.hpp"
 #include "admin/inspect_resource.hpp"
 #include "admin/status_resource.hpp"
@@ -14,6 +16,9 @@ std::vector<admin::Route> Program::admin_routes() {
     for (admin::Route& route : routes) out.push_back(std::move(route));
   };
   admin::DomainParts domains;
+  domains.post = [this](std::function<void()> then) {
+    boost::asio::post(control_, std::move(then));
+  };
   domains.settings = [this] { return settings_domains(); };
   domains.rules = [this] { return routing::directory_rules(snapshot_->settings()); };
   domains.directory = [this] { return directory_ ? &directory_->directory() : nullptr; };

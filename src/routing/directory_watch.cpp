@@ -16,6 +16,13 @@ void DirectoryWatch::on_changes(std::span<const Change> changes, std::uint64_t g
   state_.generation = std::max(state_.generation, generation);
 }
 
+void DirectoryWatch::forget(const std::string& name) {
+  const Change change{Change::What::name, name};
+  const std::lock_guard one(telling_);
+  filter_.on_changes({&change, 1});
+  cache_.on_changes({&change, 1});
+}
+
 void DirectoryWatch::on_feed(const Feed& feed) {
   filter_.on_feed(feed.live);
   const std::lock_guard hold(mutex_);

@@ -26,6 +26,9 @@ class DirectoryWatch final : public ChangeListener {
   void stop() { directory_.subscribe(nullptr); }
 
   // To be called about once a second, by one thread.
+  // As if this name had changed: what is known of it, by the cache and the filter,
+  // counts no more. Any thread.
+  void forget(const std::string& name);
   void tick(CacheTime now, std::chrono::milliseconds check_interval);
 
   struct State {

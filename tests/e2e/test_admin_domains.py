@@ -267,6 +267,25 @@ def test_flush_and_explain(api, running):
     api.problem(422, "POST", "/v1/cache/flush", {"host": "a..b"})
 
 
+def test_a_page_is_bounded_in_bytes(api):
+    css = "a{}" + " " * 32_000
+    for batch in range(6):
+        got = api("POST", "/v1/domains:batch", {"domains": [
+            {"host": f"n{batch}-{i}.wide.test", "white_label": {"custom_css": css}} for i in range(50)]}).json()
+        assert got["created"] == 50, got
+    seen, cursor, pages = set(), "", 0
+    while cursor is not None:
+        answer = api("GET", "/v1/domains?source=directory&limit=1000&contains=wide.test" + (cursor and f"&cursor={cursor}"))
+        assert answer.status == 200 and len(answer.body) < 8 * 1024 * 1024 + 100_000
+        page = answer.json()
+        hosts = {d["host"] for d in page["domains"]}
+        assert hosts and not hosts & seen
+        seen |= hosts
+        cursor = page["next"]
+        pages += 1
+    assert len(seen) == 300 and pages == 2
+
+
 SECRET = "do-not-show-this"
 
 
