@@ -260,8 +260,10 @@ void patch_domain(const Parts& parts, Request request, const Respond& respond) {
                  return respond(problem_response(*problem));
                const DomainEdit& edit = std::get<DomainEdit>(parsed);
                if (edit.empty()) return show_row(parts, id, 200, respond);
-               const auto edited = [parts, respond, id](const BookAnswer& answer) {
+               const auto edited = [parts, respond, id,
+                                    host = shown_host(seen.record)](const BookAnswer& answer) {
                  if (answer.result != BookResult::done) return respond(failed(answer));
+                 parts->written({host});
                  show_row(parts, id, 200, respond);
                };
                parts->book()->edit(seen, edit, on_control(parts, edited));
@@ -272,10 +274,13 @@ void delete_domain(const Parts& parts, const Request& request, const Respond& re
   DomainBook* const book = book_for(parts, request, respond);
   if (!book) return;
   with_match(parts, *book, request, respond, [parts, respond](const StoredDomain& seen) {
-    parts->book()->remove(seen, [respond](const BookAnswer& answer) {
+    const auto removed = [parts, respond,
+                          host = shown_host(seen.record)](const BookAnswer& answer) {
       if (answer.result != BookResult::done) return respond(failed(answer));
+      parts->written({host});
       respond({204, {}, {}, {}});
-    });
+    };
+    parts->book()->remove(seen, on_control(parts, removed));
   });
 }
 
@@ -315,9 +320,12 @@ void create_domain(const Parts& parts, const Request& request, const Respond& re
   DomainDraft& draft = std::get<DomainDraft>(parsed);
   if (const auto problem = shadowed(*parts, *parts->settings(), parts->rules(), draft.host))
     return respond(problem_response(*problem));
-  const auto created = [parts, respond](const std::vector<BookAnswer>& answers) {
+  const auto created = [parts, respond, host = draft.host](const std::vector<BookAnswer>& answers) {
     const BookAnswer& answer = answers.front();
-    if (answer.result == BookResult::done) return show_row(parts, answer.id, 201, respond);
+    if (answer.result == BookResult::done) {
+      parts->written({host});
+      return show_row(parts, answer.id, 201, respond);
+    }
     if (answer.result == BookResult::unchanged) return show_row(parts, answer.id, 200, respond);
     respond(failed(answer));
   };
@@ -356,9 +364,16 @@ void create_batch(const Parts& parts, const Request& request, const Respond& res
       drafts.push_back(std::move(std::get<DomainDraft>(entry)));
     }
   }
-  const auto answer = [results, places, respond](const std::vector<BookAnswer>& answers) {
+  std::vector<std::string> names;
+  for (const DomainDraft& draft : drafts) names.push_back(draft.host);
+  const auto answer = [parts, results, places, respond,
+                       hosts = std::move(names)](const std::vector<BookAnswer>& answers) {
     for (std::size_t i = 0; i < places->size(); ++i)
       (*results)[(*places)[i]] = result_json(answers[i]);
+    std::vector<std::string> written;
+    for (std::size_t i = 0; i < places->size(); ++i)
+      if (answers[i].result == BookResult::done) written.push_back(hosts[i]);
+    parts->written(written);
     std::uint64_t counts[3] = {};
     for (const json::value& result : *results) {
       const auto& word = result.as_object().at("result").as_string();
@@ -373,7 +388,7 @@ void create_batch(const Parts& parts, const Request& request, const Respond& res
              {}});
   };
   if (drafts.empty()) return answer({});
-  book->create(std::move(drafts), answer);
+  book->create(std::move(drafts), on_control(parts, answer));
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ struct DomainParts {
   std::function<routing::DirectoryRules()> rules;
   std::function<routing::DomainDirectory*()> directory;  // null: there is none
   std::function<DomainBook*()> book;                     // null: there is none
+  // These were written: what this process remembers of them is void.
+  std::function<void(const std::vector<std::string>& hosts)> written;
   std::string settings_file;
 };
 std::vector<Route> domain_routes(DomainParts parts);

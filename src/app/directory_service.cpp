@@ -48,7 +48,7 @@ void DirectoryService::tick() {
   });
 }
 
-void DirectoryService::flush(const std::string& name) { watch_.forget(name); }
+void DirectoryService::flush(std::span<const std::string> names) { watch_.forget(names); }
 
 tls::CertificateCache::Fetch DirectoryService::certificates() {
   return [this](const tls::CertificateSpec& spec,

@@ -4,6 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <span>
+#include <string>
 
 #include "config/settings.hpp"
 #include "proxy/route_table.hpp"
@@ -27,8 +29,8 @@ class DirectoryService {
   // How certificates of its rows are fetched; valid while this lives.
   tls::CertificateCache::Fetch certificates();
   routing::DomainDirectory& directory() { return *directory_; }
-  // Forgets one name, and whatever rests on it, on all workers at once.
-  void flush(const std::string& name);
+  // Forgets names, and whatever rests on them, on all workers at once.
+  void flush(std::span<const std::string> names);
 
   routing::LookupCache::Counts counts() const { return cache_.counts(); }
   routing::DirectoryWatch::State state() const { return watch_.state(); }

@@ -23,11 +23,15 @@ std::vector<admin::Route> Program::admin_routes() {
   domains.rules = [this] { return routing::directory_rules(snapshot_->settings()); };
   domains.directory = [this] { return directory_ ? &directory_->directory() : nullptr; };
   domains.book = [this] { return book_.get(); };
+  // This node need not wait for the change feed to tell it what it wrote itself.
+  domains.written = [this](const std::vector<std::string>& hosts) {
+    if (directory_) directory_->flush(hosts);
+  };
   domains.settings_file = path_;
   add(admin::domain_routes(std::move(domains)));
   admin::InspectParts inspect;
   inspect.flush = [this](const std::string& host) {
-    if (directory_) directory_->flush(host);
+    if (directory_) directory_->flush({&host, 1});
     return directory_ != nullptr;
   };
   inspect.explain = [this](const std::string& method, const std::string& url,

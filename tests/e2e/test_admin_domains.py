@@ -104,11 +104,15 @@ def test_a_domain_s_life(api, running):
     made = answer.json()
     assert (made["host"], made["status"], made["state"], made["source"]) == ("life.test", "active", "serving", "directory")
     assert answer.field("location") == api.path(made)
+    with running.plain() as client:  # the node that wrote it waits for no feed
+        assert client.get("/", "life.test").status == 200
     answers(running, "life.test", 200)
     again = api("GET", api.path(made))
     assert again.json() == made and again.field("etag") == answer.field("etag")
     changed = api("PATCH", api.path(made), {"status": "disabled"}, again.field("etag"))
     assert changed.status == 200 and changed.json()["state"] == "disabled"
+    with running.plain() as client:
+        assert client.get("/", "life.test").status == 503
     answers(running, "life.test", 503)
     assert api("DELETE", api.path(made), if_match=changed.field("etag")).status == 204
     answers(running, "life.test", 404)
@@ -353,6 +357,21 @@ def test_on_the_platform_s_schema_the_role_s_rights_are_told(origin):
             got = api("POST", "/v1/domains:batch", {"domains": [
                 {"host": "ok.test", "installation": installation}, {"host": "*.bad.test", "installation": installation}]}).json()
             assert [r["result"] for r in got["results"]] == ["created", "error"]
+
+
+def test_another_node_answers_within_a_second(origin):
+    with node(origin, {"kind": "sqlite", **WAYS}) as first:
+        eventually(lambda: first.admin.metrics().sum("marquee_directory_feed_live") == 1, 15, "a live feed")
+        shared = {"kind": "sqlite", "path": str(first.folder / "state/directory.sqlite"), **WAYS}
+        with node(origin, shared, workers=3) as second:
+            eventually(lambda: second.admin.metrics().sum("marquee_directory_feed_live") == 1, 15, "a live feed")
+            with second.plain() as client:
+                assert client.get("/", "far.test").status == 404
+            api = Api(first)
+            made = api.add(host="far.test", config=PLAIN)
+            answers(second, "far.test", 200)
+            api("DELETE", api.path(made), if_match="*")
+            answers(second, "far.test", 404)
 
 
 def test_a_database_that_is_down_is_told(origin):
