@@ -57,7 +57,8 @@ TEST_CASE("a draft is normalised, and every fault names its member") {
   CHECK(draft.agency == "a1");
   CHECK(draft.status == routing::DomainStatus::disabled);
   CHECK(draft.config == R"({"force_www":true})");
-  CHECK(std::get<DomainDraft>(parse_draft(R"({"host":"*.Shop.example"})")).host == "*.shop.example");
+  CHECK(std::get<DomainDraft>(parse_draft(R"({"host":"*.Shop.example"})")).host ==
+        "*.shop.example");
   CHECK(field_of(R"({"host":"localhost"})") == "host");
   CHECK(field_of(R"({"host":"*.com"})") == "host");
   CHECK(field_of(R"({"host":"a.b","certificate":{}})") == "certificate");
@@ -103,9 +104,8 @@ TEST_CASE("a batch holds drafts and problems, and not too many") {
 
 TEST_CASE("ids of the API lead back to their rows") {
   routing::DomainRecord record = stored().record;
-  for (const auto kind :
-       {routing::RecordKind::module_domain, routing::RecordKind::site_domain,
-        routing::RecordKind::site_subdomain, routing::RecordKind::redirect}) {
+  for (const auto kind : {routing::RecordKind::module_domain, routing::RecordKind::site_domain,
+                          routing::RecordKind::site_subdomain, routing::RecordKind::redirect}) {
     record.kind = kind;
     const auto key = parse_domain_id(domain_id(record, DomainSource::directory));
     REQUIRE(key);
@@ -113,7 +113,8 @@ TEST_CASE("ids of the API lead back to their rows") {
     CHECK(key->row == "d1");
     CHECK(key->source == DomainSource::directory);
   }
-  CHECK(parse_domain_id(domain_id(record, DomainSource::settings))->source == DomainSource::settings);
+  CHECK(parse_domain_id(domain_id(record, DomainSource::settings))->source ==
+        DomainSource::settings);
   CHECK_FALSE(parse_domain_id(""));
   CHECK_FALSE(parse_domain_id("site:"));
   CHECK_FALSE(parse_domain_id("two words"));
@@ -146,7 +147,8 @@ TEST_CASE("lines of a file become drafts and come back") {
   CHECK_FALSE(csv_draft(columns, {"a.b"}).error.empty());
   CHECK_FALSE(csv_draft(columns, {"a.b", "[]"}).error.empty());
   CHECK_FALSE(json_draft("{").error.empty());
-  for (const auto& cells : std::vector<std::vector<std::string>>{{"agency"}, {"host", "host"}, {"hots"}}) {
+  for (const auto& cells :
+       std::vector<std::vector<std::string>>{{"agency"}, {"host", "host"}, {"hots"}}) {
     error.clear();
     parse_header(cells, error);
     CHECK_FALSE(error.empty());
@@ -157,7 +159,8 @@ TEST_CASE("lines of a file become drafts and come back") {
   record.white_label.brand_name = "a,b";
   const std::string shown = domain_json(record, DomainSource::directory, {});
   const std::string line = export_line(shown, LineFormat::json);
-  CHECK(line ==
-        R"({"host":"shop.example","status":"active","config":{"redirect_to_https":false},"white_label":{"brand_name":"a,b"}})");
+  CHECK(
+      line ==
+      R"({"host":"shop.example","status":"active","config":{"redirect_to_https":false},"white_label":{"brand_name":"a,b"}})");
   CHECK(std::holds_alternative<DomainDraft>(parse_draft(line)));
 }

@@ -14,20 +14,23 @@ using namespace marquee;
 using namespace marquee::admin;
 
 TEST_CASE("cursors come back as they were, and nothing else is one") {
-  for (const Cursor& cursor : {Cursor{DomainSource::settings, "12"}, Cursor{DomainSource::directory, ""},
-                               Cursor{DomainSource::directory, "0:6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01"}}) {
+  for (const Cursor& cursor :
+       {Cursor{DomainSource::settings, "12"}, Cursor{DomainSource::directory, ""},
+        Cursor{DomainSource::directory, "0:6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01"}}) {
     const std::string text = show_cursor(cursor);
     CHECK(text.find_first_not_of(
               "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
           std::string::npos);
     CHECK(parse_cursor(text) == cursor);
   }
-  for (const std::string& bad : {std::string(), std::string("!"), std::string("eA"), std::string(600, 'c')})
+  for (const std::string& bad :
+       {std::string(), std::string("!"), std::string("eA"), std::string(600, 'c')})
     CHECK_FALSE(parse_cursor(bad));
 }
 
 TEST_CASE("the query of a list") {
-  const auto got = parse_list_request("limit=7&agency=a1&client=c1&host=*.Shop.example&status=active&source=directory");
+  const auto got = parse_list_request(
+      "limit=7&agency=a1&client=c1&host=*.Shop.example&status=active&source=directory");
   REQUIRE(std::holds_alternative<ListRequest>(got));
   const auto& wanted = std::get<ListRequest>(got);
   CHECK(wanted.query.limit == 7);
@@ -37,15 +40,18 @@ TEST_CASE("the query of a list") {
   CHECK(wanted.query.status == routing::DomainStatus::active);
   CHECK(wanted.source == DomainSource::directory);
   CHECK(std::get<ListRequest>(parse_list_request("contains=a%2Db&")).query.contains == "a-b");
-  for (const char* bad : {"limit=0", "limit=01x", "limit=1001", "limit=", "site=", "a=b", "contains=", "contains=%0a",
-                          "contains=a+b", "limit=1&limit=1", "kind=x", "host=x..y", "host=x.y:80", "cursor=", "agency=%zz"})
+  for (const char* bad : {"limit=0", "limit=01x", "limit=1001", "limit=", "site=", "a=b",
+                          "contains=", "contains=%0a", "contains=a+b", "limit=1&limit=1", "kind=x",
+                          "host=x..y", "host=x.y:80", "cursor=", "agency=%zz"})
     CHECK_MESSAGE(std::holds_alternative<Problem>(parse_list_request(bad)), bad);
 }
 
 TEST_CASE("paths find their routes") {
   const auto none = [](const Request&, const Respond&) {};
-  const std::vector<Route> routes = {
-      {"GET", "/a", none}, {"POST", "/a", none}, {"GET", "/a/{id}", none}, {"PATCH", "/a/{id}/b", none}};
+  const std::vector<Route> routes = {{"GET", "/a", none},
+                                     {"POST", "/a", none},
+                                     {"GET", "/a/{id}", none},
+                                     {"PATCH", "/a/{id}/b", none}};
   CHECK(find_route(routes, "GET", "/a").route == &routes[0]);
   CHECK(find_route(routes, "HEAD", "/a").route == &routes[0]);
   CHECK(find_route(routes, "POST", "/a").route == &routes[1]);
