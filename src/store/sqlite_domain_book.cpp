@@ -12,6 +12,8 @@ using admin::BookResult;
 using Step = SqliteStatement::Step;
 
 BookAnswer unavailable(std::string sentence) {
+  if (sentence.find("no such table") != std::string::npos)
+    sentence += "; the directory makes its tables when it starts: try again in a moment";
   return {BookResult::unavailable, {}, {}, std::move(sentence)};
 }
 
