@@ -34,6 +34,11 @@ std::vector<Route> status_routes(StatusSource& source) {
       {"GET", "/v1/status", plain([&source] {
          return Response{200, "application/json", status_json(source.status()), {}};
        })},
+      {"GET", "/.well-known/marquee/jwks.json", plain([&source] {
+         std::string keys = source.key_set();
+         if (keys.empty()) keys = R"({"keys":[]})";
+         return Response{200, "application/jwk-set+json", std::move(keys), {}};
+       })},
       {"POST", "/v1/reload",
        [&source](const Request&, const Respond& respond) {
          source.reload([respond](const ReloadResult& result) {

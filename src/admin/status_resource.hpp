@@ -12,6 +12,7 @@ namespace marquee::admin {
 //                     while new connections are refused
 //   GET  /metrics     Prometheus text format
 //   GET  /v1/status   JSON
+//   GET  /.well-known/marquee/jwks.json  public keys of the tenant context
 //   POST /v1/reload   200 {"ok":true,...} or 422 {"ok":false,"problems":[...]}
 // `source` outlives the routes.
 std::vector<Route> status_routes(StatusSource& source);

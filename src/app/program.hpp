@@ -22,6 +22,7 @@
 #include "admin/domain_book.hpp"
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
+#include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
@@ -51,6 +52,7 @@ class Program final : public admin::StatusSource {
   std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
   bool ready() override { return state_ == admin::ServerState::serving; }
   std::string overload() override;
+  std::string key_set() override { return context_keys_ ? context_keys_->ring().document() : ""; }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
  private:
@@ -74,6 +76,7 @@ class Program final : public admin::StatusSource {
   std::vector<admin::Route> admin_routes();
   std::shared_ptr<routing::DomainDirectory> settings_domains();
   void lend_directory();
+  std::string open_context_keys();
   void declare_directory_metrics();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();
@@ -136,6 +139,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<admin::DomainBook> book_;      // null: likewise
   std::shared_ptr<routing::DomainDirectory> settings_domains_;
   std::weak_ptr<const proxy::Snapshot> settings_domains_of_;
+  std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

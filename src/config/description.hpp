@@ -124,6 +124,7 @@ Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
 Section describe(Forwarding& forwarding);
+Section describe(Context& context);
 Section describe(Log& log);
 Section describe(Admin& admin);
 
