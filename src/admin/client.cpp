@@ -61,25 +61,38 @@ std::optional<Reply> parse(std::string_view text) {
   if (std::from_chars(code, code + 3, reply.status).ptr != code + 3) return std::nullopt;
   const std::string_view head = text.substr(0, head_end + 2);
   const std::string_view body = text.substr(head_end + 4);
-  constexpr std::string_view length_field = "\r\nContent-Length: ";
-  const std::size_t at = head.find(length_field);
-  if (at == std::string_view::npos) return std::nullopt;
-  std::size_t length = 0;
-  std::from_chars(head.data() + at + length_field.size(), head.data() + head.size(), length);
-  if (length != body.size()) return std::nullopt;  // cut off
+  const auto field = [head](std::string_view name) {
+    const std::size_t at = head.find(name);
+    if (at == std::string_view::npos) return std::string_view();
+    const std::string_view rest = head.substr(at + name.size());
+    return rest.substr(0, rest.find("\r\n"));
+  };
+  const std::string_view length = field("\r\nContent-Length: ");
+  std::size_t bytes = 0;
+  std::from_chars(length.data(), length.data() + length.size(), bytes);
+  if (length.empty() && reply.status != 204) return std::nullopt;
+  if (bytes != body.size()) return std::nullopt;  // cut off
   reply.body = body;
+  reply.etag = field("\r\nETag: ");
   return reply;
+}
+
+std::string request_text(const Question& question) {
+  std::string out =
+      question.method + " " + question.path + " HTTP/1.1\r\nHost: marquee\r\nConnection: close\r\n";
+  if (!question.if_match.empty()) out += "If-Match: " + question.if_match + "\r\n";
+  if (question.method != "GET" && question.method != "HEAD") {
+    if (!question.body.empty())
+      out += std::string("Content-Type: application/") +
+             (question.method == "PATCH" ? "merge-patch+json" : "json") + "\r\n";
+    out += "Content-Length: " + std::to_string(question.body.size()) + "\r\n";
+  }
+  return out + "\r\n" + question.body;
 }
 
 }  // namespace
 
-std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
-                                       std::string_view path, std::chrono::milliseconds timeout) {
-  return ask(socket, method, path, {}, timeout);
-}
-
-std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
-                                       std::string_view path, std::string_view body,
+std::variant<Reply, base::Failure> ask(const std::string& socket, const Question& question,
                                        std::chrono::milliseconds timeout) {
   const auto failure = [](std::string sentence) {
     return base::Failure{base::FailureSource::dependency, true, std::move(sentence)};
@@ -97,12 +110,7 @@ std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_vi
   if (::connect(c.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return failure(connect_words(errno, socket));
   }
-  std::string request(method);
-  request.append(" ").append(path).append(" HTTP/1.1\r\nHost: marquee\r\nConnection: close\r\n");
-  if (!body.empty()) request.append("Content-Type: application/json\r\n");
-  if (!body.empty() || method == "POST" || method == "PUT")
-    request.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
-  request.append("\r\n").append(body);
+  const std::string request = request_text(question);
   for (std::size_t sent = 0; sent < request.size();) {
     if (!c.wait(POLLOUT)) return failure("no answer from " + socket + " in time");
     const ssize_t n = ::send(c.fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);

@@ -3,7 +3,6 @@
 #pragma once
 #include <chrono>
 #include <string>
-#include <string_view>
 #include <variant>
 
 #include "base/failure.hpp"
@@ -13,14 +12,18 @@ namespace marquee::admin {
 struct Reply {
   unsigned status = 0;
   std::string body;
+  std::string etag;  // or empty
+};
+
+struct Question {
+  std::string method;
+  std::string path;      // with the query
+  std::string body;      // JSON; a merge patch with PATCH
+  std::string if_match;  // empty: none
 };
 
 // `timeout` covers everything. The failure's sentence says what to do about it.
-std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
-                                       std::string_view path, std::chrono::milliseconds timeout);
-// With a body, of type application/json.
-std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
-                                       std::string_view path, std::string_view body,
+std::variant<Reply, base::Failure> ask(const std::string& socket, const Question& question,
                                        std::chrono::milliseconds timeout);
 
 }  // namespace marquee::admin

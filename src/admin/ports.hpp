@@ -108,8 +108,6 @@ struct ReloadResult {
   std::vector<std::string> problems;  // why not; or, when ok, what needs a restart
 };
 
-class CertificatePort;  // certificate_port.hpp
-
 class StatusSource {
  public:
   virtual ~StatusSource() = default;
@@ -121,8 +119,6 @@ class StatusSource {
   virtual std::string overload() { return {}; }
   // What whoever asks whether it is ready should know beside it; empty: nothing.
   virtual std::string remark() { return {}; }
-  // Certificates of the domains; null: there is nothing to ask.
-  virtual CertificatePort* certificates() { return nullptr; }
   // The public keys of the tenant context (RFC 7517); empty: there are none.
   virtual std::string key_set() { return {}; }
   // Reads the settings again. `done` is called exactly once, on the control

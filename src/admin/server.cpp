@@ -25,9 +25,6 @@
 #include <set>
 #include <string_view>
 
-#include "admin/certificates_api.hpp"
-#include "admin/metrics_text.hpp"
-#include "admin/status_json.hpp"
 #include "admin/unix_socket.hpp"
 
 namespace marquee::admin {
@@ -37,11 +34,10 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using Stream = beast::basic_stream<asio::generic::stream_protocol>;
-using Request = http::request<http::string_body>;
-using Response = http::response<http::string_body>;
+using HttpRequest = http::request<http::string_body>;
+using HttpResponse = http::response<http::string_body>;
 
 constexpr std::uint32_t head_limit = 8u << 10;
-constexpr std::uint64_t body_limit = 64u << 10;
 constexpr auto tuple = asio::as_tuple(asio::use_awaitable);
 
 // Both sides are hashed, so that neither length nor a common prefix shows.
@@ -52,7 +48,7 @@ bool same_secret(std::string_view given, std::string_view wanted) {
   return CRYPTO_memcmp(a, b, sizeof a) == 0;
 }
 
-bool authorised(const Request& request, std::string_view token) {
+bool authorised(const HttpRequest& request, std::string_view token) {
   const auto field = request[http::field::authorization];
   const std::string_view value(field.data(), field.size());
   constexpr std::string_view scheme = "bearer ";
@@ -62,114 +58,63 @@ bool authorised(const Request& request, std::string_view token) {
          same_secret(value.substr(scheme.size()), token);
 }
 
-Response answer(unsigned status, std::string_view type, std::string body) {
-  Response r;
-  r.version(11);
-  r.result(status);
-  r.set(http::field::content_type, {type.data(), type.size()});
-  r.set(http::field::cache_control, "no-store");
-  r.set("X-Content-Type-Options", "nosniff");
-  r.body() = std::move(body);
-  return r;
+HttpResponse http_response(Response from) {
+  HttpResponse out;
+  out.version(11);
+  out.result(from.status);
+  if (!from.type.empty()) out.set(http::field::content_type, from.type);
+  out.set(http::field::cache_control, "no-store");
+  out.set("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : from.fields) out.set(name, value);
+  out.body() = std::move(from.body);
+  return out;
 }
 
-Response problem(unsigned status, std::string_view detail) {
-  const auto title = http::obsolete_reason(http::int_to_status(status));
-  return answer(status, "application/problem+json",
-                problem_json(status, {title.data(), title.size()}, detail));
+HttpResponse problem(unsigned status, std::string detail) {
+  return http_response(problem_response({status, std::move(detail), {}, {}}));
 }
 
-asio::awaitable<ReloadResult> reload(StatusSource& source) {
-  return asio::async_initiate<const asio::use_awaitable_t<>, void(ReloadResult)>(
-      [&source](auto handler) {
+std::string_view path_of(const HttpRequest& request) {
+  const std::string_view target(request.target().data(), request.target().size());
+  return target.substr(0, target.find('?'));
+}
+
+Request request_of(HttpRequest from, const RouteMatch& match) {
+  Request out;
+  out.method = std::string(from.method_string());
+  const std::string_view target(from.target().data(), from.target().size());
+  out.path = path_of(from);
+  out.query = target.size() > out.path.size() ? target.substr(out.path.size() + 1) : "";
+  out.id = match.id;
+  out.if_match = std::string(from[http::field::if_match]);
+  out.body = std::move(from.body());
+  return out;
+}
+
+asio::awaitable<Response> serve_route(const Route& route, Request request) {
+  return asio::async_initiate<const asio::use_awaitable_t<>, void(Response)>(
+      [&route](auto handler, Request asked) {
         // std::function wants a copyable callable, the handler is not one.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        source.reload([shared](ReloadResult result) {
+        route.serve(std::move(asked), [shared](Response response) {
           const auto executor = asio::get_associated_executor(*shared);
-          asio::post(executor, [shared, result = std::move(result)]() mutable {
-            (*shared)(std::move(result));
+          asio::post(executor, [shared, response = std::move(response)]() mutable {
+            (*shared)(std::move(response));
           });
         });
       },
-      asio::use_awaitable);
-}
-
-asio::awaitable<Response> certificates(CertificatePort& port, const Request& request, bool local) {
-  const auto text = [](auto view) { return std::string_view(view.data(), view.size()); };
-  const ApiRequest asked{text(request.method_string()), text(request.target()), request.body(),
-                         local};
-  const ApiAnswer given =
-      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(ApiAnswer)>(
-          [&port, &asked](auto handler) {
-            auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-            answer_certificates(port, asked, [shared](ApiAnswer it) {
-              const auto executor = asio::get_associated_executor(*shared);
-              asio::post(executor,
-                         [shared, it = std::move(it)]() mutable { (*shared)(std::move(it)); });
-            });
-          },
-          asio::use_awaitable);
-  Response r = given.status == 200 ? answer(200, "application/json", given.body)
-                                   : problem(given.status, given.body);
-  if (!given.allow.empty()) r.set(http::field::allow, given.allow);
-  co_return r;
-}
-
-asio::awaitable<Response> route(StatusSource& source, const Request& request, bool local) {
-  std::string_view path(request.target().data(), request.target().size());
-  path = path.substr(0, path.find('?'));
-  const bool read = request.method() == http::verb::get || request.method() == http::verb::head;
-  const auto wrong_method = [&](std::string_view allow) {
-    Response r = problem(405, "This path answers " + std::string(allow) + " only.");
-    r.set(http::field::allow, {allow.data(), allow.size()});
-    return r;
-  };
-  if (path == "/v1/reload") {
-    if (request.method() != http::verb::post) co_return wrong_method("POST");
-    const ReloadResult result = co_await reload(source);
-    co_return answer(result.ok ? 200 : 422, "application/json", reload_json(result));
-  }
-  if (CertificatePort* const port = source.certificates(); port && is_certificates_path(path))
-    co_return co_await certificates(*port, request, local);
-  if (path == "/.well-known/marquee/jwks.json") {
-    if (!read) co_return wrong_method("GET, HEAD");
-    std::string keys = source.key_set();
-    if (keys.empty()) keys = R"({"keys":[]})";
-    co_return answer(200, "application/jwk-set+json", std::move(keys));
-  }
-  const bool known =
-      path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/v1/status";
-  if (!known) {
-    co_return problem(404,
-                      "There is /healthz, /readyz, /metrics, /v1/status, /v1/certificates and POST "
-                      "/v1/reload.");
-  }
-  if (!read) co_return wrong_method("GET, HEAD");
-  if (path == "/healthz") co_return answer(200, "text/plain; charset=utf-8", "ok\n");
-  if (path == "/readyz") {
-    // Whoever balances load should send new connections elsewhere while they
-    // would be refused here.
-    const std::string overload = source.overload();
-    if (source.ready() && overload.empty()) {
-      const std::string remark = source.remark();
-      co_return answer(200, "text/plain; charset=utf-8",
-                       remark.empty() ? "ready\n" : "ready: " + remark + "\n");
-    }
-    co_return answer(503, "text/plain; charset=utf-8",
-                     overload.empty() ? "not ready\n" : "not ready: " + overload + "\n");
-  }
-  if (path == "/metrics") {
-    co_return answer(200, "text/plain; version=0.0.4; charset=utf-8",
-                     metrics_text(source.metrics()));
-  }
-  co_return answer(200, "application/json", status_json(source.status()));
+      asio::use_awaitable, std::move(request));
 }
 
 }  // namespace
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
-  Impl(asio::io_context& c, StatusSource& s, ServerOptions o)
-      : control(c), source(s), options(std::move(o)), unix_acceptor(c), tcp_acceptor(c) {}
+  Impl(asio::io_context& c, std::vector<Route> r, ServerOptions o)
+      : control(c),
+        routes(std::move(r)),
+        options(std::move(o)),
+        unix_acceptor(c),
+        tcp_acceptor(c) {}
 
   std::optional<base::Failure> listen_tcp();
   template <typename Acceptor>
@@ -177,10 +122,12 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   asio::awaitable<void> serve(Stream stream, bool needs_token);
   asio::awaitable<bool> serve_one(Stream& stream, beast::flat_static_buffer<16384>& buffer,
                                   bool needs_token);
+  asio::awaitable<HttpResponse> answer(HttpRequest request, RouteMatch match, bool local);
+  asio::awaitable<bool> send(Stream& stream, HttpResponse response, bool keep, bool head_only);
   void stop();
 
   asio::io_context& control;
-  StatusSource& source;
+  const std::vector<Route> routes;
   ServerOptions options;  // constant but for the token
   UnixSocket socket_file;
   asio::local::stream_protocol::acceptor unix_acceptor;
@@ -255,34 +202,70 @@ asio::awaitable<bool> Server::Impl::serve_one(Stream& stream,
                                               bool needs_token) {
   http::request_parser<http::string_body> parser;
   parser.header_limit(head_limit);
-  parser.body_limit(body_limit);
+  parser.body_limit(boost::none);
   stream.expires_after(options.timeout);
-  const auto [read_error, read_bytes] = co_await http::async_read(stream, buffer, parser, tuple);
-  Response response;
+  auto [error, bytes] = co_await http::async_read_header(stream, buffer, parser, tuple);
+  RouteMatch match;
+  if (!error) {
+    // How much may come depends on where it goes, and on who sends it.
+    match = find_route(routes, parser.get().method_string(), path_of(parser.get()));
+    const bool known = match.route && (!needs_token || authorised(parser.get(), options.token));
+    parser.body_limit(known ? match.route->most_body : kMostBody);
+    const auto length = parser.content_length();
+    if (length && *length > (known ? match.route->most_body : kMostBody))
+      error = http::error::body_limit;
+    else
+      std::tie(error, bytes) = co_await http::async_read(stream, buffer, parser, tuple);
+  }
+  HttpResponse response;
   bool keep = false;
-  if (read_error == http::error::header_limit || read_error == http::error::buffer_overflow) {
+  const bool is_head = parser.is_header_done() && parser.get().method() == http::verb::head;
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     response = problem(431, "The request head is larger than 8 KiB.");
-  } else if (read_error == http::error::body_limit) {
-    response = problem(413, "The request body is larger than 64 KiB.");
-  } else if (read_error == http::error::end_of_stream || read_error == beast::error::timeout ||
-             (read_error && read_error.category() == boost::system::system_category()) ||
-             read_error == asio::error::eof) {
+  } else if (error == http::error::body_limit) {
+    const std::size_t most = match.route ? match.route->most_body : kMostBody;
+    response = problem(413, "The request body is larger than " + std::to_string(most >> 10) +
+                                " KiB; send it in several requests.");
+  } else if (error == http::error::end_of_stream || error == beast::error::timeout ||
+             (error && error.category() == boost::system::system_category()) ||
+             error == asio::error::eof) {
     co_return false;
-  } else if (read_error) {
-    response = problem(400, "The request could not be read: " + read_error.message() + ".");
+  } else if (error) {
+    response = problem(400, "The request could not be read: " + error.message() + ".");
   } else if (needs_token && !authorised(parser.get(), options.token)) {
     keep = parser.keep_alive();
     response = problem(401, "Send Authorization: Bearer TOKEN with the token of the settings.");
     response.set(http::field::www_authenticate, "Bearer realm=\"marquee\"");
   } else {
     keep = parser.keep_alive();
-    response = co_await route(source, parser.get(), !needs_token);
+    response = co_await answer(parser.release(), match, !needs_token);
   }
+  co_return co_await send(stream, std::move(response), keep, is_head);
+}
+
+asio::awaitable<HttpResponse> Server::Impl::answer(HttpRequest request, RouteMatch match,
+                                                   bool local) {
+  if (match.route) {
+    Request asked = request_of(std::move(request), match);
+    asked.local = local;
+    co_return http_response(co_await serve_route(*match.route, std::move(asked)));
+  }
+  if (match.allow.empty()) {
+    co_return problem(404, "There is no such path here; GET /v1/openapi.json describes all.");
+  }
+  HttpResponse out = problem(405, "This path answers " + match.allow + " only.");
+  out.set(http::field::allow, match.allow);
+  co_return out;
+}
+
+asio::awaitable<bool> Server::Impl::send(Stream& stream, HttpResponse response, bool keep,
+                                         bool head_only) {
   response.keep_alive(keep);
-  response.prepare_payload();
+  // RFC 9110 8.6: 204 has no Content-Length.
+  if (response.result() != http::status::no_content) response.prepare_payload();
   stream.expires_after(options.timeout);
   // A HEAD answer says the length and sends no body.
-  if (parser.is_header_done() && parser.get().method() == http::verb::head) {
+  if (head_only) {
     const http::response<http::empty_body> head(std::move(response.base()));
     http::response_serializer<http::empty_body> serializer(head);
     const auto [error, bytes] = co_await http::async_write_header(stream, serializer, tuple);
@@ -308,8 +291,8 @@ void Server::Impl::stop() {
 
 void Server::set_token(std::string token) { impl_->options.token = std::move(token); }
 
-Server::Server(asio::io_context& control, StatusSource& source, ServerOptions options)
-    : impl_(std::make_shared<Impl>(control, source, std::move(options))) {}
+Server::Server(asio::io_context& control, std::vector<Route> routes, ServerOptions options)
+    : impl_(std::make_shared<Impl>(control, std::move(routes), std::move(options))) {}
 
 Server::~Server() { stop(); }
 

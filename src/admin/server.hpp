@@ -1,12 +1,6 @@
 // The admin HTTP server, on the control thread's io_context.
-//
-//   GET  /healthz     200 while the process runs
-//   GET  /readyz      200 while it serves, 503 before, while it drains, and
-//                     while new connections are refused
-//   GET  /metrics     Prometheus text format
-//   GET  /v1/status   JSON
-//   /v1/certificates  certificates_api.hpp
-//   POST /v1/reload   200 {"ok":true,...} or 422 {"ok":false,"problems":[...]}
+// Serves the routes it is given (resource.hpp), on a Unix socket and, where the
+// settings say so, on TCP.
 //
 // Errors are application/problem+json (RFC 9457). On a Unix socket the file's
 // mode (0660) is the access control; on TCP every request needs the token
@@ -17,8 +11,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "admin/ports.hpp"
+#include "admin/resource.hpp"
 #include "base/failure.hpp"
 
 namespace boost::asio {
@@ -37,8 +32,9 @@ struct ServerOptions {
 
 class Server {
  public:
-  // Both outlive the server and every handler the io_context still holds.
-  Server(boost::asio::io_context& control, StatusSource& source, ServerOptions options);
+  // What the routes use outlives the server and every handler the io_context still
+  // holds.
+  Server(boost::asio::io_context& control, std::vector<Route> routes, ServerOptions options);
   ~Server();  // as stop()
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

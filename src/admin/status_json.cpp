@@ -8,19 +8,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::string rfc3339(WallTime time) {
-  namespace chr = std::chrono;
-  const auto day = chr::floor<chr::days>(time);
-  const chr::year_month_day date{day};
-  const chr::hh_mm_ss clock{chr::floor<chr::seconds>(time - day)};
-  char text[40];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()));
-  return text;
-}
-
 const char* name(ServerState state) {
   switch (state) {
     case ServerState::starting:
@@ -82,6 +69,19 @@ json::value directory_json(const DirectoryStatus& d) {
 
 }  // namespace
 
+std::string rfc3339(WallTime time) {
+  namespace chr = std::chrono;
+  const auto day = chr::floor<chr::days>(time);
+  const chr::year_month_day date{day};
+  const chr::hh_mm_ss clock{chr::floor<chr::seconds>(time - day)};
+  char text[40];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return text;
+}
+
 std::string status_json(const Status& s) {
   json::object requests;
   for (const auto& [kind, count] : s.requests) requests[kind] = count;
@@ -129,14 +129,6 @@ std::string status_json(const Status& s) {
 std::string reload_json(const ReloadResult& r) {
   return json::serialize(json::object{
       {"ok", r.ok}, {"duration_ms", r.duration.count()}, {"problems", strings(r.problems)}});
-}
-
-std::string problem_json(unsigned status, std::string_view title, std::string_view detail) {
-  const auto view = [](std::string_view s) { return json::string_view(s.data(), s.size()); };
-  return json::serialize(json::object{{"type", "about:blank"},
-                                      {"title", view(title)},
-                                      {"status", status},
-                                      {"detail", view(detail)}});
 }
 
 }  // namespace marquee::admin

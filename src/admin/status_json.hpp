@@ -2,15 +2,14 @@
 // milliseconds.
 #pragma once
 #include <string>
-#include <string_view>
 
 #include "admin/ports.hpp"
 
 namespace marquee::admin {
 
 std::string status_json(const Status& status);
+// "2026-01-31T12:00:00Z"
+std::string rfc3339(WallTime time);
 std::string reload_json(const ReloadResult& result);
-// RFC 9457.
-std::string problem_json(unsigned status, std::string_view title, std::string_view detail);
 
 }  // namespace marquee::admin

@@ -392,7 +392,8 @@ void CertificateService::Core::store(const Wanted& wanted, const Row& row,
             return done(failed(failure->source == base::FailureSource::client ? 404 : 503,
                                failure->sentence));
           // The feed will say so, too; here it is live at once.
-          core->parts.directory->flush(shown_host(*row));
+          const std::string host = shown_host(*row);
+          core->parts.directory->flush({&host, 1});
           CertificateAnswer answer;
           answer.entry = entry;
           done(std::move(answer));

@@ -29,7 +29,8 @@ std::optional<admin::Reply> ask(const CommandLine& line, std::string_view method
                                 const std::string& path, std::string_view body = {}) {
   const std::string socket =
       line.socket.empty() ? admin_socket(load_and_check(line.config).settings) : line.socket;
-  auto answer = admin::ask(socket, method, path, body, line.timeout);
+  auto answer = admin::ask(socket, {std::string(method), std::string(path), std::string(body), {}},
+                           line.timeout);
   if (const auto* const failure = std::get_if<base::Failure>(&answer)) {
     std::cerr << "marquee: " << failure->sentence << "\n";
     if (line.socket.empty())

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "app/cli_options.hpp"
+
 namespace marquee::app {
 namespace {
 
@@ -17,6 +19,8 @@ Examples:
   marquee status                             what the running Marquee is doing
   marquee explain https://shop.acme.com/x    what would happen to this request
   marquee certs list                         certificates, and when they end
+  marquee domains add shop.acme.com          one more domain, served at once
+  marquee cache flush shop.acme.com          ask the directory for it anew
   marquee db migrate                         make or update the directory's tables
   marquee demo-upstream                      a sample server to put behind it
 
@@ -24,26 +28,6 @@ Settings are read from --config, else $MARQUEE_CONFIG, else /etc/marquee/marquee
 Exit codes: 0 done, 1 failed, 2 wrong use, 78 bad settings.
 Signals of `run`: HUP reload, USR1 reopen logs, TERM drain (twice: end at once).
 )";
-
-// The variable is read here and not by CLI11: it would set the shared value
-// through the other commands' options, over what -c says.
-void config_option(CLI::App& command, CommandLine& line) {
-  command.add_option("-c,--config", line.config, "Settings file (Env: MARQUEE_CONFIG)")
-      ->type_name("FILE")
-      ->capture_default_str();
-}
-
-void socket_option(CLI::App& command, CommandLine& line) {
-  command.add_option("--socket", line.socket, "Admin socket (default: the one in the settings)")
-      ->type_name("PATH");
-}
-
-void timeout_option(CLI::App& command, CommandLine& line, int& seconds) {
-  command.add_option("--timeout", seconds, "Seconds to wait for the answer")
-      ->check(CLI::Range(1, 3600))
-      ->capture_default_str();
-  command.callback([&] { line.timeout = std::chrono::seconds(seconds); });
-}
 
 CLI::App* add_db(CLI::App& app, CommandLine& line) {
   CLI::App* const db = app.add_subcommand("db", "The database of the domain directory");
@@ -116,14 +100,23 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
   status->footer("\nExamples:\n  marquee status\n  marquee status --json | jq .upstreams\n");
 
   CLI::App* const explain =
-      app.add_subcommand("explain", "What would happen to a request, from the settings alone");
-  config_option(*explain, line);
+      app.add_subcommand("explain", "What would happen to a request, step by step");
+  explain
+      ->add_option("-c,--config", line.config,
+                   "Explain from this settings file alone, without the running Marquee")
+      ->type_name("FILE")
+      ->each([&line](const std::string&) { line.offline = true; });
+  socket_option(*explain, line);
+  timeout_option(*explain, line, seconds);
   explain->add_option("url", line.url, "http:// or https:// URL")->required();
   explain->add_option("-X,--method", line.method, "Method of the request")->capture_default_str();
   explain->add_flag("--json", line.json, "As JSON, for programs");
   explain->footer(
-      "\nExample:\n  marquee explain -c marquee.yaml https://bakery.localhost:8443/menu\n");
+      "\nExamples:\n  marquee explain https://bakery.localhost:8443/menu\n  marquee explain -c "
+      "marquee.yaml https://bakery.localhost:8443/menu\n");
 
+  CLI::App* const domains = add_domains(app, line, seconds);
+  CLI::App* const cache = add_cache(app, line, seconds);
   CLI::App* const migrate = add_db(app, line);
   CLI::App* const certs = add_certs(app, line, seconds);
 
@@ -136,12 +129,40 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 
   CLI::App* const version = app.add_subcommand("version", "Print the version");
   version->add_flag("--json", line.json, "As JSON, for programs");
-  return {{run, Command::run},       {check, Command::check},        {reload, Command::reload},
-          {status, Command::status}, {explain, Command::explain},    {migrate, Command::db_migrate},
-          {certs, Command::certs},   {demo, Command::demo_upstream}, {version, Command::version}};
+  return {{run, Command::run},
+          {check, Command::check},
+          {reload, Command::reload},
+          {status, Command::status},
+          {explain, Command::explain},
+          {domains, Command::domains},
+          {cache, Command::cache_flush},
+          {certs, Command::certs},
+          {migrate, Command::db_migrate},
+          {demo, Command::demo_upstream},
+          {version, Command::version}};
 }
 
 }  // namespace
+
+// The variable is read here and not by CLI11: it would set the shared value
+// through the other commands' options, over what -c says.
+void config_option(CLI::App& command, CommandLine& line) {
+  command.add_option("-c,--config", line.config, "Settings file (Env: MARQUEE_CONFIG)")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+void socket_option(CLI::App& command, CommandLine& line) {
+  command.add_option("--socket", line.socket, "Admin socket (default: the one in the settings)")
+      ->type_name("PATH");
+}
+
+void timeout_option(CLI::App& command, CommandLine& line, int& seconds) {
+  command.add_option("--timeout", seconds, "Seconds to wait for the answer")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  command.callback([&] { line.timeout = std::chrono::seconds(seconds); });
+}
 
 std::variant<CommandLine, Said> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "app/cli_certs.hpp"
+#include "app/cli_domains.hpp"
 
 namespace marquee::app {
 
@@ -15,6 +16,8 @@ enum class Command : std::uint8_t {
   reload,
   status,
   explain,
+  domains,
+  cache_flush,
   db_migrate,
   certs,
   demo_upstream,
@@ -33,11 +36,14 @@ struct CommandLine {
   Command command = Command::version;
   std::string config = "/etc/marquee/marquee.yaml";  // -c, else MARQUEE_CONFIG
   std::string socket;                                // --socket; empty: from the settings
-  bool json = false;                                 // status, explain, check, version
+  bool json = false;                                 // what prints, as JSON
   bool print_schema = false;                         // check
   bool print_reference = false;                      // check
   std::string url;                                   // explain
   std::string method = "GET";                        // explain
+  bool offline = false;                              // explain: -c was given
+  std::string host;                                  // cache flush
+  DomainsArguments domains;                          // domains
   std::string listen = "127.0.0.1:9100";             // demo-upstream
   std::string database_url;                          // db migrate; else from the settings
   std::string role = "marquee_edge";                 // db migrate
@@ -45,7 +51,7 @@ struct CommandLine {
   bool print = false;                                // db migrate
   bool remove = false;                               // db migrate
   CertsOptions certs;                                // certs
-  std::chrono::seconds timeout{30};                  // reload, status, certs
+  std::chrono::seconds timeout{30};                  // what asks the running Marquee
 };
 
 // Nothing to carry out: help was asked for, or the command line is wrong.

@@ -84,9 +84,6 @@ bool DirectoryService::on_snapshot() const {
   return reach_ == Reach::never && snapshot_.state().loaded > 0;
 }
 
-void DirectoryService::flush(const std::string& name) {
-  const routing::Change change{routing::Change::What::name, name};
-  cache_.on_changes({&change, 1});
-}
+void DirectoryService::flush(std::span<const std::string> names) { watch_.forget(names); }
 
 }  // namespace marquee::app

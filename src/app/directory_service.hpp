@@ -5,6 +5,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <span>
+#include <string>
 
 #include "app/directory_snapshot.hpp"
 #include "base/log.hpp"
@@ -36,8 +38,8 @@ class DirectoryService {
   tls::CertificateCache::Fetch certificates() { return snapshot_.certificates(); }
   routing::DomainDirectory& directory() { return *directory_; }
   routing::LookupCache& cache() { return cache_; }
-  // Forgets one name, and whatever rests on it, on all workers at once.
-  void flush(const std::string& name);
+  // Forgets names, and whatever rests on them, on all workers at once.
+  void flush(std::span<const std::string> names);
 
   routing::LookupCache::Counts counts() const { return cache_.counts(); }
   routing::DirectoryWatch::State state() const { return watch_.state(); }

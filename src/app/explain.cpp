@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <iostream>
 #include <optional>
 
-#include "app/check.hpp"
 #include "base/hostname.hpp"
 #include "routing/host_table.hpp"
+#include "routing/resolution.hpp"
 
 namespace marquee::app {
 namespace {
@@ -42,8 +41,9 @@ std::string ticked(std::string_view text) { return "`" + std::string(text) + "`"
 // and returns whether there is a next one.
 class Walk {
  public:
-  Walk(const config::Settings& settings, std::string_view method)
-      : settings_(settings), method_(method), table_(settings) {}
+  Walk(const config::Settings& settings, std::string_view method,
+       const DirectoryFinding* finding = nullptr)
+      : settings_(settings), method_(method), table_(settings), finding_(finding) {}
 
   bool url(std::string_view text) {
     const auto parts = split(text);
@@ -108,14 +108,49 @@ class Walk {
                                                         : "domain " + row;
       return step("host", host_ + " is " + how + tenant(d));
     }
+    if (finding_) return directory();
+    if (settings_.directory.kind != config::DirectoryKind::yaml)
+      return stop("host", host_ +
+                              " is not in the settings; only the running Marquee knows whether it "
+                              "is in the directory: ask it, without -c");
+    return unknown();
+  }
+
+  // The last part of host(): who is not in the settings.
+  bool directory() {
+    step("directory", finding_->words);
+    for (const std::string& conflict : finding_->conflicts) step("directory", conflict);
+    if (!finding_->available)
+      return stop("host", "whose " + host_ +
+                              " is cannot be known now: the request gets 503 with Retry-After");
+    if (!finding_->domain) {
+      if (!finding_->unserved.empty()) step("directory", finding_->unserved);
+      return unknown();
+    }
+    match_ = {finding_->domain.get(), finding_->match};
+    const routing::Domain& d = *match_.domain;
+    if (d.redirect) return redirect(*d.redirect);
+    return step("host", host_ + " is " + std::string(routing::name(match_.kind)) + " match of " +
+                            (d.wildcard ? "*." : "") + d.host.string() + tenant(d));
+  }
+
+  bool unknown() {
     return url_.https
                ? unknown_over_tls()
                : stop("host", host_ + " is not known: the request gets 404 \"not connected\"");
   }
 
+  bool redirect(const routing::RedirectTo& to) {
+    const unsigned status = routing::redirect_status(to.type, method_);
+    return stop("host", host_ + " is a redirect row: " + std::to_string(status) + " to https://" +
+                            to.host.string() + (to.preserve_path ? target_ : "/"));
+  }
+
   bool certificate() {
     if (!url_.https) return true;
     const routing::Domain& d = *match_.domain;
+    if (d.certificate_source == routing::CertificateSource::directory)
+      return step("certificate", "from the directory");
     if (d.certificate_source == routing::CertificateSource::internal) {
       return step("certificate",
                   "made by Marquee's internal CA for this name when it is first asked for");
@@ -130,6 +165,9 @@ class Walk {
     if (!d.enabled)
       return stop("policy",
                   "the domain is disabled: the request gets its page, and no upstream sees it");
+    if (d.state != routing::DomainState::serving)
+      return stop("policy", "the request gets the page of state " +
+                                std::string(routing::name(d.state)) + ", and no upstream sees it");
     const std::string_view www = routing::www_redirect(d, host_);
     const bool to_https = !url_.https && d.redirect_to_https;
     if (to_https || !www.empty()) {
@@ -223,6 +261,7 @@ class Walk {
   const config::Settings& settings_;
   const std::string method_;
   const routing::HostTable table_;
+  const DirectoryFinding* const finding_;
   Url url_;
   std::string host_, target_;
   int port_ = 0;
@@ -232,9 +271,17 @@ class Walk {
 
 }  // namespace
 
-Explanation explain(const config::Settings& settings, std::string_view method,
-                    std::string_view url) {
-  Walk walk(settings, method);
+std::optional<base::Hostname> directory_host(const config::Settings& settings,
+                                             std::string_view url) {
+  const auto parts = split(url);
+  auto host = parts ? base::parse_hostname(parts->authority) : base::HostnameResult{};
+  if (!host || routing::HostTable(settings).lookup(host.name->text())) return std::nullopt;
+  return std::move(host.name);
+}
+
+Explanation explain(const config::Settings& settings, std::string_view method, std::string_view url,
+                    const DirectoryFinding* finding) {
+  Walk walk(settings, method, finding);
   if (walk.url(url) && walk.listener() && walk.host() && walk.certificate() && walk.policies() &&
       walk.upstream()) {
     walk.reached();
@@ -242,25 +289,12 @@ Explanation explain(const config::Settings& settings, std::string_view method,
   return std::move(walk).take();
 }
 
-int run_explain(const CommandLine& line) {
-  const Loaded loaded = load_and_check(line.config);
-  for (const std::string& problem : loaded.problems) std::cerr << problem << "\n";
-  if (!loaded.ok()) return exit_code::bad_config;
-  const Explanation e = explain(loaded.settings, line.method, line.url);
-  if (line.json) {
-    boost::json::array steps;
-    for (const auto& s : e.steps)
-      steps.push_back(boost::json::object{{"step", s.name}, {"result", s.result}});
-    std::cout << boost::json::serialize(boost::json::object{
-                     {"reaches_upstream", e.reaches_upstream}, {"steps", std::move(steps)}})
-              << "\n";
-    return exit_code::ok;
-  }
-  for (const auto& s : e.steps) {
-    std::cout << s.name << std::string(s.name.size() < 12 ? 12 - s.name.size() : 1, ' ') << s.result
-              << "\n";
-  }
-  return exit_code::ok;
+std::string explanation_json(const Explanation& explanation) {
+  boost::json::array steps;
+  for (const auto& s : explanation.steps)
+    steps.push_back(boost::json::object{{"step", s.name}, {"result", s.result}});
+  return boost::json::serialize(boost::json::object{
+      {"reaches_upstream", explanation.reaches_upstream}, {"steps", std::move(steps)}});
 }
 
 }  // namespace marquee::app

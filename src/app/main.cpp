@@ -6,6 +6,7 @@
 #include "app/cli.hpp"
 #include "app/db_migrate.hpp"
 #include "app/demo_upstream.hpp"
+#include "app/domains.hpp"
 #include "app/explain.hpp"
 #include "app/remote.hpp"
 #include "app/server.hpp"
@@ -42,6 +43,10 @@ int dispatch(const CommandLine& line) {
       return run_status(line);
     case Command::explain:
       return run_explain(line);
+    case Command::domains:
+      return run_domains(line);
+    case Command::cache_flush:
+      return run_cache_flush(line);
     case Command::db_migrate:
       return run_db_migrate(line);
     case Command::certs:

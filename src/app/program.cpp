@@ -102,7 +102,7 @@ std::string Program::start() {
   if (const std::string error = open_context_keys(); !error.empty()) return error;
   if (const std::string error = open_listeners(settings); !error.empty()) return error;
   admin_ = std::make_unique<admin::Server>(
-      control_, *this,
+      control_, admin_routes(),
       admin::ServerOptions{admin_socket(settings), settings.admin.address, settings.admin.token});
   if (auto failure = admin_->start()) return failure->sentence;
   for (Node& node : nodes_) {
@@ -279,6 +279,7 @@ void Program::stop() {
   if (warm_up_) warm_up_->stop();
   certificate_service_.reset();
   if (directory_ && served_) directory_->save();
+  book_.reset();
   context_keys_.reset();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();

@@ -5,6 +5,7 @@
 //   program_reload.cpp  from one settings to the next
 //   program_directory.cpp  the directory of domains, where there is one
 //   program_status.cpp  what the admin listener is told
+//   program_admin.cpp   what else the admin listener serves
 //   program_overload.cpp  memory and descriptors, watched for the workers
 #pragma once
 #include <atomic>
@@ -18,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "admin/domain_book.hpp"
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
 #include "app/certificate_service.hpp"
@@ -53,7 +55,6 @@ class Program final : public admin::StatusSource {
   bool ready() override { return state_ == admin::ServerState::serving; }
   std::string overload() override;
   std::string remark() override;
-  admin::CertificatePort* certificates() override { return certificate_service_.get(); }
   std::string key_set() override { return context_keys_ ? context_keys_->ring().document() : ""; }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
@@ -75,6 +76,8 @@ class Program final : public admin::StatusSource {
   std::string start();  // a sentence when it cannot
   std::string open_tls();
   std::string open_directory();
+  std::vector<admin::Route> admin_routes();
+  std::shared_ptr<routing::DomainDirectory> settings_domains();
   void lend_directory();
   std::string open_context_keys();
   void declare_directory_metrics();
@@ -142,6 +145,9 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   std::shared_ptr<WarmUp> warm_up_;
   std::unique_ptr<CertificateService> certificate_service_;
+  std::unique_ptr<admin::DomainBook> book_;  // null: likewise
+  std::shared_ptr<routing::DomainDirectory> settings_domains_;
+  std::weak_ptr<const proxy::Snapshot> settings_domains_of_;
   std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;

@@ -6,6 +6,7 @@
 #include "identity/check.hpp"
 #include "store/context_keys.hpp"
 #include "store/open_directory.hpp"
+#include "store/open_domain_book.hpp"
 
 namespace marquee::app {
 namespace {
@@ -34,6 +35,7 @@ std::string Program::open_directory() {
     adapter_ = std::move(opened.status);
     directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
                                                     snapshot_->settings(), logger_, blocking);
+    book_ = store::open_domain_book(control_, snapshot_->settings());
     if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
     certificates.directory = directory_.get();
     certificates.store = opened.certificates;

@@ -2,22 +2,16 @@
 
 #include <boost/json.hpp>
 #include <iostream>
-#include <optional>
 
-#include "admin/client.hpp"
 #include "admin/status_page.hpp"
 #include "app/check.hpp"
 
 namespace marquee::app {
-namespace {
 
-// Asks, or says why it could not. Settings with problems still name a socket in
-// most cases: one wants to see the status just then.
-std::optional<admin::Reply> ask(const CommandLine& line, std::string_view method,
-                                std::string_view path) {
+std::optional<admin::Reply> ask_running(const CommandLine& line, const admin::Question& question) {
   const std::string socket =
       line.socket.empty() ? admin_socket(load_and_check(line.config).settings) : line.socket;
-  auto answer = admin::ask(socket, method, path, line.timeout);
+  auto answer = admin::ask(socket, question, line.timeout);
   if (const auto* const failure = std::get_if<base::Failure>(&answer)) {
     std::cerr << "marquee: " << failure->sentence << "\n";
     if (line.socket.empty()) {
@@ -29,10 +23,22 @@ std::optional<admin::Reply> ask(const CommandLine& line, std::string_view method
   return std::get<admin::Reply>(std::move(answer));
 }
 
-}  // namespace
+std::string problem_words(const admin::Reply& reply) {
+  boost::system::error_code error;
+  const auto value = boost::json::parse(reply.body, error);
+  const auto* const object = error ? nullptr : value.if_object();
+  const auto* const detail = object ? object->if_contains("detail") : nullptr;
+  if (!detail || !detail->is_string())
+    return "the answer was " + std::to_string(reply.status) + ", and no more than that";
+  const auto* const field = object->if_contains("field");
+  const std::string text(detail->as_string());
+  const bool named =
+      field && field->is_string() && !text.starts_with(std::string(field->as_string()));
+  return (named ? std::string(field->as_string()) + ": " : "") + text;
+}
 
 int run_status(const CommandLine& line) {
-  const auto reply = ask(line, "GET", "/v1/status");
+  const auto reply = ask_running(line, {"GET", "/v1/status", {}, {}});
   if (!reply) return exit_code::failed;
   const auto page = admin::status_page(reply->body);
   if (reply->status != 200 || !page) {
@@ -44,7 +50,7 @@ int run_status(const CommandLine& line) {
 }
 
 int run_reload(const CommandLine& line) {
-  const auto reply = ask(line, "POST", "/v1/reload");
+  const auto reply = ask_running(line, {"POST", "/v1/reload", {}, {}});
   if (!reply) return exit_code::failed;
   boost::system::error_code error;
   const auto value = boost::json::parse(reply->body, error);
@@ -65,6 +71,21 @@ int run_reload(const CommandLine& line) {
     return exit_code::bad_config;
   }
   std::cout << "reloaded\n";
+  return exit_code::ok;
+}
+
+int run_cache_flush(const CommandLine& line) {
+  const auto reply =
+      ask_running(line, {"POST",
+                         "/v1/cache/flush",
+                         boost::json::serialize(boost::json::object{{"host", line.host}}),
+                         {}});
+  if (!reply) return exit_code::failed;
+  if (reply->status != 200) {
+    std::cerr << "marquee: " << problem_words(*reply) << "\n";
+    return exit_code::failed;
+  }
+  std::cout << (line.json ? reply->body : "forgotten: " + line.host + " is asked for anew") << "\n";
   return exit_code::ok;
 }
 

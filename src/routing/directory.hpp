@@ -111,10 +111,15 @@ struct ListQuery {
   std::uint32_t limit = 100;  // 1..1000
   std::optional<RecordKind> kind;
   std::optional<DomainStatus> status;
-  std::string agency;        // id, or "": all
-  std::string installation;  // id, or "": all
-  std::string site;          // id, or "": all
-  std::string contains;      // part of the name, or "": all
+  std::string agency;        // id, or "": all; so are those below
+  std::string client;        // id
+  std::string installation;  // id
+  std::string site;          // id
+  std::string row;           // DomainRecord::row; with a kind
+  // Of the name as stored; of sites below the sites base only the label counts.
+  std::string name;      // the whole of it, normalised
+  std::string prefix;    // in any case
+  std::string contains;  // in any case
 };
 
 struct ListPage {

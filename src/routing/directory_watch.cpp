@@ -16,6 +16,14 @@ void DirectoryWatch::on_changes(std::span<const Change> changes, std::uint64_t g
   state_.generation = std::max(state_.generation, generation);
 }
 
+void DirectoryWatch::forget(std::span<const std::string> names) {
+  std::vector<Change> changes;
+  for (const std::string& name : names) changes.push_back({Change::What::name, name});
+  const std::lock_guard one(telling_);
+  filter_.on_changes(changes);
+  cache_.on_changes(changes);
+}
+
 void DirectoryWatch::on_feed(const Feed& feed) {
   filter_.on_feed(feed.live);
   const std::lock_guard hold(mutex_);

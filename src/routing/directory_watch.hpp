@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 
 #include "routing/lookup_cache.hpp"
@@ -26,6 +27,9 @@ class DirectoryWatch final : public ChangeListener {
   void stop() { directory_.subscribe(nullptr); }
 
   // To be called about once a second, by one thread.
+  // As if these names had changed: what is known of them, by the cache and the
+  // filter, counts no more. Any thread.
+  void forget(std::span<const std::string> names);
   void tick(CacheTime now, std::chrono::milliseconds check_interval);
 
   struct State {

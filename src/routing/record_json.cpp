@@ -164,4 +164,16 @@ WhiteLabel read_white_label(std::string_view text, std::vector<std::string>& fau
   return out;
 }
 
+std::span<const std::string_view> config_keys() {
+  static constexpr std::string_view keys[] = {"redirect_to_https", "force_www", "custom_headers",
+                                              "cache_ttl", "enable_cdn"};
+  return keys;
+}
+
+std::span<const std::string_view> white_label_keys() {
+  static constexpr std::string_view keys[] = {"logo_url",     "favicon_url",     "brand_name",
+                                              "brand_colors", "hide_powered_by", "custom_css"};
+  return keys;
+}
+
 }  // namespace marquee::routing

@@ -22,7 +22,7 @@ class Text {
   static std::string cut(std::string_view column, std::size_t most) {
     return "substr(CAST(" + std::string(column) + " AS text), 1, " + std::to_string(most + 1) + ")";
   }
-  static std::string text(std::string_view column) { return cut(column, 300); }
+  static std::string text(std::string_view column) { return cut(column, kMostColumn); }
   std::string proven(std::string_view kind, std::string_view id, std::string_view domain,
                      std::string_view owner) const {
     if (dialect_.proofs.empty()) return "'0'";
@@ -58,7 +58,7 @@ constexpr std::string_view kNoModule = "NULL, NULL, NULL, NULL, NULL, NULL";
 std::string module_columns(const Text& t) {
   return "'0', " + Text::text("d.domain") + ", " + Text::text("d.id") + ", " +
          Text::text("d.status") + ", " + Text::text("d.ssl_status") + ", " +
-         Text::cut("d.config", 65536) + ", " + Text::cut("d.white_label", 65536) + ", " +
+         Text::cut("d.config", kMostJson) + ", " + Text::cut("d.white_label", kMostJson) + ", " +
          Text::cut("d.ssl_certificate", 65536) + ", " +
          Text::cut("d.ssl_private_key_encrypted", 65536) + ", " + t.epoch("d.ssl_expires_at") +
          ", " + Text::text("d.site_module_installation_id") +
@@ -167,13 +167,12 @@ std::vector<std::optional<std::string>> list_parameters(const routing::ListQuery
   if (!position.after.empty()) out[0] = position.after;
   out.emplace_back(std::to_string(limit));
   if (query.status) out.emplace_back(std::string(name(*query.status)));
-  if (!query.agency.empty()) out.emplace_back(query.agency);
-  if (!query.installation.empty()) {
-    out.emplace_back(query.installation);
-  }
-  if (!query.site.empty()) out.emplace_back(query.site);
-  if (!query.contains.empty()) {
-    std::string lower = query.contains;
+  for (const std::string* text :
+       {&query.agency, &query.client, &query.installation, &query.site, &query.row, &query.name})
+    if (!text->empty()) out.emplace_back(*text);
+  for (const std::string* text : {&query.prefix, &query.contains}) {
+    if (text->empty()) continue;
+    std::string lower = *text;
     for (char& c : lower)
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     out.emplace_back(std::move(lower));
@@ -273,6 +272,7 @@ std::string list_sql(const Dialect& dialect, RecordKind kind, const routing::Lis
     }
   }
   if (!query.agency.empty()) equals_id("s.agency_id");
+  if (!query.client.empty()) equals_id("s.client_id");
   if (!query.installation.empty()) {
     if (kind == RecordKind::module_domain)
       equals_id("d.site_module_installation_id");
@@ -280,8 +280,14 @@ std::string list_sql(const Dialect& dialect, RecordKind kind, const routing::Lis
       sql += " AND CAST(" + parameter() + " AS text) IS NULL";
   }
   if (!query.site.empty()) equals_id(kind == RecordKind::module_domain ? "i.site_id" : "s.id");
+  if (!query.row.empty()) equals_id(id);
+  if (!query.name.empty()) sql += " AND " + name_of(kind) + " = " + parameter();
+  const std::string name = "lower(" + name_of(kind) + ")";
+  if (!query.prefix.empty()) {
+    const std::string prefix = "CAST(" + parameter() + " AS text)";
+    sql += " AND substr(" + name + ", 1, length(" + prefix + ")) = " + prefix;
+  }
   if (!query.contains.empty()) {
-    const std::string name = "lower(" + name_of(kind) + ")";
     sql += dialect.postgres ? " AND strpos(" + name + ", " + parameter() + ") > 0"
                             : " AND instr(" + name + ", " + parameter() + ") > 0";
   }
@@ -303,6 +309,17 @@ std::string certificate_sql(const Dialect& dialect) {
          Text::cut("d.ssl_private_key_encrypted", 65536) + " FROM " +
          t.table("module_custom_domains") +
          " d WHERE d.id = " + (dialect.postgres ? "CAST($1 AS uuid)" : "$1");
+}
+
+std::string read_sql(const Dialect& dialect) {
+  const Text t(dialect);
+  const Source source = module_source(t);
+  return "SELECT " + module_columns(t) + " FROM " + source.table + source.joins +
+         " WHERE d.id = " + (dialect.postgres ? "CAST($1 AS uuid)" : "$1");
+}
+
+std::string cut_column(std::string_view column, std::size_t most) {
+  return Text::cut(column, most);
 }
 
 }  // namespace marquee::store

@@ -43,6 +43,13 @@ std::vector<std::optional<std::string>> list_parameters(const routing::ListQuery
                                                         const Position& position,
                                                         std::uint32_t limit);
 
+// $1 id: a module domain's columns as in record_row.hpp.
+std::string read_sql(const Dialect& dialect);
+// How a column is read there: as text, cut behind `most` bytes and one.
+std::string cut_column(std::string_view column, std::size_t most);
+inline constexpr std::size_t kMostColumn = 300;   // of names, ids and states
+inline constexpr std::size_t kMostJson = 65'536;  // of config and white_label
+
 // Names of one kind behind $1, at most $2: name, then the generation.
 std::string names_sql(const Dialect& dialect, routing::RecordKind kind);
 

@@ -49,16 +49,23 @@ std::optional<std::size_t> position(const std::string& cursor, std::size_t most)
   return out;
 }
 
-bool matches(const DomainRecord& row, const routing::ListQuery& query) {
-  std::string contains = query.contains;
-  for (char& c : contains)
+std::string lower(std::string text) {
+  for (char& c : text)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return text;
+}
+
+bool matches(const DomainRecord& row, const routing::ListQuery& query) {
+  const std::string name = shown(row);
   return (!query.kind || row.kind == *query.kind) &&
          (!query.status || row.status == *query.status) &&
          (query.agency.empty() || row.agency.text() == query.agency) &&
+         (query.client.empty() || row.client.text() == query.client) &&
          (query.installation.empty() || row.installation.text() == query.installation) &&
          (query.site.empty() || row.site.text() == query.site) &&
-         shown(row).find(contains) != std::string::npos;
+         (query.row.empty() || row.row == query.row) &&
+         (query.name.empty() || name == query.name) && name.starts_with(lower(query.prefix)) &&
+         name.find(lower(query.contains)) != std::string::npos;
 }
 
 const base::Failure kCursor{base::FailureSource::client, false,

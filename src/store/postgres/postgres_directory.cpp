@@ -63,7 +63,8 @@ class PostgresDirectory final : public WritableDirectory {
     if (!position || (!position->after.empty() && !is_uuid(position->after)))
       return done({false, {}, {}, bad_cursor()});
     // Whatever is not a UUID is nobody's id.
-    for (const std::string* id : {&query.agency, &query.installation, &query.site})
+    for (const std::string* id :
+         {&query.agency, &query.client, &query.installation, &query.site, &query.row})
       if (!id->empty() && !is_uuid(*id)) return done({true, {}, {}, {}});
     core_->submit([query, position = *position, done = std::move(done),
                    who = description_](DirectoryCore* core) {

@@ -44,14 +44,14 @@ class Admin:
     def __init__(self, path):
         self.path = str(path)
 
-    def call(self, target, method="GET", body=None, within=15.0):
+    def call(self, target, method="GET", body=None, within=15.0, fields=()):
         client = RawClient.__new__(RawClient)
         client.sock = socket.socket(socket.AF_UNIX)
         with client.sock:
             client.sock.settimeout(within)
             client.sock.connect(self.path)
             client.reader = ByteReader(client.sock)
-            client.send(request(method, target, "admin", [("Connection", "close")], body))
+            client.send(request(method, target, "admin", [("Connection", "close"), *fields], body))
             return client.response(method, within)
 
     def json(self, target, method="GET", status=200):

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "admin/client.hpp"
+#include "admin/status_resource.hpp"
 
 using namespace marquee::admin;
 using namespace std::chrono_literals;
@@ -72,7 +73,7 @@ struct Source final : StatusSource {
 
 // The control thread of a test.
 struct Control {
-  explicit Control(ServerOptions options) : server(io, source, std::move(options)) {
+  explicit Control(ServerOptions options) : server(io, status_routes(source), std::move(options)) {
     failure = server.start();
     thread = std::thread([this] { io.run(); });
   }
@@ -90,7 +91,7 @@ struct Control {
 };
 
 Reply get(const std::string& socket, std::string_view path, std::string_view method = "GET") {
-  auto answer = ask(socket, method, path, 10s);
+  auto answer = ask(socket, {std::string(method), std::string(path), {}, {}}, 10s);
   if (auto* const f = std::get_if<base::Failure>(&answer)) FAIL(f->sentence);
   return std::get<Reply>(answer);
 }
@@ -288,7 +289,7 @@ TEST_CASE("a stale socket file is replaced, a served one and other files are not
 }
 
 TEST_CASE("the client says why nobody answered") {
-  const auto answer = ask("/nonexistent/admin.sock", "GET", "/v1/status", 1s);
+  const auto answer = ask("/nonexistent/admin.sock", {"GET", "/v1/status", {}, {}}, 1s);
   REQUIRE(std::holds_alternative<base::Failure>(answer));
   CHECK(std::get<base::Failure>(answer).sentence ==
         "no Marquee answers on /nonexistent/admin.sock; is it running with these settings?");

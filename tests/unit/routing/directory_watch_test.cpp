@@ -110,6 +110,21 @@ TEST_CASE("directory watch: changes reach filter and cache") {
   CHECK(rig.watch.state().changes == 2);
 }
 
+TEST_CASE("directory watch: a name that is forgotten is asked for anew") {
+  Rig rig;
+  rig.watch.start();
+  rig.tick();
+  REQUIRE(rig.filter.in_force());
+  rig.load("shop.example");
+  REQUIRE(rig.knows("shop.example"));
+  const int before = rig.directory.finds;
+  const std::string names[] = {"shop.example", "new.example"};
+  rig.watch.forget(names);
+  CHECK(rig.directory.finds == before + 1);  // what is known; the other waits to be asked for
+  CHECK(rig.filter.may_exist(keys_of(sample_host("new.example"), "")));
+  CHECK(rig.watch.state().changes == 0);  // it is no change of the directory
+}
+
 TEST_CASE("directory watch: a feed that lost something is found out") {
   Rig rig;
   rig.watch.start();

@@ -71,6 +71,16 @@ TEST_CASE("the settings' domains are listed in pages, with filters") {
   filter = {};
   filter.contains = "WILD";
   CHECK(list(directory, filter).rows.size() == 1);
+  const auto found = [&directory](auto set) {
+    routing::ListQuery narrow;
+    set(narrow);
+    return list(directory, narrow).rows.size();
+  };
+  CHECK(found([](auto& q) { q.prefix = "SHOP."; }) == 1);
+  CHECK(found([](auto& q) { q.prefix = "hop"; }) == 0);
+  CHECK(found([](auto& q) { q.name = "*.wild.example"; }) == 1);
+  CHECK(found([](auto& q) { q.row = "blog.example"; }) == 1);
+  CHECK(found([](auto& q) { q.client = "c9"; }) == 0);
   filter = {};
   filter.cursor = "nonsense";
   CHECK_FALSE(list(directory, filter).ok);

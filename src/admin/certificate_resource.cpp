@@ -1,4 +1,4 @@
-#include "admin/certificates_api.hpp"
+#include "admin/certificate_resource.hpp"
 
 #include <openssl/crypto.h>
 
@@ -11,9 +11,16 @@ namespace marquee::admin {
 namespace {
 
 namespace json = boost::json;
-constexpr std::string_view kRoot = "/v1/certificates";
 
-ApiAnswer problem(unsigned status, std::string detail) { return {status, {}, std::move(detail)}; }
+Response problem(unsigned status, std::string detail) {
+  return problem_response({status, std::move(detail), {}, {}});
+}
+
+Response as_json(const json::object& object) {
+  Response out;
+  out.body = json::serialize(object);
+  return out;
+}
 
 std::string rfc3339(WallTime time) {
   const std::time_t seconds =
@@ -42,44 +49,23 @@ json::object entry_json(const CertificateEntry& entry) {
           {"fault", entry.fault.empty() ? json::value(nullptr) : json::value(entry.fault)}};
 }
 
-// "%41" and "+" of a query; nothing if it is malformed.
-std::optional<std::string> decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned value = 0;
-    const char* const from = text.data() + i + 1;
-    if (i + 2 >= text.size() || std::from_chars(from, from + 2, value, 16).ptr != from + 2)
-      return std::nullopt;
-    out += static_cast<char>(value);
-    i += 2;
-  }
-  return out;
-}
-
 // Calls `take(key, value)` for each part of the query; false: malformed or not taken.
 template <typename Take>
-bool read_query(std::string_view target, Take take) {
-  const std::size_t mark = target.find('?');
-  if (mark == target.npos) return true;
-  std::string_view rest = target.substr(mark + 1);
+bool read_query(std::string_view rest, Take take) {
   while (!rest.empty()) {
     const std::string_view part = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
     const std::size_t equals = part.find('=');
-    const auto value =
-        equals == part.npos ? std::optional<std::string>("") : decoded(part.substr(equals + 1));
+    const auto value = equals == part.npos ? std::optional<std::string>("")
+                                           : percent_decoded(part.substr(equals + 1));
     if (!value || !take(part.substr(0, equals), *value)) return false;
   }
   return true;
 }
 
-void list(CertificatePort& port, const ApiRequest& request, std::function<void(ApiAnswer)> done) {
+void list(CertificatePort& port, const Request& request, Respond done) {
   CertificateQuery query;
-  const bool good = read_query(request.target, [&](std::string_view key, const std::string& value) {
+  const bool good = read_query(request.query, [&](std::string_view key, const std::string& value) {
     if (key == "cursor") query.cursor = value;
     if (key == "contains") query.contains = value;
     if (key == "limit") {
@@ -95,18 +81,14 @@ void list(CertificatePort& port, const ApiRequest& request, std::function<void(A
     if (page.status != 200) return done(problem(page.status, page.problem));
     json::array entries;
     for (const CertificateEntry& entry : page.entries) entries.push_back(entry_json(entry));
-    done({200,
-          {},
-          json::serialize(json::object{
-              {"certificates", std::move(entries)},
-              {"next", page.next.empty() ? json::value(nullptr) : json::value(page.next)}})});
+    done(as_json({{"certificates", std::move(entries)},
+                  {"next", page.next.empty() ? json::value(nullptr) : json::value(page.next)}}));
   });
 }
 
-void show(CertificatePort& port, const std::string& host, const ApiRequest& request,
-          std::function<void(ApiAnswer)> done) {
+void show(CertificatePort& port, const std::string& host, const Request& request, Respond done) {
   bool with_key = false;
-  const bool good = read_query(request.target, [&](std::string_view key, const std::string& value) {
+  const bool good = read_query(request.query, [&](std::string_view key, const std::string& value) {
     with_key = value == "true";
     return key == "with_key" && (value == "true" || value == "false");
   });
@@ -123,7 +105,7 @@ void show(CertificatePort& port, const std::string& host, const ApiRequest& requ
       out["key"] = answer.entry.key;
       OPENSSL_cleanse(answer.entry.key.data(), answer.entry.key.size());
     }
-    done({200, {}, json::serialize(out)});
+    done(as_json(out));
   });
 }
 
@@ -134,8 +116,7 @@ const std::string* text_at(const json::object& object, std::string_view key, std
   return &out;
 }
 
-void put(CertificatePort& port, const std::string& host, const ApiRequest& request,
-         std::function<void(ApiAnswer)> done) {
+void put(CertificatePort& port, const std::string& host, const Request& request, Respond done) {
   boost::system::error_code error;
   const json::value body = json::parse({request.body.data(), request.body.size()}, error);
   const json::object* const object = error ? nullptr : body.if_object();
@@ -147,32 +128,27 @@ void put(CertificatePort& port, const std::string& host, const ApiRequest& reque
   port.import(host, std::move(chain), std::move(key),
               [done = std::move(done)](const CertificateAnswer& answer) {
                 if (answer.status != 200) return done(problem(answer.status, answer.problem));
-                done({200, {}, json::serialize(entry_json(answer.entry))});
+                done(as_json(entry_json(answer.entry)));
               });
 }
 
 }  // namespace
 
-bool is_certificates_path(std::string_view target) {
-  const std::string_view path = target.substr(0, target.find('?'));
-  return path == kRoot || path.starts_with("/v1/certificates/");
-}
-
-void answer_certificates(CertificatePort& port, const ApiRequest& request,
-                         std::function<void(ApiAnswer)> done) {
-  const std::string_view path = request.target.substr(0, request.target.find('?'));
-  const auto wrong_method = [&](std::string allow) {
-    std::string detail = "This path answers " + allow + " only.";
-    done({405, std::move(allow), std::move(detail)});
+std::vector<Route> certificate_routes(CertificatePort& port) {
+  using Act = void (*)(CertificatePort&, const std::string&, const Request&, Respond);
+  const auto of_host = [&port](Act act) {
+    return [&port, act](const Request& request, Respond respond) {
+      if (request.id.empty() || request.id.size() > 255)
+        return respond(problem(400, "Write /v1/certificates/HOST."));
+      act(port, request.id, request, std::move(respond));
+    };
   };
-  const bool read = request.method == "GET" || request.method == "HEAD";
-  if (path == kRoot) return read ? list(port, request, std::move(done)) : wrong_method("GET, HEAD");
-  const auto host = decoded(path.substr(kRoot.size() + 1));
-  if (!host || host->empty() || host->size() > 255)
-    return done(problem(400, "Write /v1/certificates/HOST."));
-  if (read) return show(port, *host, request, std::move(done));
-  if (request.method == "PUT") return put(port, *host, request, std::move(done));
-  wrong_method("GET, HEAD, PUT");
+  return {{"GET", "/v1/certificates",
+           [&port](const Request& request, Respond respond) {
+             list(port, request, std::move(respond));
+           }},
+          {"GET", "/v1/certificates/{id}", of_host(show)},
+          {"PUT", "/v1/certificates/{id}", of_host(put)}};
 }
 
 }  // namespace marquee::admin
