@@ -241,6 +241,7 @@ TEST_CASE("edge paths: answered here, before or after the domain is known") {
 TEST_CASE("edge paths: exact and prefix, and nothing beside them") {
   Fixed a, b;
   EdgePaths paths;
+  CHECK_FALSE(paths.may_hold("/"));
   paths.add("/keys.json", EdgePaths::Match::exact, EdgePaths::When::domain, a);
   paths.add("/.well-known/x/", EdgePaths::Match::prefix, EdgePaths::When::any_host, b);
   CHECK(paths.find("/keys.json", EdgePaths::When::domain) == &a);
