@@ -1,10 +1,12 @@
 #include "identity/token.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 #include <optional>
 
 #include "base/base64.hpp"
+#include "identity/jose/jws.hpp"
 #include "identity/strict_json.hpp"
 
 namespace marquee::identity {
@@ -14,23 +16,8 @@ namespace json = boost::json;
 
 // Keys tried for a token that does not name one: each is an RSA operation.
 constexpr std::size_t kMostTries = 4;
-constexpr JsonBounds kBounds{kMostToken, 6, 128};
+constexpr JsonBounds kBounds{jose::kMostToken, 6, 128};
 constexpr double kMostTime = 253'402'300'799;  // the end of the year 9999
-
-struct Parts {
-  std::string_view signed_part;  // "header.payload"
-  std::string_view header;
-  std::string_view payload;
-  std::string_view signature;
-};
-
-std::optional<Parts> split(std::string_view token) {
-  const std::size_t first = token.find('.');
-  const std::size_t second = first == token.npos ? token.npos : token.find('.', first + 1);
-  if (second == token.npos || token.find('.', second + 1) != token.npos) return std::nullopt;
-  return Parts{token.substr(0, second), token.substr(0, first),
-               token.substr(first + 1, second - first - 1), token.substr(second + 1)};
-}
 
 bool object_of(std::string_view part, json::object& out) {
   const auto text = base::base64url_decode(part);
@@ -190,15 +177,15 @@ bool may_be_of(const TokenIssuer& issuer, const json::object& claims) {
 }
 
 // unknown_key: none fits; signature: those that fit did not sign it.
-TokenFault check_signature(const Parts& parts, std::string_view signature, std::string_view kid,
-                           SignatureAlgorithm algorithm, const KeySet& keys) {
+TokenFault check_signature(std::string_view input, std::string_view signature,
+                           std::string_view kid, jose::Algorithm algorithm, const KeySet& keys) {
   TokenFault fault = TokenFault::unknown_key;
   std::size_t tries = 0;
-  for (const VerificationKey& key : keys) {
-    if (key.algorithm() != algorithm) continue;
+  for (const jose::Jwk& entry : keys) {
+    if (entry.key->algorithm() != algorithm) continue;
     // A key without a name fits every name: it is the issuer's only one.
-    if (!kid.empty() && !key.id().empty() && key.id() != kid) continue;
-    if (key.verify(parts.signed_part, signature)) return TokenFault::none;
+    if (!kid.empty() && !entry.kid.empty() && entry.kid != kid) continue;
+    if (entry.key->verify(input, signature)) return TokenFault::none;
     fault = TokenFault::signature;
     if (++tries == kMostTries) break;
   }
@@ -249,8 +236,8 @@ std::string_view name(TokenFault fault) {
 
 TokenVerdict verify_token(std::string_view token, std::span<const TokenIssuer> issuers,
                           std::int64_t now) {
-  if (token.size() > kMostToken) return refused(TokenFault::too_large);
-  const auto parts = split(token);
+  if (token.size() > jose::kMostToken) return refused(TokenFault::too_large);
+  const auto parts = jose::split_compact(token);
   json::object header;
   json::object claims;
   if (!parts || !object_of(parts->header, header) || !object_of(parts->payload, claims))
@@ -260,7 +247,7 @@ TokenVerdict verify_token(std::string_view token, std::span<const TokenIssuer> i
   // RFC 7515 4.1.11: what must be understood is not understood here.
   if (header.contains("crit") || header.contains("zip") || !known_type(header))
     return refused(TokenFault::header);
-  const auto algorithm = parse_algorithm(text_of(header, "alg"));
+  const auto algorithm = jose::parse_algorithm(text_of(header, "alg"));
   if (!algorithm) return refused(TokenFault::algorithm);
   if (const json::value* kid = header.if_contains("kid"); kid && !kid->is_string())
     return refused(TokenFault::header);
@@ -269,10 +256,11 @@ TokenVerdict verify_token(std::string_view token, std::span<const TokenIssuer> i
   TokenVerdict out = refused(TokenFault::issuer);
   bool algorithm_known = false;
   for (std::size_t i = 0; i < issuers.size(); ++i) {
-    for (const VerificationKey& key : *issuers[i].keys)
-      algorithm_known |= key.algorithm() == *algorithm;
+    for (const jose::Jwk& entry : *issuers[i].keys)
+      algorithm_known |= entry.key->algorithm() == *algorithm;
     if (!may_be_of(issuers[i], claims)) continue;
-    const TokenFault fault = check_signature(*parts, *signature, kid, *algorithm, *issuers[i].keys);
+    const TokenFault fault = check_signature(parts->signed_part, *signature, kid, *algorithm,
+                                             *issuers[i].keys);
     if (fault == TokenFault::none) {
       out.issuer = i;
       out.fault = judge(claims, issuers[i], now, out.token);

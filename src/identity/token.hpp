@@ -1,6 +1,7 @@
 // A JSON Web Token, judged: RFC 7519 by the rules of RFC 8725 (BCP 225). Pure;
 // time comes in, keys come in. Every byte of a token is a stranger's until its
-// signature was checked, and its claims are bounded after that, too.
+// signature was checked, and its claims are bounded after that, too. At most
+// jose::kMostToken bytes are read.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -9,11 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "identity/verification_key.hpp"
+#include "identity/key_set.hpp"
 
 namespace marquee::identity {
 
-inline constexpr std::size_t kMostToken = 8u << 10;  // bytes; more is refused unread
 inline constexpr std::size_t kMostClaim = 128;       // bytes of an id, a role, a scope
 inline constexpr std::size_t kMostScopes = 64;
 

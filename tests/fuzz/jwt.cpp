@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const identity::TokenIssuer issuer = [] {
     identity::TokenIssuer out;
     out.keys = std::make_shared<const identity::KeySet>(
-        identity::KeySet{*identity::VerificationKey::from_secret(kSecret, "")});
+        identity::KeySet{{"", identity::jose::Key::from_secret(kSecret).key}});
     return out;
   }();
   const Input in(data, size);
@@ -42,8 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::size_t dot = token.rfind('.');
-  require(issuer.keys->front().verify(std::string_view(token).substr(0, dot),
-                                      *marquee::base::base64url_decode(token.substr(dot + 1))));
+  require(issuer.keys->front().key->verify(std::string_view(token).substr(0, dot),
+                                           *marquee::base::base64url_decode(token.substr(dot + 1))));
   const auto word = [](std::string_view s, bool may_be_empty) {
     require(s.size() <= identity::kMostClaim && (may_be_empty || !s.empty()));
     for (const char c : s) require(c > ' ' && c <= '~');

@@ -2,9 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <boost/json.hpp>
-
-#include "identity/strict_json.hpp"
+#include "identity/jose/jws.hpp"
 #include "signing.hpp"
 
 using namespace marquee::identity;
@@ -14,12 +12,11 @@ namespace {
 const std::string kSecret = "0123456789abcdef0123456789abcdef";
 constexpr std::int64_t kNow = 1'800'000'000;
 
-VerificationKey public_key(const signing::KeyPair& pair, const std::string& kid = "") {
-  boost::json::object jwk;
+jose::Jwk public_key(const signing::KeyPair& pair, const std::string& kid = "") {
   const std::string id = kid.empty() ? "" : R"(,"kid":")" + kid + '"';
-  REQUIRE(parse_strict("{" + pair.jwk() + id + "}", {}, jwk));
-  std::string why;
-  return VerificationKey::from_jwk(jwk, why).value();
+  ReadKeySet set = read_key_set(R"({"keys":[{)" + pair.jwk() + id + "}]}");
+  REQUIRE(set.keys.size() == 1);
+  return set.keys.front();
 }
 
 TokenIssuer issuer_of(KeySet keys) {
@@ -29,7 +26,7 @@ TokenIssuer issuer_of(KeySet keys) {
   return out;
 }
 
-TokenIssuer platform() { return issuer_of({VerificationKey::from_secret(kSecret, "").value()}); }
+TokenIssuer platform() { return issuer_of({{"", jose::Key::from_secret(kSecret).key}}); }
 
 TokenVerdict verify(const std::string& token, const TokenIssuer& issuer, std::int64_t now = kNow) {
   return verify_token(token, {&issuer, 1}, now);
@@ -155,7 +152,7 @@ TEST_CASE("what is no token") {
     CHECK((fault == TokenFault::malformed || fault == TokenFault::signature));
   }
   refused(good.substr(0, last + 1) + signing::b64(std::string(32, 'x')), TokenFault::signature);
-  refused(std::string(kMostToken + 1, 'x'), TokenFault::too_large);
+  refused(std::string(jose::kMostToken + 1, 'x'), TokenFault::too_large);
   refused(signing::hs256("another secret of thirty-two byte", claims()), TokenFault::signature);
   // One character of base64url that means the same bytes would be a second token.
   std::string twin = good;
