@@ -24,6 +24,21 @@ bool any_covers(const std::vector<std::string>& prefixes, std::string_view path)
                      [path](const std::string& prefix) { return covers(prefix, path); });
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+// A rule holds in every case: some servers do not tell /API from /api.
+bool guards(std::string_view prefix, std::string_view path) {
+  if (path.size() < prefix.size()) return false;
+  for (std::size_t i = 0; i < prefix.size(); ++i)
+    if (lower(prefix[i]) != lower(path[i])) return false;
+  return path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/';
+}
+
+bool any_guards(const std::vector<std::string>& prefixes, std::string_view path) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [path](const std::string& prefix) { return guards(prefix, path); });
+}
+
 int hex(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -109,7 +124,7 @@ AccessPolicy::AccessPolicy(const config::Access& access) {
 const AccessRule* AccessPolicy::first(std::string_view method, std::string_view path,
                                       routing::HostClass host, bool plain) const {
   for (const AccessRule& rule : rules_) {
-    if (!(rule.hosts & bit(host)) || !any_covers(rule.paths, path)) continue;
+    if (!(rule.hosts & bit(host)) || !any_guards(rule.paths, path)) continue;
     if (!rule.methods.empty() &&
         std::find(rule.methods.begin(), rule.methods.end(), method) == rule.methods.end())
       continue;
@@ -123,12 +138,16 @@ AccessPolicy::Found AccessPolicy::find(std::string_view method, std::string_view
   const std::string_view path = target.substr(0, target.find('?'));
   if (is_plain(path)) return {first(method, path, host, true), false};
   Found out{first(method, path, host, false), false};
-  // Twice: behind a proxy that decodes stands a server that decodes.
+  // Again and again: behind a proxy that decodes stands a server that decodes.
+  constexpr int most_readings = 4;
   std::string form(path);
-  for (int i = 0; i < 2; ++i) {
-    form = resolved(form);
+  for (int i = 0; i < most_readings; ++i) {
+    std::string next = resolved(form);
+    if (next == form) return out;
+    form = std::move(next);
     out.ambiguous |= first(method, form, host, false) != out.rule;
   }
+  out.ambiguous |= resolved(form) != form;
   return out;
 }
 

@@ -137,7 +137,7 @@ Issuers make_issuers(const config::Tokens& settings) {
   return out;
 }
 
-std::vector<config::Problem> check(const config::Settings& settings) {
+std::vector<config::Problem> check_access(const config::Settings& settings) {
   return Checker(settings).run();
 }
 

@@ -14,10 +14,10 @@ namespace marquee::identity {
 using Issuers = std::vector<TokenIssuer>;
 
 // In the order of the settings. Reads keys_file; those of a jwks_url begin without
-// keys. Faults are left to check().
+// keys. Faults are left to check_access().
 Issuers make_issuers(const config::Tokens& settings);
 
 // What is wrong with the settings that the reader could decode; reads keys_file.
-std::vector<config::Problem> check(const config::Settings& settings);
+std::vector<config::Problem> check_access(const config::Settings& settings);
 
 }  // namespace marquee::identity

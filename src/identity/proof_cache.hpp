@@ -10,10 +10,11 @@
 
 #include "base/lru_table.hpp"
 #include "identity/access.hpp"
+#include "identity/sha256.hpp"
 
 namespace marquee::identity {
 
-using Digest = std::array<std::uint8_t, 32>;
+
 
 class ProofCache {
  public:
