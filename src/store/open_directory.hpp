@@ -4,6 +4,7 @@
 #include <string>
 
 #include "config/settings.hpp"
+#include "identity/key_directory.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 
@@ -16,6 +17,7 @@ namespace marquee::store {
 struct OpenedDirectory {
   std::unique_ptr<AdapterStatus> status;  // outlives the directory
   std::unique_ptr<routing::DomainDirectory> directory;
+  identity::KeyDirectory* keys = nullptr;  // the same object
   std::string error;  // a sentence; both are null then
 };
 
