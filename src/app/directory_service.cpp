@@ -22,13 +22,16 @@ routing::LookupCache::Options options_of(const config::DirectoryCache& c) {
 
 DirectoryService::DirectoryService(boost::asio::io_context& control,
                                    std::unique_ptr<routing::DomainDirectory> directory,
-                                   const config::Directory& settings)
+                                   const config::Directory& settings,
+                                   std::function<void(std::span<const routing::Change>)> told)
     : settings_(settings.cache),
       cache_(*directory, options_of(settings.cache),
              [] { return routing::CacheTime::clock::now(); }),
       watch_(*directory, cache_, filter_),
       timer_(control),
-      directory_(std::move(directory)) {}
+      directory_(std::move(directory)) {
+  if (told) watch_.tell_too(std::move(told));
+}
 
 DirectoryService::~DirectoryService() {
   watch_.stop();

@@ -3,7 +3,9 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
+#include <span>
 
 #include "config/settings.hpp"
 #include "proxy/route_table.hpp"
@@ -15,9 +17,11 @@ namespace marquee::app {
 
 class DirectoryService {
  public:
+  // `told`: of every change, after the cache was, on a thread of the directory's.
   DirectoryService(boost::asio::io_context& control,
                    std::unique_ptr<routing::DomainDirectory> directory,
-                   const config::Directory& settings);
+                   const config::Directory& settings,
+                   std::function<void(std::span<const routing::Change>)> told = {});
   ~DirectoryService();
 
   // Begins to listen for changes. Nothing waits for it: requests ask from now on.

@@ -38,8 +38,8 @@ bool embed_fits(const Proof& proof, const TenantOfRequest& tenant) {
 std::string_view name(AccessResult result) {
   constexpr std::string_view names[] = {"granted",     "anonymous",      "missing",    "invalid",
                                         "expired",     "wrong_tenant",   "scope",      "origin",
-                                        "address",     "flood",          "refused",
-                                        "ambiguous_path", "unavailable"};
+                                        "address",     "flood",          "ambiguous_path",
+                                        "unavailable"};
   const auto i = static_cast<std::size_t>(result);
   return i < std::size(names) ? names[i] : std::string_view();
 }
@@ -103,7 +103,6 @@ AccessAnswer answer_of(AccessResult result, const AccessRule* rule) {
   switch (result) {
     case AccessResult::granted:
     case AccessResult::anonymous:
-    case AccessResult::refused:
     case AccessResult::count_:
       return {};
     case AccessResult::missing:

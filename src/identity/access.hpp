@@ -26,7 +26,6 @@ enum class AccessResult : std::uint8_t {
   origin,         // good, but not from here (an API key's or embed's own list): 403
   address,        // likewise, by the client's address: 403
   flood,          // this client showed too many that were wrong: 429
-  refused,        // the forward-auth upstream's own answer
   ambiguous_path, // 400
   unavailable,    // it cannot be checked now: 503
   count_,
