@@ -157,9 +157,9 @@ Settings until_restart(const Settings& old, Settings next) {
   // An address that is still served is not left without its token.
   if (!next.admin.address.empty() && next.admin.token.empty()) next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
+  next.directory = until_restart(old.directory, next.directory);
   next.context.jwks_path = old.context.jwks_path;
   next.context.keys = old.context.keys;
-  next.directory = until_restart(old.directory, next.directory);
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;
   next.tls.certificate_cache = old.tls.certificate_cache;

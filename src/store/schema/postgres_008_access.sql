@@ -1,7 +1,11 @@
--- API keys and embed tokens (platform contract 1.8), for a database that has none.
--- What exists already is left exactly as it is.
+-- API keys and embed tokens (platform contract 1.8), for a database that Marquee made
+-- itself. In the platform's own database nothing is done here, whatever it has or lacks.
 
 DO $do$ BEGIN
+IF NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'marquee_touch'
+               AND tgrelid = to_regclass('public.module_custom_domains')) THEN
+  RETURN;
+END IF;
 IF to_regclass('public.module_api_keys') IS NULL THEN
   CREATE TABLE public.module_api_keys (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -26,9 +30,6 @@ IF to_regclass('public.module_api_keys') IS NULL THEN
   CREATE INDEX idx_module_api_keys_site ON public.module_api_keys (site_id);
   ALTER TABLE public.module_api_keys ENABLE ROW LEVEL SECURITY;
 END IF;
-END $do$;
-
-DO $do$ BEGIN
 IF to_regclass('public.module_embed_tokens') IS NULL THEN
   CREATE TABLE public.module_embed_tokens (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
