@@ -270,7 +270,7 @@ def digest(text):
 @pytest.fixture(scope="module")
 def stored(origin):
     directory = {"kind": "sqlite", "poll_interval": Text("20ms"), "modules": {"upstream": "main", "path": "{path}"}}
-    with Marquee(origin, domains=[SHOP, CLINIC], access=STORED, directory=directory) as proxy:
+    with Marquee(origin, domains=[SHOP, CLINIC], access=STORED, directory=directory, workers=1) as proxy:
         file = proxy.folder / "state/directory.sqlite"
         eventually(file.exists)
         database = sqlite3.connect(file, timeout=10, isolation_level=None)
