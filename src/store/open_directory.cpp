@@ -19,7 +19,7 @@ std::string sqlite_path(const config::Settings& settings) {
 }
 
 OpenedDirectory open_directory(boost::asio::io_context& control, const config::Settings& settings,
-                               base::Logger& logger) {
+                               base::Logger& logger, Work work) {
   OpenedDirectory out;
   const config::Directory& d = settings.directory;
   if (d.kind == config::DirectoryKind::yaml) return out;
@@ -31,9 +31,10 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
     options.key = EncryptionKey::parse(d.encryption_key);
     options.poll_interval = d.poll_interval;
     options.timeout = d.timeout;
-    auto opened = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
-    out.keys = opened.get();
-    out.directory = std::move(opened);
+    auto directory = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
+    out.certificates = directory.get();
+    out.keys = directory.get();
+    out.directory = std::move(directory);
     return out;
   }
   PostgresOptions options;
@@ -42,10 +43,13 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   options.key = EncryptionKey::parse(d.encryption_key);
   options.poll_interval = d.poll_interval;
   options.timeout = d.timeout;
+  options.work = std::move(work);
   std::string why;
-  out.directory = make_postgres_directory(control, std::move(options), *out.status, why);
-  if (!out.directory) return {nullptr, nullptr, nullptr, "directory.url: " + why};
-  out.keys = dynamic_cast<identity::KeyDirectory*>(out.directory.get());
+  auto directory = make_postgres_directory(control, std::move(options), *out.status, why);
+  if (!directory) return {nullptr, nullptr, nullptr, nullptr, "directory.url: " + why};
+  out.certificates = directory.get();
+  out.keys = dynamic_cast<identity::KeyDirectory*>(directory.get());
+  out.directory = std::move(directory);
   return out;
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "identity/key_directory.hpp"
+#include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 #include "store/encryption.hpp"
@@ -25,7 +26,9 @@
 
 namespace marquee::store {
 
-class SqliteDirectory final : public routing::DomainDirectory, public identity::KeyDirectory {
+class SqliteDirectory final : public routing::DomainDirectory,
+                              public routing::CertificateStore,
+                              public identity::KeyDirectory {
  public:
   struct Options {
     std::string path;
@@ -49,6 +52,7 @@ class SqliteDirectory final : public routing::DomainDirectory, public identity::
   void find_api_key(const std::string& hash, ApiKeyFound done) override;
   void find_embed_token(const std::string& site, const std::string& module,
                         EmbedFound done) override;
+  void store_certificate(const routing::NewCertificate& certificate, Stored done) override;
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting
