@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,6 +29,11 @@ class DirectoryService {
                    DirectorySnapshot::Run blocking);
   ~DirectoryService();
 
+  // Told of every change, after the cache was, on a thread of the directory's. Before
+  // start().
+  void tell_too(std::function<void(std::span<const routing::Change>)> told) {
+    watch_.tell_too(std::move(told));
+  }
   // Begins to listen for changes. Nothing waits for it: requests ask from now on.
   void start();
   // At a clean stop: what is known goes into the snapshot file. Blocks.

@@ -22,6 +22,7 @@
 #include "admin/domain_book.hpp"
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
+#include "app/access_service.hpp"
 #include "app/certificate_service.hpp"
 #include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
@@ -141,8 +142,10 @@ class Program final : public admin::StatusSource {
   std::shared_ptr<const tls::InternalCa> internal_ca_;
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;
+  AccessService access_;  // the directory tells it what changes
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
+  identity::KeyDirectory* stored_keys_ = nullptr;  // a side of the directory
   std::shared_ptr<WarmUp> warm_up_;
   std::unique_ptr<CertificateService> certificate_service_;
   std::unique_ptr<admin::DomainBook> book_;  // null: likewise

@@ -36,6 +36,9 @@ std::string Program::open_directory() {
     directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
                                                     snapshot_->settings(), logger_, blocking);
     book_ = store::open_domain_book(control_, snapshot_->settings());
+    directory_->tell_too(
+        [this](std::span<const routing::Change> changes) { access_.on_changes(changes); });
+    stored_keys_ = opened.keys;
     if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
     certificates.directory = directory_.get();
     certificates.store = opened.certificates;
@@ -72,6 +75,7 @@ void Program::lend_directory() {
     options.unknown_rate = settings.unknown_rate;
     options.seed = random.next();
     node.front->use_directory(directory_->access(), options);
+    node.front->access().use_keys(stored_keys_);
   }
 }
 
@@ -172,6 +176,13 @@ void Program::declare_snapshot_metrics() {
 void Program::declare_directory_metrics() {
   declare_snapshot_metrics();
   using base::MetricKind;
+  registry_.collected({"marquee_access_key_fetches_total", "Fetches of key sets, by result."},
+                      MetricKind::counter, {"result"},
+                      [this](std::vector<base::MetricSample>& out) {
+                        const auto& c = access_.counts();
+                        out.push_back(sample(static_cast<double>(c.fetched), {"ok"}));
+                        out.push_back(sample(static_cast<double>(c.failed), {"failed"}));
+                      });
   registry_.collected(
       {"marquee_context_keys", "Keys of the tenant context that are known here."},
       MetricKind::gauge, {}, [this](std::vector<base::MetricSample>& out) {

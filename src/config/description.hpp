@@ -123,6 +123,7 @@ Section describe(Directory& directory);
 Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
+Section describe(Access& access);
 Section describe(Forwarding& forwarding);
 Section describe(Context& context);
 Section describe(Log& log);

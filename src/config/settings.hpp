@@ -274,6 +274,72 @@ struct Http2 {
   std::uint32_t continuations = 8;        // frames of one field block
 };
 
+// How a request may prove who sends it.
+enum class Credential : std::uint8_t { api_key, jwt, embed };
+
+// Requests that must prove who sends them. The first rule that fits decides.
+struct AccessRule {
+  Mark mark;
+  std::vector<std::string> paths;    // prefixes, by whole segments
+  std::vector<std::string> hosts;    // custom, site, app; empty: all
+  std::vector<std::string> methods;  // empty: all
+  std::vector<std::string> open;     // prefixes below `paths` that need no proof
+  std::vector<Credential> accept;    // one of them is enough
+  bool optional = false;             // none is enough, too; a wrong one is not
+  std::vector<std::string> scopes;   // all of them are needed
+  bool tenant = true;                // a proof that names no tenant is not enough
+};
+
+// Who signs tokens (RFC 7519).
+struct TokenIssuer {
+  Mark mark;
+  std::string name;
+  std::string secret;  // HS256
+  Mark secret_mark;
+  std::string keys_file;  // JWKS or a PEM public key
+  Mark keys_file_mark;
+  std::string jwks_url;  // https
+  Mark jwks_url_mark;
+  std::string ca_file;  // of jwks_url; empty: the system's roots
+  Mark ca_mark;
+  std::string issuer;                 // "iss"; empty: not asked for
+  std::vector<std::string> audience;  // one of them in "aud"
+  Ms leeway{30'000};
+  Ms longest{0};  // from iat to exp; 0: any
+  std::string user_claim = "sub";
+  std::string role_claim = "role";
+  std::string agency_claim = "agency_id";
+  std::string site_claim = "site_id";
+  std::string module_claim = "module_id";
+  std::string scope_claim = "scope";
+};
+
+struct Tokens {
+  std::string cookie;       // that may hold the token; empty: none
+  Ms refresh{3'600'000};    // key sets of jwks_url are fetched anew
+  Ms refetch{30'000};       // earliest fetch for a key that is not known
+  Ms fetch_timeout{5'000};
+  std::vector<TokenIssuer> issuers;
+};
+
+struct EmbedTokens {
+  std::string secret;  // of the signed form; empty: not accepted
+  bool legacy = false;
+};
+
+struct Access {
+  Mark mark;
+  std::vector<AccessRule> rules;
+  Tokens tokens;
+  EmbedTokens embed;
+  std::uint32_t cache = 4096;  // proofs remembered, per worker
+  Ms ttl{60'000};
+  Ms negative_ttl{5'000};
+  // Wrong proofs per client network: bucket size and refill per second.
+  std::uint32_t wrong_burst = 200;
+  double wrong_rate = 10;
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -336,6 +402,7 @@ struct Settings {
   Limits limits;
   Timeouts timeouts;
   Http2 http2;
+  Access access;
   Forwarding forwarding;
   Context context;
   Log log;

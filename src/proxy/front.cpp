@@ -34,9 +34,12 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       random_(base::Random::from_kernel()),
       worker_log_(log),
       records_(metrics, cells, nullptr),
+      access_(worker.turn(), metrics, cells, random_.next(),
+              [&worker](std::function<void()> job) { worker.post(std::move(job)); }),
       services_(worker.turn(), snapshots_, records_, random_),
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {
+  services_.gates.push_back(&access_);
   worker_.on_turn_end([this] { on_turn_end(); });
   services_.tenant_context.tell([this](bool minted) {
     (minted ? metrics_.contexts_minted : metrics_.contexts_failed).increment(cells_);
@@ -124,6 +127,7 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
   tls_.install(std::move(context));
   if (snapshots_.alive() > 0) drain_moved(*snapshots_.current().shared, *snapshot);
   if (routes_) routes_->install(snapshot);
+  access_.install(snapshot->settings());
   snapshots_.install(std::move(snapshot), std::move(pools));
   exchanges_.for_each_active([](Exchange& e) { e.leave_snapshot(); });
 }

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/uuid.hpp"
 #include "net/worker.hpp"
+#include "proxy/access_gate.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/key_set_answer.hpp"
@@ -32,6 +33,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void set_log(base::WorkerLog* log) { worker_log_ = log; }
   // Before the first install(): domains that the settings do not name are looked up.
   void use_directory(DirectoryAccess directory, const RouteTable::Options& options);
+  // Who asks: gets keys and revocations from the control thread.
+  AccessGate& access() { return access_; }
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.
   void install(std::shared_ptr<const Snapshot> snapshot,
@@ -89,6 +92,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   base::WorkerLog* worker_log_;
   RequestRecords records_;
   SnapshotSlot snapshots_;
+  AccessGate access_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
   Services services_;
   KeySetAnswer key_set_{services_.tenant_context};

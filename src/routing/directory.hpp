@@ -80,6 +80,7 @@ struct Change {
     site,          // id
     client,        // id
     agency,        // id
+    credential,    // hash of an API key or embed token, in lower hex
     everything,    // anything may have changed
   };
   What what = What::everything;

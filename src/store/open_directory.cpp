@@ -33,6 +33,7 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
     options.timeout = d.timeout;
     auto directory = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
     out.certificates = directory.get();
+    out.keys = directory.get();
     out.directory = std::move(directory);
     return out;
   }
@@ -45,8 +46,9 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   options.work = std::move(work);
   std::string why;
   auto directory = make_postgres_directory(control, std::move(options), *out.status, why);
-  if (!directory) return {nullptr, nullptr, nullptr, "directory.url: " + why};
+  if (!directory) return {nullptr, nullptr, nullptr, nullptr, "directory.url: " + why};
   out.certificates = directory.get();
+  out.keys = dynamic_cast<identity::KeyDirectory*>(directory.get());
   out.directory = std::move(directory);
   return out;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/settings.hpp"
+#include "identity/key_directory.hpp"
 #include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
@@ -19,6 +20,7 @@ struct OpenedDirectory {
   std::unique_ptr<AdapterStatus> status;  // outlives the directory
   std::unique_ptr<routing::DomainDirectory> directory;
   routing::CertificateStore* certificates = nullptr;  // the directory's own
+  identity::KeyDirectory* keys = nullptr;             // likewise
   std::string error;                                  // a sentence; both are null then
 };
 

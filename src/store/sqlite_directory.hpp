@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "identity/key_directory.hpp"
 #include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
@@ -25,7 +26,9 @@
 
 namespace marquee::store {
 
-class SqliteDirectory final : public routing::DomainDirectory, public routing::CertificateStore {
+class SqliteDirectory final : public routing::DomainDirectory,
+                              public routing::CertificateStore,
+                              public identity::KeyDirectory {
  public:
   struct Options {
     std::string path;
@@ -46,6 +49,9 @@ class SqliteDirectory final : public routing::DomainDirectory, public routing::C
   void load_certificate(routing::RecordKind kind, const std::string& row,
                         Certificate done) override;
   void generation(Generation done) override;
+  void find_api_key(const std::string& hash, ApiKeyFound done) override;
+  void find_embed_token(const std::string& site, const std::string& module,
+                        EmbedFound done) override;
   void store_certificate(const routing::NewCertificate& certificate, Stored done) override;
   std::string description() const override { return "sqlite " + options_.path; }
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "identity/key_directory.hpp"
 #include "net/resolver.hpp"
 #include "store/lookup_sql.hpp"
 #include "store/postgres/change_feed.hpp"
@@ -35,6 +36,10 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void list_names(const Position& position, std::uint32_t limit,
                   routing::DomainDirectory::Named done);
   void generation(routing::DomainDirectory::Generation done);
+  // key_questions.cpp
+  void find_api_key(const std::string& hash, identity::KeyDirectory::ApiKeyFound done);
+  void find_embed_token(const std::string& site, const std::string& module,
+                        identity::KeyDirectory::EmbedFound done);
 
   ChangeFeed& feed() { return feed_; }
   const std::string& description() const { return description_; }
@@ -53,6 +58,9 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void ask_lookup(std::string_view name, const std::string& text,
                   std::vector<std::optional<std::string>> parameters,
                   std::function<void(const Reply&)> done);
+  template <typename Record, typename Make>
+  void ask_key(std::string sql, std::vector<std::optional<std::string>> parameters, Make make,
+               std::function<void(identity::KeyAnswer<Record>)> done);
   // A certificate that is being read elsewhere; whoever comes first answers.
   struct OpenWork {
     std::mutex mutex;  // held while it is told: stop() returns after that
