@@ -7,6 +7,7 @@
 #include "app/cli.hpp"
 #include "config/reader.hpp"
 #include "config/system_ports.hpp"
+#include "limits/check.hpp"
 #include "routing/check.hpp"
 #include "tls/certified_key.hpp"
 #include "tls/context.hpp"
@@ -21,6 +22,7 @@ Loaded load_and_check(const std::string& path) {
   // reported by several of them.
   if (reading.ok()) {
     reading.problems = routing::check(reading.settings);
+    for (auto& problem : limits::check(reading.settings)) reading.problems.push_back(problem);
     for (auto& problem : tls::check(reading.settings.tls)) reading.problems.push_back(problem);
     for (auto& problem : tls::check(reading.settings, std::time(nullptr)))
       reading.problems.push_back(problem);

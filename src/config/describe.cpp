@@ -110,6 +110,7 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"timeouts", describe(s.timeouts),
        "Bounds on time. Those of upstreams stand under upstreams."},
       {"http2", describe(s.http2), "HTTP/2 with clients."},
+      {"rate_limits", describe(s.rate_limits), "How often whom may ask."},
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},

@@ -123,6 +123,7 @@ Section describe(Directory& directory);
 Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
+Section describe(RateLimits& limits);
 Section describe(Forwarding& forwarding);
 Section describe(Log& log);
 Section describe(Admin& admin);
