@@ -91,6 +91,7 @@ std::string Program::start() {
   }
   if (const std::string error = open_tls(); !error.empty()) return error;
   if (const std::string error = open_directory(); !error.empty()) return error;
+  if (const std::string error = limits_.open(settings); !error.empty()) return error;
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return groups.error;
   make_nodes();
@@ -108,6 +109,9 @@ std::string Program::start() {
                          ("worker-" + std::to_string(node.worker->index())).c_str());
   }
   if (directory_) directory_->start();
+  limits_.start([this](const std::vector<net::RedisAddress>& addresses) {
+    on_all_workers([addresses](Node& node) { node.limits.shared->set_addresses(addresses); });
+  });
   return {};
 }
 
@@ -163,6 +167,8 @@ void Program::make_nodes() {
     node.front = std::make_unique<proxy::Front>(
         *node.worker, proxy_metrics_, registry_.cells(i), shared_, logger_,
         access_log_ ? &access_log_->worker(i) : nullptr, tls);
+    node.limits = limits_.make_part(*node.worker, registry_.cells(i));
+    node.front->add_gate(*node.limits.gate);
     nodes_.push_back(std::move(node));
   }
 }
@@ -202,7 +208,10 @@ void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
                            UpstreamGroups::Groups groups,
                            std::shared_ptr<const tls::ServerContext> context) {
   on_all_workers(
-      [snapshot, groups, context](Node& node) { node.front->install(snapshot, groups, context); });
+      [snapshot, groups, context, limits = limits_.plan(snapshot->settings())](Node& node) {
+        node.front->install(snapshot, groups, context);
+        node.limits.gate->install(limits);
+      });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }
 
@@ -273,6 +282,7 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  limits_.stop();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();
   nodes_.clear();

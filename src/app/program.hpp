@@ -21,6 +21,7 @@
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
 #include "app/directory_service.hpp"
+#include "app/limit_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
 #include "app/upstream_groups.hpp"
@@ -56,6 +57,7 @@ class Program final : public admin::StatusSource {
   // thread of control: before it starts, and after it was joined.
   struct Node {
     std::unique_ptr<net::Worker> worker;
+    LimitService::Part limits;
     std::unique_ptr<proxy::Front> front;
     std::thread thread;
   };
@@ -130,6 +132,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   tls::IntermediateSet intermediates_;
+  LimitService limits_{control_, registry_, logger_};
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::weak_ptr<const proxy::Snapshot>> old_snapshots_;

@@ -99,6 +99,14 @@ Directory until_restart(const Directory& old, const Directory& next) {
   return out;
 }
 
+bool same(const LimitRedis& a, const LimitRedis& b) {
+  const auto all = [](const LimitRedis& r) {
+    return std::tie(*r.address, r.username, r.password, r.database, r.key_prefix, r.tls, r.ca_file,
+                    r.server_name, r.timeout);
+  };
+  return all(a) == all(b);
+}
+
 std::string shown_workers(std::uint32_t n) { return n == 0 ? "auto" : std::to_string(n); }
 
 }  // namespace
@@ -134,6 +142,12 @@ Change compare(const Settings& old, const Settings& next) {
         std::to_string(next.tls.failed_handshake_burst));
   waits("tls.failed_handshake_rate", show_decimal(old.tls.failed_handshake_rate),
         show_decimal(next.tls.failed_handshake_rate));
+  waits("rate_limits.memory", show_size(old.rate_limits.memory),
+        show_size(next.rate_limits.memory));
+  if (!same(old.rate_limits.redis, next.rate_limits.redis)) {
+    out.restart.emplace_back(
+        "rate_limits.redis changed, which takes a restart; what it was stays in force");
+  }
   if (opened(old.directory) != opened(next.directory)) {
     out.restart.emplace_back(
         "directory changed, which takes a restart; what it was stays in force (modules, "
@@ -150,6 +164,8 @@ Settings until_restart(const Settings& old, Settings next) {
   // An address that is still served is not left without its token.
   if (!next.admin.address.empty() && next.admin.token.empty()) next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
+  next.rate_limits.memory = old.rate_limits.memory;
+  next.rate_limits.redis = old.rate_limits.redis;
   next.directory = until_restart(old.directory, next.directory);
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;

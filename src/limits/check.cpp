@@ -21,6 +21,7 @@ class Checker {
     cidrs(limits.exempt, "rate_limits.exempt");
     for (std::size_t i = 0; i < limits.rules.size(); ++i)
       rule(limits.rules[i], "rate_limits.rules[" + std::to_string(i) + "]");
+    redis(limits.redis);
     if (limits.mode == config::LimitMode::leased && limits.redis.address->empty())
       fault(limits.mode_mark,
             "rate_limits.mode is leased, but there is no rate_limits.redis to borrow from; write "
@@ -31,6 +32,23 @@ class Checker {
  private:
   void fault(config::Mark at, std::string sentence) {
     problems_.push_back({at, std::move(sentence)});
+  }
+
+  void redis(const config::LimitRedis& r) {
+    if (r.address->empty()) {
+      if (r.mark.line != 0)
+        fault(r.mark, "rate_limits.redis has no address; write address: 127.0.0.1:6379");
+      return;
+    }
+    if (!parse_redis_address(*r.address))
+      fault(r.address.mark, "rate_limits.redis.address is " + config::in_quotes(*r.address) +
+                                "; write host:6379, [::1]:6379 or unix:/run/redis/redis.sock");
+    if (!r.username.empty() && r.password.empty())
+      fault(r.mark, "rate_limits.redis has a username, but no password; write password or "
+                    "password_file");
+    if (!r.tls && (!r.ca_file.empty() || !r.server_name.empty()))
+      fault(r.mark, "rate_limits.redis has ca_file or server_name, but does not speak TLS; write "
+                    "tls: true, or remove them");
   }
 
   void cidrs(const std::vector<config::Marked<std::string>>& list, const std::string& where) {
@@ -128,6 +146,28 @@ std::optional<Rate> parse_rate(std::string_view text) {
   if (unit == "h") return Rate{*count, 3600};
   if (unit == "d") return Rate{*count, 86'400};
   return std::nullopt;
+}
+
+std::optional<RedisPlace> parse_redis_address(std::string_view text) {
+  constexpr std::string_view unix_scheme = "unix:";
+  if (text.starts_with(unix_scheme)) {
+    const std::string_view path = text.substr(unix_scheme.size());
+    if (!path.starts_with('/') || path.size() > 107) return std::nullopt;  // sun_path
+    return RedisPlace{std::string(path), {}, 0};
+  }
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) return std::nullopt;
+  const auto port = config::parse_number(text.substr(colon + 1));
+  std::string_view host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']'))
+    host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != host.npos)
+    return std::nullopt;
+  const bool plain = std::all_of(host.begin(), host.end(),
+                                 [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '@'; });
+  if (host.empty() || host.size() > 253 || !plain || !port || *port == 0 || *port > 65535)
+    return std::nullopt;
+  return RedisPlace{{}, std::string(host), static_cast<std::uint16_t>(*port)};
 }
 
 std::optional<Part> parse_part(std::string_view text) {

@@ -1,6 +1,7 @@
 // What is wrong with the rate limits of the settings, beyond what their grammar says.
 #pragma once
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,13 @@ struct Rate {
   std::uint64_t seconds = 1;
 };
 std::optional<Rate> parse_rate(std::string_view text);
+// "host:6379", "[::1]:6379", "unix:/run/redis.sock".
+struct RedisPlace {
+  std::string path;  // of a Unix socket; empty: `host` and `port`
+  std::string host;  // name or address, without brackets
+  std::uint16_t port = 0;
+};
+std::optional<RedisPlace> parse_redis_address(std::string_view text);
 std::optional<Part> parse_part(std::string_view text);
 
 }  // namespace marquee::limits

@@ -82,7 +82,7 @@ void RedisReplies::reset() {
   static redisReplyObjectFunctions functions{Make::text, Make::array, Make::integer, Make::nil,
                                              Make::none};
   reader_.reset(redisReaderCreateWithFunctions(&functions));
-  if (reader_) redisReaderSetPrivdata(reader_.get(), &reply_);
+  if (reader_) reader_->privdata = &reply_;  // the macro for it casts to int
 }
 
 bool RedisReplies::feed(std::string_view bytes) {

@@ -55,7 +55,9 @@ TlsClientStream::TlsClientStream(std::shared_ptr<const TlsClientContext> context
   if (base::IpAddress::parse(server_name)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), server_name.c_str());
   } else {
-    SSL_set_tlsext_host_name(ssl_, server_name.c_str());
+    // The macro for it casts in C's way.
+    SSL_ctrl(ssl_, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(server_name.c_str()));
     SSL_set1_host(ssl_, server_name.c_str());
   }
 }

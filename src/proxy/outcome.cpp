@@ -14,11 +14,11 @@ std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
 }  // namespace
 
 std::string_view name(RefusalCause c) {
-  return text_of<RefusalCause, 15>(
+  return text_of<RefusalCause, 18>(
       c,
       {"none", "protocol", "misdirected", "unknown_host", "domain_disabled", "agency_suspended",
        "installation_disabled", "site_unpublished", "directory_unavailable", "unknown_host_flood",
-       "gate_unavailable", "slow_head", "slow_body", "body_too_large", "response_filter"});
+       "rate_limited", "too_many_in_flight", "limits_unavailable", "gate_unavailable", "slow_head", "slow_body", "body_too_large", "response_filter"});
 }
 
 std::string_view name(RouteClass c) {

@@ -22,6 +22,9 @@ enum class RefusalCause : std::uint8_t {
   site_unpublished,
   directory_unavailable,  // it does not answer, and the domain is not known
   unknown_host_flood,     // this client asked for too many names that nobody has
+  rate_limited,           // a rule of rate_limits was met too often
+  too_many_in_flight,     // the same, of requests in flight
+  limits_unavailable,     // Redis does not count, and on_failure is closed
   gate_unavailable,       // a check that the request needs did not come to an end
   slow_head,
   slow_body,
