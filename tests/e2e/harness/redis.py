@@ -22,7 +22,8 @@ def _free_port():
 
 
 class Redis:
-    """Starts on `with`; nothing is kept on disk, so a restart finds it empty."""
+    """Starts on `with`; nothing is kept on disk, so a restart finds it empty.
+    `tls`: files of the authority, certificate and key."""
 
     def __init__(self, *arguments, tls=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mqrd-", dir="/tmp"))
@@ -30,10 +31,19 @@ class Redis:
         self.path = str(self.folder / "s")
         self.arguments = [str(a) for a in arguments]
         self.process = None
+        if tls:
+            ca, cert, key = tls
+            self.tls_port = _free_port()
+            self.arguments += ["--tls-port", str(self.tls_port), "--tls-cert-file", str(cert), "--tls-key-file", str(key),
+                               "--tls-ca-cert-file", str(ca), "--tls-auth-clients", "no"]
 
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def tls_address(self):
+        return f"127.0.0.1:{self.tls_port}"
 
     def __enter__(self):
         return self.start()
