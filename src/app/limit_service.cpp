@@ -34,10 +34,10 @@ LimitService::LimitService(boost::asio::io_context& control, base::Registry& reg
                      base::MetricKind::gauge, {}, [this](std::vector<base::MetricSample>& out) {
                        out.push_back(sample({}, fleet_.nodes.load()));
                      });
-  registry.collected({"marquee_limits_top_refused",
-                      "Refusals of the tenants that are refused most, at most 20."},
-                     base::MetricKind::gauge, {"rule", "tenant"},
-                     [this](std::vector<base::MetricSample>& out) { top_refused(out); });
+  registry.collected(
+      {"marquee_limits_top_refused", "Refusals of the tenants that are refused most, at most 20."},
+      base::MetricKind::gauge, {"rule", "tenant"},
+      [this](std::vector<base::MetricSample>& out) { top_refused(out); });
 }
 
 void LimitService::top_refused(std::vector<base::MetricSample>& out) const {

@@ -47,34 +47,34 @@ Section match(RateRule& r) {
 }
 
 Section describe(RateRule& r) {
-  return {{
-              {"name", text(r.name, rule_name_fault),
-               "Name of the rule: in answers, metrics and keys. Counters are kept by it.", "", "",
-               "per-visitor", true},
-              {"match", match(r), "Which requests it is about; all that is given must hold."},
-              {"key", list(r.key),
-               "Whom it counts by, any of agency, client, site, installation, domain, route, "
-               "api_key, user, client_ip. Without it all requests count together.",
-               "", "", "[agency, client_ip]"},
-              {"rate", text(r.rate), "How often: N/s, N/m, N/h or N/d.", "", "", "100/s"},
-              {"burst", number(r.burst, 0, 100'000'000),
-               "Requests that may come at once after a rest; 0 is the number of the rate.",
-               "requests"},
-              {"cost", number(r.cost, 1, 1'000'000), "What one request takes of it.", "requests",
-               "per request"},
-              {"concurrent", number(r.concurrent, 0, 1'000'000),
-               "Instead of a rate: requests in flight.", "requests", "per process"},
-              {"shadow", Flag{&r.shadow}, "Counts and reports, and never refuses."},
-              {"fields", Flag{&r.fields},
-               "Tells in answers to requests that were let through, too, what is left."},
-              {"exempt", list(r.exempt), "Networks (CIDR) that it is not about.", "", "",
-               "[192.0.2.0/24]"},
-              {"ipv4_prefix", number(r.ipv4_prefix, 8, 32),
-               "Length of the network that client_ip counts as one.", "bits"},
-              {"ipv6_prefix", number(r.ipv6_prefix, 16, 128),
-               "The same for IPv6; a customer has at least a /64.", "bits"},
-          },
-          &r.mark};
+  return {
+      {
+          {"name", text(r.name, rule_name_fault),
+           "Name of the rule: in answers, metrics and keys. Counters are kept by it.", "", "",
+           "per-visitor", true},
+          {"match", match(r), "Which requests it is about; all that is given must hold."},
+          {"key", list(r.key),
+           "Whom it counts by, any of agency, client, site, installation, domain, route, "
+           "api_key, user, client_ip. Without it all requests count together.",
+           "", "", "[agency, client_ip]"},
+          {"rate", text(r.rate), "How often: N/s, N/m, N/h or N/d.", "", "", "100/s"},
+          {"burst", number(r.burst, 0, 100'000'000),
+           "Requests that may come at once after a rest; 0 is the number of the rate.", "requests"},
+          {"cost", number(r.cost, 1, 1'000'000), "What one request takes of it.", "requests",
+           "per request"},
+          {"concurrent", number(r.concurrent, 0, 1'000'000),
+           "Instead of a rate: requests in flight.", "requests", "per process"},
+          {"shadow", Flag{&r.shadow}, "Counts and reports, and never refuses."},
+          {"fields", Flag{&r.fields},
+           "Tells in answers to requests that were let through, too, what is left."},
+          {"exempt", list(r.exempt), "Networks (CIDR) that it is not about.", "", "",
+           "[192.0.2.0/24]"},
+          {"ipv4_prefix", number(r.ipv4_prefix, 8, 32),
+           "Length of the network that client_ip counts as one.", "bits"},
+          {"ipv6_prefix", number(r.ipv6_prefix, 16, 128),
+           "The same for IPv6; a customer has at least a /64.", "bits"},
+      },
+      &r.mark};
 }
 
 Section describe(LimitRedis& r) {
@@ -107,25 +107,23 @@ Section describe(LimitRedis& r) {
 
 Section describe(RateLimits& l) {
   const auto rule = [&l] { return describe(l.rules.emplace_back()); };
-  return {{
-              {"rules", Items{rule},
-               "The rules, 16 at most; a request meets all of those that match."},
-              {"exempt", list(l.exempt), "Networks (CIDR) that no rule is about.", "", "",
-               "[10.0.0.0/8]"},
-              {"memory", size(l.memory, kMiB, 64 * kGiB),
-               "Memory for the process's own counters, 18 bytes each; those that are idle leave "
-               "first. A change needs a restart.",
-               "", "per process"},
-              {"redis", describe(l.redis),
-               "A Redis that all nodes count in. Without it each counts by itself. A change needs "
-               "a restart."},
-              {"mode", choice(l.mode, {"exact", "leased"}, &l.mode_mark),
-               "exact asks Redis for each request; leased borrows ahead and decides at once."},
-              {"on_failure", choice(l.on_failure, {"local", "open", "closed"}),
-               "While Redis does not answer: local limits to this node's share, open lets "
-               "everything through, closed refuses what a rule is about with 503."},
-          },
-          &l.mark};
+  return {
+      {
+          {"rules", Items{rule}, "The rules, 16 at most; a request meets all of those that match."},
+          {"exempt", list(l.exempt), "Networks (CIDR) that no rule is about.", "", "",
+           "[10.0.0.0/8]"},
+          {"memory", size(l.memory, kMiB, 64 * kGiB),
+           "Memory for the process's own counters, 18 bytes each; those that are idle leave "
+           "first. A change needs a restart.",
+           "", "per process"},
+          {"redis", describe(l.redis),
+           "A Redis that all nodes count in. Without it each counts by itself. A change needs "
+           "a restart."},
+          {"on_failure", choice(l.on_failure, {"local", "open", "closed"}),
+           "While Redis does not answer: local limits to this node's share, open lets "
+           "everything through, closed refuses what a rule is about with 503."},
+      },
+      &l.mark};
 }
 
 }  // namespace marquee::config

@@ -44,11 +44,13 @@ class Checker {
       fault(r.address.mark, "rate_limits.redis.address is " + config::in_quotes(*r.address) +
                                 "; write host:6379, [::1]:6379 or unix:/run/redis/redis.sock");
     if (!r.username.empty() && r.password.empty())
-      fault(r.mark, "rate_limits.redis has a username, but no password; write password or "
-                    "password_file");
+      fault(r.mark,
+            "rate_limits.redis has a username, but no password; write password or "
+            "password_file");
     if (!r.tls && (!r.ca_file.empty() || !r.server_name.empty()))
-      fault(r.mark, "rate_limits.redis has ca_file or server_name, but does not speak TLS; write "
-                    "tls: true, or remove them");
+      fault(r.mark,
+            "rate_limits.redis has ca_file or server_name, but does not speak TLS; write "
+            "tls: true, or remove them");
   }
 
   void cidrs(const std::vector<config::Marked<std::string>>& list, const std::string& where) {
@@ -85,8 +87,8 @@ class Checker {
           [](std::string_view w) { return w.starts_with('/'); });
     cidrs(r.exempt, where + ".exempt");
     amount(r, where);
-    const bool by_route = std::any_of(r.key.begin(), r.key.end(),
-                                      [](const auto& word) { return *word == "route"; });
+    const bool by_route =
+        std::any_of(r.key.begin(), r.key.end(), [](const auto& word) { return *word == "route"; });
     if (by_route && r.paths.empty())
       fault(r.mark, where +
                         ".key counts by route, but match.path names none; write match: {path: "
@@ -102,8 +104,9 @@ class Checker {
       return;
     }
     if (r.rate->empty())
-      return fault(r.mark, where + " has neither rate nor concurrent; write rate: 100/s, or "
-                                   "concurrent: 20 for requests in flight");
+      return fault(r.mark, where +
+                               " has neither rate nor concurrent; write rate: 100/s, or "
+                               "concurrent: 20 for requests in flight");
     const auto rate = parse_rate(*r.rate);
     if (!rate)
       return fault(r.rate.mark, where + ".rate is " + config::in_quotes(*r.rate) +
@@ -116,8 +119,9 @@ class Checker {
     const std::uint64_t burst = r.burst ? r.burst : rate->count;
     if (r.cost > burst)
       fault(r.mark, where + ".cost " + std::to_string(r.cost) + " is more than its burst " +
-                        std::to_string(burst) + ", so that every request would be refused; write "
-                                                "burst: " +
+                        std::to_string(burst) +
+                        ", so that every request would be refused; write "
+                        "burst: " +
                         std::to_string(r.cost) + " or more");
     // burst * unit must stay a number of ticks that Redis's Lua keeps exactly.
     if (burst * rate->seconds / rate->count > 400ull * 86'400)
@@ -163,8 +167,8 @@ std::optional<RedisPlace> parse_redis_address(std::string_view text) {
     host = host.substr(1, host.size() - 2);
   else if (host.find(':') != host.npos)
     return std::nullopt;
-  const bool plain = std::all_of(host.begin(), host.end(),
-                                 [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '@'; });
+  const bool plain = std::all_of(
+      host.begin(), host.end(), [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '@'; });
   if (host.empty() || host.size() > 253 || !plain || !port || *port == 0 || *port > 65535)
     return std::nullopt;
   return RedisPlace{{}, std::string(host), static_cast<std::uint16_t>(*port)};

@@ -39,8 +39,7 @@ Verdict LocalStore::decide(Question& question, Ticks now, std::uint32_t parts) {
     Charge& c = charges[i];
     const Limit limit = limit_of(c);
     ids[i] = id_of(question.key(c));
-    c.decision =
-        marquee::limits::decide(states_.read(ids[i]), now, limit, cost_of(c, limit));
+    c.decision = marquee::limits::decide(states_.read(ids[i]), now, limit, cost_of(c, limit));
     if (!c.decision.allowed && !c.rule->shadow && verdict.allowed())
       verdict.refused_by = static_cast<int>(i);
   }
@@ -57,8 +56,7 @@ Verdict LocalStore::decide(Question& question, Ticks now, std::uint32_t parts) {
   for (std::size_t i = 0; i < charges.size(); ++i) {
     Charge& c = charges[i];
     const Limit limit = limit_of(c);
-    if (charged[i])
-      CellTable::take_back(*charged[i], ids[i], limit.unit * cost_of(c, limit));
+    if (charged[i]) CellTable::take_back(*charged[i], ids[i], limit.unit * cost_of(c, limit));
     if (c.decision.allowed) {  // but the request is not: what is left is what was
       c.decision = marquee::limits::decide(states_.read(ids[i]), now, limit, 0);
     }

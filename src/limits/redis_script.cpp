@@ -50,8 +50,8 @@ std::string redis_key(std::string_view prefix, std::string_view tag, std::string
   return out;
 }
 
-void ScriptCall::compose(const Question& question, std::string_view prefix,
-                         std::string_view script, bool by_name) {
+void ScriptCall::compose(const Question& question, std::string_view prefix, std::string_view script,
+                         bool by_name) {
   text_.clear();
   places_.clear();
   const auto begin = [&] { places_.emplace_back(text_.size(), 0); };
@@ -86,8 +86,7 @@ void ScriptCall::compose(const Question& question, std::string_view prefix,
   words_.clear();
   words_.emplace_back(by_name ? "EVALSHA" : "EVAL");
   words_.push_back(script);
-  for (const auto& [at, size] : places_)
-    words_.push_back(std::string_view(text_).substr(at, size));
+  for (const auto& [at, size] : places_) words_.push_back(std::string_view(text_).substr(at, size));
 }
 
 bool read_answer(std::span<const std::int64_t> items, Question& question) {

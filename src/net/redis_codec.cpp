@@ -17,8 +17,8 @@ bool append_command(std::string& out, std::span<const std::string_view> words) {
     sizes[i] = words[i].size();
   }
   char* command = nullptr;
-  const int size = redisFormatCommandArgv(&command, static_cast<int>(words.size()), data.data(),
-                                          sizes.data());
+  const int size =
+      redisFormatCommandArgv(&command, static_cast<int>(words.size()), data.data(), sizes.data());
   if (size < 0) return false;
   out.append(command, static_cast<std::size_t>(size));
   redisFreeCommand(command);

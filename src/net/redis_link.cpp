@@ -71,8 +71,7 @@ void RedisLink::connect() {
   state_ = State::connecting;
   Turn& turn = worker_.turn();
   turn.deadlines().arm(connect_, *this, settings_.connect, turn.now());
-  const int result =
-      ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size);
+  const int result = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size);
   if (result != 0 && errno != EINPROGRESS) return fail(std::strerror(errno));
   if (settings_.tls) {
     auto tls = std::make_unique<TlsClientStream>(settings_.tls, fd_.get(), settings_.server_name);

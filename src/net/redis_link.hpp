@@ -110,7 +110,7 @@ class RedisLink final : public Watched, public Expiring {
     TimePoint at;
   };
   std::deque<Sent> tags_;
-  std::string lost_;         // why, until the owner is told
+  std::string lost_;  // why, until the owner is told
   Ms back_off_;
   Deadline again_;    // of the back-off
   Deadline connect_;  // of connecting and greeting

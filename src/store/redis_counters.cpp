@@ -19,10 +19,10 @@ std::string_view name(RedisFailure failure) {
 }
 
 RedisCounterMetrics::RedisCounterMetrics(base::Registry& r)
-    : round_trip(r.histogram<>({"marquee_limits_redis_round_trip_seconds",
-                                "From a question to Redis to its answer.", 1e-6},
-                               {50, 100, 200, 500, 1'000, 2'000, 5'000, 10'000, 20'000, 50'000,
-                                100'000, 1'000'000})),
+    : round_trip(r.histogram<>(
+          {"marquee_limits_redis_round_trip_seconds", "From a question to Redis to its answer.",
+           1e-6},
+          {50, 100, 200, 500, 1'000, 2'000, 5'000, 10'000, 20'000, 50'000, 100'000, 1'000'000})),
       failures(r.counter<RedisFailure>(
           {"marquee_limits_redis_failures_total", "Questions that Redis failed, by kind."},
           base::axis("kind", RedisFailure::busy))),
@@ -31,8 +31,8 @@ RedisCounterMetrics::RedisCounterMetrics(base::Registry& r)
       ready(r.gauge<>({"marquee_limits_redis_ready_workers", "Workers that ask Redis now."})) {}
 
 RedisCounters::RedisCounters(net::Worker& worker, net::RedisSettings settings, RedisFleet& fleet,
-                             bool heartbeat, const RedisCounterMetrics& metrics,
-                             base::Cells& cells, base::Logger& logger)
+                             bool heartbeat, const RedisCounterMetrics& metrics, base::Cells& cells,
+                             base::Logger& logger)
     : worker_(worker),
       fleet_(fleet),
       heartbeat_(heartbeat),
@@ -169,9 +169,8 @@ void RedisCounters::answered(std::size_t at, const net::RedisReply& reply) {
           .count();
   metrics_.round_trip.observe(cells_, static_cast<std::uint64_t>(took));
   if (!slot.question) return;  // it came too late
-  const bool counted =
-      reply.type == net::RedisReply::Type::array && !reply.odd &&
-      limits::read_answer({reply.items.data(), reply.count}, *slot.question);
+  const bool counted = reply.type == net::RedisReply::Type::array && !reply.odd &&
+                       limits::read_answer({reply.items.data(), reply.count}, *slot.question);
   if (counted) return finish(slot, true);
   const bool error = reply.type == net::RedisReply::Type::error;
   if (!fleet_.complained.exchange(true))

@@ -45,9 +45,8 @@ class RedisCounters final : public limits::SharedCounters,
                             public net::Expiring {
  public:
   // `heartbeat`: of one worker of a process, which counts the nodes.
-  RedisCounters(net::Worker& worker, net::RedisSettings settings, RedisFleet& fleet,
-                bool heartbeat, const RedisCounterMetrics& metrics, base::Cells& cells,
-                base::Logger& logger);
+  RedisCounters(net::Worker& worker, net::RedisSettings settings, RedisFleet& fleet, bool heartbeat,
+                const RedisCounterMetrics& metrics, base::Cells& cells, base::Logger& logger);
   ~RedisCounters();
 
   void set_addresses(std::vector<net::RedisAddress> addresses) {

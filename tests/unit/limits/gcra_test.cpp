@@ -59,8 +59,7 @@ TEST_SUITE("limits gcra") {
     // And forward: one more burst at most.
     now += 2 * 86'400 * kTicksPerSecond;
     std::uint32_t admitted = 0;
-    for (Decision e = decide(state, now, limit, 1); e.allowed;
-         e = decide(e.state, now, limit, 1))
+    for (Decision e = decide(state, now, limit, 1); e.allowed; e = decide(e.state, now, limit, 1))
       ++admitted;
     CHECK(admitted == 10);
   }

@@ -51,8 +51,8 @@ TEST_SUITE("limits redis script") {
     const std::vector<std::string> words(call.words().begin(), call.words().end());
     CHECK(words == std::vector<std::string>{"EVALSHA", "abc", "2", "pre:{agency=a1}:site:site=s1",
                                             "pre:all", std::to_string(5 * unit),
-                                            std::to_string(2 * unit), "1",
-                                            std::to_string(5 * unit), std::to_string(unit), "0"});
+                                            std::to_string(2 * unit), "1", std::to_string(5 * unit),
+                                            std::to_string(unit), "0"});
     call.compose(a.question, "pre", "text", false);
     CHECK(call.words()[0] == "EVAL");
     CHECK(call.words().size() == 11);
