@@ -53,7 +53,7 @@ void LimitService::stop() {
   gates_.clear();
 }
 
-std::string LimitService::open(const config::Settings& settings) {
+std::string LimitService::open(const config::Settings& settings, std::uint32_t workers) {
   base::Random random = base::Random::from_kernel();
   const config::RateLimits& limits = settings.rate_limits;
   store_ = std::make_unique<limits::LocalStore>(limits.memory,
@@ -65,6 +65,8 @@ std::string LimitService::open(const config::Settings& settings) {
   fleet_.node = node;
   fleet_.key_prefix = redis_.key_prefix;
   fleet_.timeout = redis_.timeout;
+  fleet_.leased = limits.mode == config::LimitMode::leased;
+  fleet_.workers = workers;
   if (redis_.tls) {
     std::string error;
     tls_ = net::TlsClientContext::make(redis_.ca_file, error);

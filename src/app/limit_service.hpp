@@ -23,7 +23,7 @@ class LimitService {
   LimitService(boost::asio::io_context& control, base::Registry& registry, base::Logger& logger);
 
   // A sentence when it cannot.
-  std::string open(const config::Settings& settings);
+  std::string open(const config::Settings& settings, std::uint32_t workers);
 
   // One worker's part. Destroyed after the worker's front and before the worker.
   struct Part {

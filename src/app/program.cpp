@@ -91,7 +91,7 @@ std::string Program::start() {
   }
   if (const std::string error = open_tls(); !error.empty()) return error;
   if (const std::string error = open_directory(); !error.empty()) return error;
-  if (const std::string error = limits_.open(settings); !error.empty()) return error;
+  if (const std::string error = limits_.open(settings, static_cast<std::uint32_t>(workers)); !error.empty()) return error;
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return groups.error;
   make_nodes();
@@ -168,7 +168,6 @@ void Program::make_nodes() {
         *node.worker, proxy_metrics_, registry_.cells(i), shared_, logger_,
         access_log_ ? &access_log_->worker(i) : nullptr, tls);
     node.limits = limits_.make_part(*node.worker, registry_.cells(i));
-    node.front->add_gate(*node.limits.gate);
     nodes_.push_back(std::move(node));
   }
 }
@@ -211,6 +210,9 @@ void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
       [snapshot, groups, context, limits = limits_.plan(snapshot->settings())](Node& node) {
         node.front->install(snapshot, groups, context);
         node.limits.gate->install(limits);
+        // Without rules there is no gate; where there ever were some, it stays.
+        if (!limits->rules.empty() && !std::exchange(node.limited, true))
+          node.front->add_gate(*node.limits.gate);
       });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }

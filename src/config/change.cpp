@@ -144,6 +144,10 @@ Change compare(const Settings& old, const Settings& next) {
         show_decimal(next.tls.failed_handshake_rate));
   waits("rate_limits.memory", show_size(old.rate_limits.memory),
         show_size(next.rate_limits.memory));
+  const auto mode = [](const Settings& s) {
+    return std::string(s.rate_limits.mode == LimitMode::exact ? "exact" : "leased");
+  };
+  waits("rate_limits.mode", mode(old), mode(next));
   if (!same(old.rate_limits.redis, next.rate_limits.redis)) {
     out.restart.emplace_back(
         "rate_limits.redis changed, which takes a restart; what it was stays in force");
@@ -166,6 +170,7 @@ Settings until_restart(const Settings& old, Settings next) {
   next.log.queue = old.log.queue;
   next.rate_limits.memory = old.rate_limits.memory;
   next.rate_limits.redis = old.rate_limits.redis;
+  next.rate_limits.mode = old.rate_limits.mode;
   next.directory = until_restart(old.directory, next.directory);
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;

@@ -119,6 +119,9 @@ Section describe(RateLimits& l) {
           {"redis", describe(l.redis),
            "A Redis that all nodes count in. Without it each counts by itself. A change needs "
            "a restart."},
+          {"mode", choice(l.mode, {"exact", "leased"}, &l.mode_mark),
+           "exact asks Redis for each request; leased borrows ahead and decides at once. A change "
+           "needs a restart."},
           {"on_failure", choice(l.on_failure, {"local", "open", "closed"}),
            "While Redis does not answer: local limits to this node's share, open lets "
            "everything through, closed refuses what a rule is about with 503."},

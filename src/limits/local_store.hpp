@@ -8,12 +8,6 @@
 
 namespace marquee::limits {
 
-// Which rule refused a request; -1: none did.
-struct Verdict {
-  int refused_by = -1;  // position in the charges
-  bool allowed() const { return refused_by < 0; }
-};
-
 class LocalStore {
  public:
   // A quarter of `bytes` is for requests in flight.

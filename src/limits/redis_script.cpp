@@ -30,6 +30,24 @@ end
 return answer
 )lua";
 
+// What was used on credit is charged beyond the limit, too, to twice its depth: a
+// clock that was set back must not lock anyone out.
+const std::string_view kLeaseScript = R"lua(
+local time = redis.call('TIME')
+local now = (time[1] - 1735689600) * 16000000 + time[2] * 16
+local depth, unit = tonumber(ARGV[1]), tonumber(ARGV[2])
+local debt = (tonumber(redis.call('GET', KEYS[1]) or 0) or 0) - now
+if debt < 0 then debt = 0 elseif debt > 2 * depth then debt = 2 * depth end
+debt = debt + ARGV[3] * unit
+local units = math.min(math.max(math.floor((depth - debt) / unit), 0), tonumber(ARGV[4]))
+debt = debt + units * unit
+if debt > 0 then
+  redis.call('SET', KEYS[1], string.format('%.0f', now + debt),
+             'PX', string.format('%.0f', math.ceil(debt / 16000) + 1))
+end
+return {units, debt}
+)lua";
+
 const std::string_view kNodesScript = R"lua(
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZADD', KEYS[1], now, ARGV[1])

@@ -27,6 +27,11 @@ extern const std::string_view kDecideScript;
 // counts that says nothing. -> number of nodes.
 extern const std::string_view kNodesScript;
 
+// Units lent to a worker (leases.hpp). KEYS[1] the same as above, ARGV: depth and
+// unit in ticks, units to charge in any case, units to charge as far as they fit.
+// -> units that did, debt with them.
+extern const std::string_view kLeaseScript;
+
 // "PREFIX:{agency=ID}:KEY" for keys of a tenant, so that in a Cluster they stand
 // together; "PREFIX:KEY" for others.
 std::string redis_key(std::string_view prefix, std::string_view tag, std::string_view key);

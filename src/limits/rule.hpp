@@ -112,6 +112,12 @@ struct Question {
   bool empty() const { return charges.empty() && concurrent.empty(); }
 };
 
+// Which rule refused a request; -1: none did.
+struct Verdict {
+  int refused_by = -1;  // position in the charges
+  bool allowed() const { return refused_by < 0; }
+};
+
 class RuleSet {
  public:
   // `settings` were checked (check.hpp).

@@ -1,6 +1,7 @@
 // The store that all nodes count in, as one worker sees it.
 #pragma once
 #include <cstdint>
+#include <optional>
 
 #include "limits/rule.hpp"
 
@@ -27,6 +28,11 @@ class SharedCounters {
   // ask(); `question` is left alone and stays where it is until then. 0 when the
   // store is known not to answer: nobody will be told.
   virtual Ticket ask(Question& question, Waiter& waiter, std::uint64_t tag) = 0;
+  // With leases: decides at once by what was borrowed (leases.hpp), and fills in the
+  // decisions. Nothing when the store is known not to answer, or counts exactly:
+  // then ask().
+  virtual std::optional<Verdict> decide_now(Question& question) = 0;
+  virtual bool leased() const = 0;
   // Its waiter is not told any more, and its question not looked at.
   virtual void cancel(Ticket ticket) = 0;
   // How many nodes share the limits; at least 1. As of the last answer.

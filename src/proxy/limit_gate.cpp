@@ -118,7 +118,12 @@ Gate::Verdict LimitGate::enter(Exchange& exchange, GateAnswer& answer) {
   if (!question_.concurrent.empty() && !take_seats(exchange, question_, answer))
     return Verdict::refuse;
   if (question_.charges.empty()) return Verdict::pass;
-  if (shared_) return ask(exchange, answer);
+  if (shared_ && !shared_->leased()) return ask(exchange, answer);
+  if (shared_) {
+    if (const auto verdict = shared_->decide_now(question_))
+      return conclude(exchange, question_, verdict->refused_by, answer);
+    return fall_back(exchange, *plan_, question_, answer);
+  }
   const limits::Verdict verdict = store_.decide(question_, now());
   return conclude(exchange, question_, verdict.refused_by, answer);
 }

@@ -10,6 +10,13 @@ constexpr net::Ms kHeartbeatEach{1000};
 constexpr std::string_view kNodeLives = "5";  // seconds
 constexpr std::size_t kMostWaiting = 32'768;
 constexpr unsigned kKindBits = 3;
+constexpr std::size_t kMostLeases = 16'384;
+
+// 1 tick is 62.5 ns.
+limits::Ticks ticks_of(net::TimePoint when) {
+  using std::chrono::duration_cast;
+  return duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count() / 125 * 2;
+}
 
 }  // namespace
 
@@ -28,6 +35,8 @@ RedisCounterMetrics::RedisCounterMetrics(base::Registry& r)
           base::axis("kind", RedisFailure::busy))),
       breaker_opened(r.counter<>({"marquee_limits_redis_breaker_opened_total",
                                   "Times that a worker stopped asking Redis."})),
+      credited(r.counter<>({"marquee_limits_credited_total",
+                            "Units of leased limits that were used before Redis had lent them."})),
       ready(r.gauge<>({"marquee_limits_redis_ready_workers", "Workers that ask Redis now."})) {}
 
 RedisCounters::RedisCounters(net::Worker& worker, net::RedisSettings settings, RedisFleet& fleet,
@@ -40,6 +49,7 @@ RedisCounters::RedisCounters(net::Worker& worker, net::RedisSettings settings, R
       cells_(cells),
       logger_(logger),
       breaker_(std::chrono::microseconds(fleet.timeout).count()),
+      leases_(kMostLeases, {random_.next(), random_.next()}),
       link_(worker, *this, std::move(settings), random_) {}
 
 RedisCounters::~RedisCounters() = default;
@@ -81,6 +91,66 @@ limits::SharedCounters::Ticket RedisCounters::ask(limits::Question& question, Wa
   return static_cast<std::uint64_t>(at + 1) << 32 | slot.generation;
 }
 
+std::optional<limits::Verdict> RedisCounters::decide_now(limits::Question& question) {
+  if (!breaker_.closed()) return std::nullopt;
+  net::Turn& turn = worker_.turn();
+  const std::uint64_t before = leases_.credited();
+  const limits::Verdict out{
+      leases_.decide(question, ticks_of(turn.now()), nodes() * fleet_.workers)};
+  metrics_.credited.add(cells_, leases_.credited() - before);
+  limits::LeaseBook::Loan loan;
+  while (leases_.next_loan(loan)) {
+    const std::string key = limits::redis_key(fleet_.key_prefix, loan.tag, loan.key);
+    const std::string depth = std::to_string(loan.limit.depth);
+    const std::string unit = std::to_string(loan.limit.unit);
+    const std::string owed = std::to_string(loan.owed);
+    const std::string want = std::to_string(loan.want);
+    const std::string_view words[] = {"EVALSHA", script_, "1", key, depth, unit, owed, want};
+    if (!link_.send(words, static_cast<std::uint64_t>(Kind::lease))) {
+      leases_.lost(loan.id);
+      continue;
+    }
+    if (loans_.empty()) turn.deadlines().arm(loan_time_, *this, fleet_.timeout, turn.now());
+    loans_.push_back({loan.id, turn.now()});
+  }
+  return out;
+}
+
+void RedisCounters::lent(const net::RedisReply& reply) {
+  if (loans_.empty()) return;
+  const Loan loan = loans_.front();
+  loans_.pop_front();
+  const net::TimePoint now = worker_.turn().now();
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - loan.sent).count();
+  metrics_.round_trip.observe(cells_, static_cast<std::uint64_t>(took));
+  if (reply.type == net::RedisReply::Type::array && !reply.odd && reply.count == 2 &&
+      reply.items[0] >= 0 && reply.items[1] >= 0)
+    return leases_.granted(loan.id, reply.items[0], reply.items[1], ticks_of(now));
+  leases_.lost(loan.id);
+  if (reply.is_error("NOSCRIPT"))
+    return send_words({"SCRIPT", "LOAD", limits::kLeaseScript}, Kind::script);
+  complain(reply);
+  fail(failure_of(reply));
+}
+
+// Of a link that is gone: no reply will come.
+void RedisCounters::lose_loans() {
+  loan_time_.disarm();
+  loans_.clear();
+  leases_.forget();
+}
+
+void RedisCounters::complain(const net::RedisReply& reply) {
+  if (fleet_.complained.exchange(true)) return;
+  const bool error = reply.type == net::RedisReply::Type::error;
+  logger_.warn("Redis does not count rate limits",
+               {{"reason", error ? reply.text : std::string("its answer makes no sense")}});
+}
+
+RedisFailure RedisCounters::failure_of(const net::RedisReply& reply) {
+  return reply.type == net::RedisReply::Type::error ? RedisFailure::error : RedisFailure::protocol;
+}
+
 void RedisCounters::cancel(Ticket ticket) {
   const std::size_t at = static_cast<std::size_t>(ticket >> 32) - 1;
   if (ticket == 0 || at >= slots_.size()) return;
@@ -104,7 +174,8 @@ void RedisCounters::send_words(std::initializer_list<std::string_view> words, Ki
 // Without its script's name no question can be asked, so that comes first.
 void RedisCounters::on_redis_up() {
   script_.clear();
-  send_words({"SCRIPT", "LOAD", limits::kDecideScript}, Kind::script);
+  send_words({"SCRIPT", "LOAD", fleet_.leased ? limits::kLeaseScript : limits::kDecideScript},
+             Kind::script);
   if (heartbeat_) send_words({"SCRIPT", "LOAD", limits::kNodesScript}, Kind::nodes_script);
 }
 
@@ -120,6 +191,7 @@ void RedisCounters::on_redis_down(std::string_view why) {
     metrics_.ready.set(cells_, 0);
   }
   give_up();
+  lose_loans();
   // No reply is due any more.
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (!slots_[i].busy) continue;
@@ -140,6 +212,8 @@ void RedisCounters::on_redis_reply(std::uint64_t tag, const net::RedisReply& rep
     case Kind::nodes_script:
       nodes_script_ = reply.type == Type::text ? reply.text : std::string();
       return ask_for_nodes();
+    case Kind::lease:
+      return lent(reply);
     case Kind::nodes:
       if (reply.is_error("NOSCRIPT"))
         send_words({"SCRIPT", "LOAD", limits::kNodesScript}, Kind::nodes_script);
@@ -172,12 +246,10 @@ void RedisCounters::answered(std::size_t at, const net::RedisReply& reply) {
   const bool counted = reply.type == net::RedisReply::Type::array && !reply.odd &&
                        limits::read_answer({reply.items.data(), reply.count}, *slot.question);
   if (counted) return finish(slot, true);
-  const bool error = reply.type == net::RedisReply::Type::error;
-  if (!fleet_.complained.exchange(true))
-    logger_.warn("Redis does not count rate limits",
-                 {{"reason", error ? reply.text : std::string("its answer makes no sense")}});
+  complain(reply);
+  const RedisFailure why = failure_of(reply);
   finish(slot, false);
-  fail(error ? RedisFailure::error : RedisFailure::protocol);
+  fail(why);
 }
 
 void RedisCounters::finish(Slot& slot, bool counted) {
@@ -224,6 +296,12 @@ void RedisCounters::ask_for_nodes() {
 void RedisCounters::on_deadline(net::Deadline& which) {
   if (&which == &probe_time_) return probe();
   if (&which == &nodes_time_) return ask_for_nodes();
+  if (&which == &loan_time_) {
+    if (loans_.empty()) return;
+    net::Turn& turn = worker_.turn();
+    if (turn.now() - loans_.front().sent < fleet_.timeout)
+      return turn.deadlines().arm(loan_time_, *this, fleet_.timeout, turn.now());
+  }
   if (!fleet_.complained.exchange(true))
     logger_.warn("Redis does not count rate limits", {{"reason", "it did not answer in time"}});
   fail(RedisFailure::timeout);

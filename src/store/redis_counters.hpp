@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "limits/breaker.hpp"
+#include "limits/leases.hpp"
 #include "limits/redis_script.hpp"
 #include "limits/shared_counters.hpp"
 #include "net/redis_link.hpp"
@@ -28,6 +29,7 @@ struct RedisCounterMetrics {
   base::Histogram<> round_trip;
   base::Counter<RedisFailure> failures;
   base::Counter<> breaker_opened;
+  base::Counter<> credited;
   base::Gauge<> ready;  // 1 for a worker whose breaker is closed
 };
 
@@ -36,6 +38,8 @@ struct RedisFleet {
   std::string key_prefix;
   std::string node;  // name of this process among the nodes
   net::Ms timeout{20};
+  bool leased = false;
+  std::uint32_t workers = 1;
   std::atomic<std::uint32_t> nodes{1};
   std::atomic<bool> complained{false};  // of the present outage, in the log
 };
@@ -55,6 +59,8 @@ class RedisCounters final : public limits::SharedCounters,
 
   // SharedCounters
   Ticket ask(limits::Question& question, Waiter& waiter, std::uint64_t tag) override;
+  std::optional<limits::Verdict> decide_now(limits::Question& question) override;
+  bool leased() const override { return fleet_.leased; }
   void cancel(Ticket ticket) override;
   std::uint32_t nodes() const override { return fleet_.nodes.load(std::memory_order_relaxed); }
 
@@ -66,7 +72,7 @@ class RedisCounters final : public limits::SharedCounters,
 
  private:
   // What a reply is to, in the low bits of its tag.
-  enum class Kind : std::uint8_t { ask, probe, script, nodes_script, nodes };
+  enum class Kind : std::uint8_t { ask, probe, script, nodes_script, nodes, lease };
   struct Slot {
     limits::Question* question = nullptr;  // null: nobody waits any more
     Waiter* waiter = nullptr;
@@ -84,6 +90,10 @@ class RedisCounters final : public limits::SharedCounters,
   void fail(RedisFailure why);
   void give_up();
   void probe();
+  void lent(const net::RedisReply& reply);
+  void lose_loans();
+  void complain(const net::RedisReply& reply);
+  static RedisFailure failure_of(const net::RedisReply& reply);
   void ask_for_nodes();
   void send_words(std::initializer_list<std::string_view> words, Kind kind);
   std::int64_t now_us() const;
@@ -99,10 +109,17 @@ class RedisCounters final : public limits::SharedCounters,
   std::string script_;        // its name; empty: not loaded
   std::string nodes_script_;  // the same
   limits::ScriptCall call_;
+  limits::LeaseBook leases_;
+  struct Loan {
+    std::uint64_t id;
+    net::TimePoint sent;
+  };
+  std::deque<Loan> loans_;  // that are asked for, in the order of their replies
   std::deque<Slot> slots_;
   std::vector<std::size_t> free_;
   net::Deadline probe_time_;
   net::Deadline nodes_time_;
+  net::Deadline loan_time_;
   net::RedisLink link_;
 };
 
