@@ -137,8 +137,8 @@ def test_requests_in_flight(origin):
     rule = {"name": "slots", "key": ["domain"], "concurrent": 2}
     with serve(origin, rule) as proxy, origin.answering(slow):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            mark = origin.mark()
             held = [pool.submit(statuses, proxy, 1) for _ in range(2)]
-            mark = 0
             origin.wait_requests(2, mark)
             with proxy.plain() as client:
                 answer = client.get("/", "one.test")
@@ -152,10 +152,12 @@ def test_requests_in_flight(origin):
         assert statuses(proxy, 3) == [200] * 3
         # A client that leaves gives its place back, too.
         go.clear()
+        mark = origin.mark()
         clients = [proxy.plain() for _ in range(2)]
         for client in clients:
             client.send(b"GET / HTTP/1.1\r\nHost: one.test\r\n\r\n")
-        eventually(lambda: statuses(proxy, 1) == [429], 5, "two requests in flight")
+        origin.wait_requests(2, mark)
+        assert statuses(proxy, 1) == [429]
         for client in clients:
             client.reset()
         go.set()
