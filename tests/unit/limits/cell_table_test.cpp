@@ -166,6 +166,22 @@ TEST_SUITE("limits local store") {
     CHECK(q.charges[2].decision.retry_after == kTicksPerSecond / 2);
   }
 
+  // As when another worker takes the last unit between the look and the charge: here
+  // the request itself does, as it meets one key twice.
+  TEST_CASE("what was charged before a later rule refused is given back") {
+    config::RateLimits settings;
+    settings.rules.push_back(rate_rule("first", "10/s", 10));
+    settings.rules.push_back(rate_rule("last", "10/s", 1));
+    const RuleSet rules(settings);
+    LocalStore store(1 << 20, {1, 2});
+    Question q;
+    rules.collect({}, q);
+    q.charges.push_back(q.charges[1]);
+    CHECK(store.decide(q, kTicksPerSecond).refused_by == 2);
+    CHECK(store.look(rules.rules()[0], "first", kTicksPerSecond).remaining == 10);
+    CHECK(store.look(rules.rules()[1], "last", kTicksPerSecond).remaining == 1);
+  }
+
   TEST_CASE("of a share at least one request passes") {
     config::RateLimits settings;
     settings.rules.push_back(rate_rule("a", "10/s", 4));
