@@ -91,7 +91,9 @@ std::string Program::start() {
   }
   if (const std::string error = open_tls(); !error.empty()) return error;
   if (const std::string error = open_directory(); !error.empty()) return error;
-  if (const std::string error = limits_.open(settings, static_cast<std::uint32_t>(workers)); !error.empty()) return error;
+  if (const std::string error = limits_.open(settings, static_cast<std::uint32_t>(workers));
+      !error.empty())
+    return error;
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return groups.error;
   make_nodes();

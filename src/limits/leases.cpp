@@ -86,8 +86,8 @@ int LeaseBook::decide(Question& question, Ticks now, std::uint32_t sharers) {
     if (lease.owed == 0 && lease.units * 2 > lease.size) continue;
     if (now - lease.asked < kLeaseLife / 4) lease.size *= 2;
     lease.asked = now;
-    lease.size = std::clamp<std::int64_t>(lease.size, cost,
-                                          largest(lease, charges[i].rule->cost, sharers));
+    lease.size =
+        std::clamp<std::int64_t>(lease.size, cost, largest(lease, charges[i].rule->cost, sharers));
     lease.want = std::max<std::int64_t>(lease.size - lease.units, 0);
     lease.borrowing = true;
     wanted_.push_back(ids[i]);

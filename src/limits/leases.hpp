@@ -5,8 +5,8 @@
 // them admits nothing too many. They are void after kLeaseLife; the store's debt for
 // them drains by itself meanwhile, so nothing need be returned. How many are borrowed
 // follows the use: twice as many when a lease lasts less than a quarter of its life,
-// half when it went void, at most the worker's share of what the limit allows in kAhead or of a quarter of the
-// burst.
+// half when it went void, at most the worker's share of what the limit allows in kAhead or of a
+// quarter of the burst.
 //
 // Without a lease at hand (a key that is new, or was asked for faster than thought) a
 // worker gives credit, once between two answers of the store: its share of the room
@@ -62,13 +62,13 @@ class LeaseBook {
     std::string tag;
     std::string key;
     Limit limit;
-    std::int64_t units = 0;      // borrowed and not used
-    std::int64_t credit = 0;     // that may be given still
-    std::int64_t owed = 0;       // given on credit, not charged yet
-    std::int64_t owed_asked = 0; // of the loan under way
-    std::int64_t want = 0;       // of the loan under way
-    std::int64_t size = 1;       // of the next loan
-    Ticks debt = 0;              // as of `seen`, by the store's last answer
+    std::int64_t units = 0;       // borrowed and not used
+    std::int64_t credit = 0;      // that may be given still
+    std::int64_t owed = 0;        // given on credit, not charged yet
+    std::int64_t owed_asked = 0;  // of the loan under way
+    std::int64_t want = 0;        // of the loan under way
+    std::int64_t size = 1;        // of the next loan
+    Ticks debt = 0;               // as of `seen`, by the store's last answer
     Ticks seen = 0;
     Ticks asked = 0;  // when the last loan was
     Ticks void_at = 0;

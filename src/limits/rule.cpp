@@ -30,11 +30,15 @@ void append_value(std::string& out, std::string_view value) {
     append_hex(out, key_hash(value, {0x6d617271, 2}));
     return;
   }
-  for (const char c : value) {
-    if (c > ' ' && c < 0x7f && c != '%' && c != ',' && c != '=' && c != '{' && c != '}') {
-      out += c;
-      continue;
-    }
+  const auto plain = [](char c) {
+    return c > ' ' && c < 0x7f && c != '%' && c != ',' && c != '=' && c != '{' && c != '}';
+  };
+  for (auto at = value.begin(); at != value.end(); ++at) {
+    const auto odd = std::find_if_not(at, value.end(), plain);
+    out.append(at, odd);
+    if (odd == value.end()) return;
+    at = odd;
+    const char c = *odd;
     constexpr std::string_view hex = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(c);
     out += '%';
@@ -74,6 +78,11 @@ void append_part(std::string& out, Part part, const Rule& rule, const Asker& ask
     case Part::client_ip: {
       if (!asker.address) {
         out += "none";
+        return;
+      }
+      if (asker.address->is_v4() && rule.v4_bits == 32 && !asker.address_text.empty()) {
+        out += asker.address_text;
+        out += "/32";
         return;
       }
       const base::IpAddress network =

@@ -58,6 +58,7 @@ struct Asker {
   std::string_view api_key;  // its id, never its text
   std::string_view user;
   const base::IpAddress* address = nullptr;  // null: not known
+  std::string_view address_text;             // the same, where it is at hand; may be empty
 };
 
 // What became of a request under one rule.

@@ -3,26 +3,31 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <vector>
+#include <charconv>
 
 namespace marquee::net {
 
-bool append_command(std::string& out, std::span<const std::string_view> words) {
-  constexpr std::size_t few = 80;
-  std::array<const char*, few> data;
-  std::array<std::size_t, few> sizes;
-  if (words.empty() || words.size() > few) return false;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    data[i] = words[i].data() ? words[i].data() : "";
-    sizes[i] = words[i].size();
+namespace {
+
+void append_head(std::string& out, char kind, std::size_t count) {
+  char digits[24];
+  const auto done = std::to_chars(digits, digits + sizeof digits, count);
+  out += kind;
+  out.append(digits, done.ptr);
+  out += "\r\n";
+}
+
+}  // namespace
+
+// Not by redisFormatCommandArgv: it calls sprintf for each word, which cost half of
+// all that a question did (5,500 of 12,000 instructions).
+void append_command(std::string& out, std::span<const std::string_view> words) {
+  append_head(out, '*', words.size());
+  for (const std::string_view word : words) {
+    append_head(out, '$', word.size());
+    out += word;
+    out += "\r\n";
   }
-  char* command = nullptr;
-  const int size =
-      redisFormatCommandArgv(&command, static_cast<int>(words.size()), data.data(), sizes.data());
-  if (size < 0) return false;
-  out.append(command, static_cast<std::size_t>(size));
-  redisFreeCommand(command);
-  return true;
 }
 
 // Everything goes into the one reply; hiredis gets its address for an object.

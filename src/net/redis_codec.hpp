@@ -1,5 +1,5 @@
-// Redis's protocol (RESP2) by hiredis, without its connections: commands to bytes,
-// bytes to replies. No socket, no clock. Hostile replies are bounded: at most
+// Redis's protocol (RESP2): commands to bytes, and bytes to replies by hiredis'
+// reader. No socket, no clock. Hostile replies are bounded: at most
 // kMostItems integers of one array and kMostReplyText bytes of text are kept, and
 // a reply that would need more than kMostReplyBytes is broken.
 #pragma once
@@ -16,8 +16,8 @@ struct redisReadTask;
 
 namespace marquee::net {
 
-// Appends one command. False when memory is out.
-bool append_command(std::string& out, std::span<const std::string_view> words);
+// Appends one command of at least one word.
+void append_command(std::string& out, std::span<const std::string_view> words);
 
 struct RedisReply {
   enum class Type : std::uint8_t { status, error, integer, text, nil, array };

@@ -173,9 +173,9 @@ void RedisLink::take(const RedisReply& reply) {
 }
 
 bool RedisLink::send(std::span<const std::string_view> words, std::uint64_t tag) {
-  if (state_ != State::up || tags_.size() >= kMostOutstanding ||
-      out_.size() - sent_ >= kMostUnsent || !append_command(out_, words))
+  if (state_ != State::up || tags_.size() >= kMostOutstanding || out_.size() - sent_ >= kMostUnsent)
     return false;
+  append_command(out_, words);
   Turn& turn = worker_.turn();
   tags_.push_back({tag, turn.now()});
   if (tags_.size() == 1) watch_silence();

@@ -41,6 +41,7 @@ limits::Asker asker_of(const Exchange& exchange, std::optional<base::IpAddress>&
     address = base::IpAddress::parse(exchange.client_text());  // named by a trusted proxy
   else if (exchange.facts().client_known)
     address = exchange.facts().client;
+  out.address_text = exchange.client_text();
   if (address) out.address = &*address;
   return out;
 }

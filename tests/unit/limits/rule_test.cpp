@@ -52,6 +52,8 @@ TEST_SUITE("limits rules") {
     CHECK(key_of(one("r", {}), asker) == "r");
     CHECK(key_of(one("r", words({"client_ip", "agency"})), asker) ==
           "r:agency=a1,client_ip=203.0.113.77/32");
+    asker.address_text = "203.0.113.77";
+    CHECK(key_of(one("r", words({"client_ip"})), asker) == "r:client_ip=203.0.113.77/32");
     auto wide = one("r", words({"client_ip"}));
     wide.rules[0].ipv4_prefix = 24;
     CHECK(key_of(wide, asker) == "r:client_ip=203.0.113.0/24");
