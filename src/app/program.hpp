@@ -20,6 +20,7 @@
 
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
+#include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
 #include "app/limit_service.hpp"
 #include "app/listen_sockets.hpp"
@@ -50,6 +51,7 @@ class Program final : public admin::StatusSource {
   std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
   bool ready() override { return state_ == admin::ServerState::serving; }
   std::string overload() override;
+  std::string key_set() override { return context_keys_ ? context_keys_->ring().document() : ""; }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
  private:
@@ -73,6 +75,7 @@ class Program final : public admin::StatusSource {
   std::string open_tls();
   std::string open_directory();
   void lend_directory();
+  std::string open_context_keys();
   void declare_directory_metrics();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();
@@ -132,6 +135,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<tls::CertificateCache> certificates_;
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
+  std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   LimitService limits_{control_, registry_, logger_};
   UpstreamGroups upstreams_;

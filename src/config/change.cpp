@@ -107,6 +107,11 @@ bool same(const LimitRedis& a, const LimitRedis& b) {
   return all(a) == all(b);
 }
 
+std::string shown_keys(ContextKeys keys) {
+  constexpr const char* words[] = {"auto", "state_dir", "directory"};
+  return words[static_cast<std::size_t>(keys)];
+}
+
 std::string shown_workers(std::uint32_t n) { return n == 0 ? "auto" : std::to_string(n); }
 
 }  // namespace
@@ -152,6 +157,8 @@ Change compare(const Settings& old, const Settings& next) {
     out.restart.emplace_back(
         "rate_limits.redis changed, which takes a restart; what it was stays in force");
   }
+  waits("context.jwks_path", in_quotes(*old.context.jwks_path), in_quotes(*next.context.jwks_path));
+  waits("context.keys", shown_keys(old.context.keys), shown_keys(next.context.keys));
   if (opened(old.directory) != opened(next.directory)) {
     out.restart.emplace_back(
         "directory changed, which takes a restart; what it was stays in force (modules, "
@@ -172,6 +179,8 @@ Settings until_restart(const Settings& old, Settings next) {
   next.rate_limits.redis = old.rate_limits.redis;
   next.rate_limits.mode = old.rate_limits.mode;
   next.directory = until_restart(old.directory, next.directory);
+  next.context.jwks_path = old.context.jwks_path;
+  next.context.keys = old.context.keys;
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;
   next.tls.certificate_cache = old.tls.certificate_cache;

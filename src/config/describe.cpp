@@ -113,6 +113,8 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"http2", describe(s.http2), "HTTP/2 with clients."},
       {"rate_limits", describe(s.rate_limits), "How often whom may ask."},
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
+      {"context", describe(s.context),
+       "The signed tenant context, x-tenant-context: proof for upstreams of whose request it is."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},
   };

@@ -125,6 +125,7 @@ Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
 Section describe(RateLimits& limits);
 Section describe(Forwarding& forwarding);
+Section describe(Context& context);
 Section describe(Log& log);
 Section describe(Admin& admin);
 

@@ -12,6 +12,7 @@
 #include "net/worker.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
+#include "proxy/key_set_answer.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/overload.hpp"
 #include "proxy/request_records.hpp"
@@ -56,6 +57,10 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void close_all();
   std::size_t snapshots_alive() const { return snapshots_.alive(); }
   void set_https_port(unsigned port) { services_.https_port = port; }
+  // Keys that sign the tenant context.
+  void set_context_keys(std::shared_ptr<const identity::KeyRing> keys) {
+    services_.tenant_context.install(std::move(keys));
+  }
 
   // ConnectionOwner
   void on_closed(ClientConnection& connection) override;
@@ -88,6 +93,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   SnapshotSlot snapshots_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
   Services services_;
+  KeySetAnswer key_set_{services_.tenant_context};
   ExchangePool exchanges_;
   TlsFront tls_;
   std::vector<std::shared_ptr<ConnectionPool>> retiring_;

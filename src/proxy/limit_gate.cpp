@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "identity/caller.hpp"
 #include "limits/redis_script.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/accept.hpp"
@@ -42,6 +43,14 @@ limits::Asker asker_of(const Exchange& exchange, std::optional<base::IpAddress>&
   else if (exchange.facts().client_known)
     address = exchange.facts().client;
   out.address_text = exchange.client_text();
+  if (const identity::Caller* const caller = exchange.caller()) {
+    out.user = caller->user;
+    out.api_key = caller->api_key;
+    if (!caller->api_key.empty())
+      out.identity = limits::Identity::api_key;
+    else if (!caller->user.empty())
+      out.identity = limits::Identity::user;
+  }
   if (address) out.address = &*address;
   return out;
 }
