@@ -25,7 +25,8 @@ ENUMS = [
     ("src/proxy/ends.hpp", "ClientLoss", "Lost clients"),
 ]
 METRIC_SOURCES = ["src/proxy/proxy_metrics.cpp", "src/app/program_status.cpp",
-                  "src/app/program_directory.cpp"]
+                  "src/app/program_directory.cpp", "src/app/limit_service.cpp",
+                  "src/proxy/limit_gate.cpp", "src/store/redis_counters.cpp"]
 ACCESS_FORMAT = "src/proxy/access_format.cpp"
 FIRST_CELL = re.compile(r"^\|([^|]*)\|", re.M)
 WORDS = re.compile(r"`([a-z0-9_]+)`")
@@ -111,7 +112,8 @@ def sample(root):
                                 "enum class ClientLoss : int { none, idle, count_ };")
     write("src/proxy/proxy_metrics.cpp", 'r.counter({"marquee_a_total",\n "Help."})')
     write("src/app/program_status.cpp", 'gauge("marquee_b", "Help.")')
-    write("src/app/program_directory.cpp", "")
+    for source in METRIC_SOURCES[2:]:
+        write(source, "")
     write(ACCESS_FORMAT, r'put(out, "{\"time\":\""); put(out, ",\"host\":\"");')
     write("docs/failures.md", "## Causes\n| `slow` | x |\n## Protocol rules\n| `bad` | x |\n"
                               "## Upstream failures\n| `tls` | x |\n## Lost clients\n| `idle` | x |\n")

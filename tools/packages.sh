@@ -13,13 +13,13 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
   if [[ $(debian_release) == 12 ]]; then boost=1.81 clang=14; fi
   local build="g++ cmake ninja-build ccache mold libboost$boost-dev libboost-json$boost-dev
     libssl-dev libnghttp2-dev libyaml-cpp-dev libc-ares-dev libidn2-dev libspdlog-dev libcli11-dev
-    prometheus-cpp-dev libsqlite3-dev libpq-dev"
+    prometheus-cpp-dev libsqlite3-dev libpq-dev libhiredis-dev"
   case $1 in
     build) echo $build ;;
     run) echo $build ca-certificates curl ;;
     test) echo $build doctest-dev python3 python3-pytest python3-h2 python3-hpack python3-hyperframe \
       python3-grpcio python3-jwt python3-cryptography curl openssl wrk nghttp2-client slowhttptest \
-      nodejs node-ws node-jose chromium postgresql pgbouncer sqlite3 ;;
+      nodejs node-ws node-jose chromium postgresql pgbouncer sqlite3 redis-server ;;
     bench) echo $build libbenchmark-dev python3 curl openssl nginx-light haproxy wrk \
       nghttp2-client valgrind linux-perf postgresql python3-h2 python3-hpack ;;
     fuzz) echo $build clang "libclang-rt-$clang-dev" ;;
@@ -62,7 +62,8 @@ need() {  # SUBCOMMAND: installs what it needs and what is missing
     [[ $installed == *" installed=$name "* ]] && continue
     missing+=("$name")
     case $name in nginx-light) servers+=(nginx) ;; haproxy) servers+=(haproxy) ;;
-      postgresql) servers+=(postgresql) ;; pgbouncer) servers+=(pgbouncer) ;; esac
+      postgresql) servers+=(postgresql) ;; pgbouncer) servers+=(pgbouncer) ;;
+      redis-server) servers+=(redis-server) ;; esac
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
   [[ $EUID -eq 0 ]] || command -v sudo > /dev/null ||

@@ -9,6 +9,7 @@
 #include "config/system_ports.hpp"
 #include "identity/check.hpp"
 #include "identity/issuers.hpp"
+#include "limits/check.hpp"
 #include "routing/check.hpp"
 #include "tls/certified_key.hpp"
 #include "tls/context.hpp"
@@ -23,10 +24,12 @@ Loaded load_and_check(const std::string& path) {
   // reported by several of them.
   if (reading.ok()) {
     reading.problems = routing::check(reading.settings);
+    for (auto& problem : limits::check(reading.settings)) reading.problems.push_back(problem);
     for (auto& problem : tls::check(reading.settings.tls)) reading.problems.push_back(problem);
     for (auto& problem : tls::check(reading.settings, std::time(nullptr)))
       reading.problems.push_back(problem);
-    for (auto& problem : identity::check_access(reading.settings)) reading.problems.push_back(problem);
+    for (auto& problem : identity::check_access(reading.settings))
+      reading.problems.push_back(problem);
     for (auto& problem : identity::check(reading.settings)) reading.problems.push_back(problem);
     config::sort_problems(reading.problems);
   }

@@ -40,13 +40,14 @@ Program::Program(std::string path, config::Settings settings)
     : path_(std::move(path)),
       notifier_(environment("NOTIFY_SOCKET")),
       passed_(take_passed_sockets()),
-      access_(control_, logger_,
-              [this](const AccessService::Issuers& issuers) {
-                on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
-              },
-              [this](const std::vector<identity::Digest>& digests) {
-                on_all_workers([digests](Node& node) { node.front->access().forget(digests); });
-              }),
+      access_(
+          control_, logger_,
+          [this](const AccessService::Issuers& issuers) {
+            on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
+          },
+          [this](const std::vector<identity::Digest>& digests) {
+            on_all_workers([digests](Node& node) { node.front->access().forget(digests); });
+          }),
       upstreams_(control_, logger_,
                  [this](const std::shared_ptr<proxy::EndpointGroup>& group, std::size_t endpoint,
                         std::vector<proxy::SocketAddress> addresses) {
@@ -100,6 +101,9 @@ std::string Program::start() {
   }
   if (const std::string error = open_tls(); !error.empty()) return error;
   if (const std::string error = open_directory(); !error.empty()) return error;
+  if (const std::string error = limits_.open(settings, static_cast<std::uint32_t>(workers));
+      !error.empty())
+    return error;
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return groups.error;
   make_nodes();
@@ -118,6 +122,9 @@ std::string Program::start() {
                          ("worker-" + std::to_string(node.worker->index())).c_str());
   }
   if (directory_) directory_->start();
+  limits_.start([this](const std::vector<net::RedisAddress>& addresses) {
+    on_all_workers([addresses](Node& node) { node.limits.shared->set_addresses(addresses); });
+  });
   return {};
 }
 
@@ -176,6 +183,7 @@ void Program::make_nodes() {
     node.front->access().on_key_missing([this](std::size_t issuer) {
       boost::asio::post(control_, [this, issuer] { access_.key_missing(issuer); });
     });
+    node.limits = limits_.make_part(*node.worker, registry_.cells(i));
     nodes_.push_back(std::move(node));
   }
 }
@@ -214,10 +222,14 @@ void Program::on_all_workers(std::function<void(Node&)> work, std::function<void
 void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
                            UpstreamGroups::Groups groups,
                            std::shared_ptr<const tls::ServerContext> context) {
-  on_all_workers([snapshot, groups, context,
-                  issuers = access_.apply(snapshot->settings())](Node& node) {
+  on_all_workers([snapshot, groups, context, issuers = access_.apply(snapshot->settings()),
+                  limits = limits_.plan(snapshot->settings())](Node& node) {
     node.front->install(snapshot, groups, context);
     node.front->access().set_issuers(issuers);
+    node.limits.gate->install(limits);
+    // Without rules there is no gate; where there ever were some, it stays.
+    if (!limits->rules.empty() && !std::exchange(node.limited, true))
+      node.front->add_gate(*node.limits.gate);
   });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }
@@ -293,6 +305,7 @@ void Program::stop() {
   certificate_service_.reset();
   if (directory_ && served_) directory_->save();
   book_.reset();
+  limits_.stop();
   context_keys_.reset();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();

@@ -26,6 +26,7 @@
 #include "app/certificate_service.hpp"
 #include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
+#include "app/limit_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
 #include "app/upstream_groups.hpp"
@@ -64,6 +65,8 @@ class Program final : public admin::StatusSource {
   // thread of control: before it starts, and after it was joined.
   struct Node {
     std::unique_ptr<net::Worker> worker;
+    LimitService::Part limits;
+    bool limited = false;  // its gate is in the way of requests
     std::unique_ptr<proxy::Front> front;
     std::thread thread;
   };
@@ -153,6 +156,7 @@ class Program final : public admin::StatusSource {
   std::weak_ptr<const proxy::Snapshot> settings_domains_of_;
   std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
+  LimitService limits_{control_, registry_, logger_};
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::weak_ptr<const proxy::Snapshot>> old_snapshots_;

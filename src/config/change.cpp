@@ -99,6 +99,14 @@ Directory until_restart(const Directory& old, const Directory& next) {
   return out;
 }
 
+bool same(const LimitRedis& a, const LimitRedis& b) {
+  const auto all = [](const LimitRedis& r) {
+    return std::tie(*r.address, r.username, r.password, r.database, r.key_prefix, r.tls, r.ca_file,
+                    r.server_name, r.timeout);
+  };
+  return all(a) == all(b);
+}
+
 std::string shown_keys(ContextKeys keys) {
   constexpr const char* words[] = {"auto", "state_dir", "directory"};
   return words[static_cast<std::size_t>(keys)];
@@ -139,6 +147,16 @@ Change compare(const Settings& old, const Settings& next) {
         std::to_string(next.tls.failed_handshake_burst));
   waits("tls.failed_handshake_rate", show_decimal(old.tls.failed_handshake_rate),
         show_decimal(next.tls.failed_handshake_rate));
+  waits("rate_limits.memory", show_size(old.rate_limits.memory),
+        show_size(next.rate_limits.memory));
+  const auto mode = [](const Settings& s) {
+    return std::string(s.rate_limits.mode == LimitMode::exact ? "exact" : "leased");
+  };
+  waits("rate_limits.mode", mode(old), mode(next));
+  if (!same(old.rate_limits.redis, next.rate_limits.redis)) {
+    out.restart.emplace_back(
+        "rate_limits.redis changed, which takes a restart; what it was stays in force");
+  }
   waits("context.jwks_path", in_quotes(*old.context.jwks_path), in_quotes(*next.context.jwks_path));
   waits("context.keys", shown_keys(old.context.keys), shown_keys(next.context.keys));
   if (opened(old.directory) != opened(next.directory)) {
@@ -157,6 +175,9 @@ Settings until_restart(const Settings& old, Settings next) {
   // An address that is still served is not left without its token.
   if (!next.admin.address.empty() && next.admin.token.empty()) next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
+  next.rate_limits.memory = old.rate_limits.memory;
+  next.rate_limits.redis = old.rate_limits.redis;
+  next.rate_limits.mode = old.rate_limits.mode;
   next.directory = until_restart(old.directory, next.directory);
   next.context.jwks_path = old.context.jwks_path;
   next.context.keys = old.context.keys;

@@ -112,6 +112,7 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
        "Bounds on time. Those of upstreams stand under upstreams."},
       {"http2", describe(s.http2), "HTTP/2 with clients."},
       {"access", describe(s.access), "Who may ask: proofs that requests have to bring."},
+      {"rate_limits", describe(s.rate_limits), "How often whom may ask."},
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
       {"context", describe(s.context),
        "The signed tenant context, x-tenant-context: proof for upstreams of whose request it is."},

@@ -124,6 +124,7 @@ Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
 Section describe(Access& access);
+Section describe(RateLimits& limits);
 Section describe(Forwarding& forwarding);
 Section describe(Context& context);
 Section describe(Log& log);

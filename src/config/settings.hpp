@@ -315,9 +315,9 @@ struct TokenIssuer {
 };
 
 struct Tokens {
-  std::string cookie;       // that may hold the token; empty: none
-  Ms refresh{3'600'000};    // key sets of jwks_url are fetched anew
-  Ms refetch{30'000};       // earliest fetch for a key that is not known
+  std::string cookie;     // that may hold the token; empty: none
+  Ms refresh{3'600'000};  // key sets of jwks_url are fetched anew
+  Ms refetch{30'000};     // earliest fetch for a key that is not known
   Ms fetch_timeout{5'000};
   std::vector<TokenIssuer> issuers;
 };
@@ -338,6 +338,57 @@ struct Access {
   // Wrong proofs per client network: bucket size and refill per second.
   std::uint32_t wrong_burst = 200;
   double wrong_rate = 10;
+};
+
+// How often whom may ask (docs/rate-limits.md). What the words of a rule mean is
+// decided by limits/rule.hpp.
+struct RateRule {
+  Mark mark;
+  Marked<std::string> name;
+  std::vector<Marked<std::string>> key;           // whom it counts by; none: all together
+  std::vector<Marked<std::string>> host_classes;  // of these lists, empty is all
+  std::vector<Marked<std::string>> paths;
+  std::vector<Marked<std::string>> methods;
+  std::vector<Marked<std::string>> subscriptions;
+  std::vector<Marked<std::string>> identities;
+  Marked<std::string> rate;      // "100/s"; empty: `concurrent`
+  std::uint32_t burst = 0;       // 0: the rate's number
+  std::uint32_t cost = 1;        // of one request
+  std::uint32_t concurrent = 0;  // requests in flight, per process
+  bool shadow = false;
+  bool fields = false;
+  std::vector<Marked<std::string>> exempt;  // CIDR
+  std::uint32_t ipv4_prefix = 32;
+  std::uint32_t ipv6_prefix = 64;
+};
+
+enum class LimitMode : std::uint8_t { exact, leased };
+enum class LimitFallback : std::uint8_t { local, open, closed };
+
+// The store that all nodes share.
+struct LimitRedis {
+  Mark mark;
+  Marked<std::string> address;  // "host:port" or "unix:/path"; empty: none
+  std::string username;
+  std::string password;
+  std::uint32_t database = 0;
+  std::string key_prefix = "marquee";
+  bool tls = false;
+  std::string ca_file;  // empty: the system's roots
+  Mark ca_mark;
+  std::string server_name;  // empty: the address's host
+  Ms timeout{20};           // one answer
+};
+
+struct RateLimits {
+  Mark mark;
+  std::vector<RateRule> rules;
+  std::vector<Marked<std::string>> exempt;  // CIDR, of all rules
+  std::uint64_t memory = 16u << 20;         // of the process's own counters
+  LimitMode mode = LimitMode::exact;
+  Mark mode_mark;
+  LimitFallback on_failure = LimitFallback::local;
+  LimitRedis redis;
 };
 
 enum class AccessFormat : std::uint8_t { json, combined, off };
@@ -403,6 +454,7 @@ struct Settings {
   Timeouts timeouts;
   Http2 http2;
   Access access;
+  RateLimits rate_limits;
   Forwarding forwarding;
   Context context;
   Log log;

@@ -35,6 +35,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void use_directory(DirectoryAccess directory, const RouteTable::Options& options);
   // Who asks: gets keys and revocations from the control thread.
   AccessGate& access() { return access_; }
+  // Before the first install(): requests pass it behind those that were added before.
+  void add_gate(Gate& gate) { services_.gates.push_back(&gate); }
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.
   void install(std::shared_ptr<const Snapshot> snapshot,

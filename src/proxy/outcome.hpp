@@ -22,10 +22,13 @@ enum class RefusalCause : std::uint8_t {
   site_unpublished,
   directory_unavailable,  // it does not answer, and the domain is not known
   unknown_host_flood,     // this client asked for too many names that nobody has
+  rate_limited,           // a rule of rate_limits was met too often
+  too_many_in_flight,     // the same, of requests in flight
+  limits_unavailable,     // Redis does not count, and on_failure is closed
   gate_unavailable,       // a check that the request needs did not come to an end
-  unauthenticated,     // access: no proof of who asks, or none that is good
-  access_denied,       // access: a good one, but not for this
-  access_unavailable,  // access: it cannot be checked now
+  unauthenticated,        // access: no proof of who asks, or none that is good
+  access_denied,          // access: a good one, but not for this
+  access_unavailable,     // access: it cannot be checked now
   slow_head,
   slow_body,
   body_too_large,

@@ -160,7 +160,8 @@ def _listener(li):
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json", directory=None, context=None, access=None):
+             host_classes=None, access_format="json", directory=None, context=None, access=None,
+             rate_limits=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -191,6 +192,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["directory"] = dict(directory)
     if access:
         out["access"] = dict(access)
+    if rate_limits:
+        out["rate_limits"] = dict(rate_limits)
     if context:
         out["context"] = {k: seconds(v) if k in ("lifetime", "rotation") else v for k, v in context.items()}
     if host_classes:

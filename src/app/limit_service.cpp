@@ -1,0 +1,120 @@
+#include "app/limit_service.hpp"
+
+#include <cstdio>
+
+#include "limits/check.hpp"
+
+namespace marquee::app {
+namespace {
+
+constexpr std::size_t kShownTenants = 20;
+
+base::MetricSample sample(std::vector<std::string> labels, std::uint64_t value) {
+  base::MetricSample out;
+  out.labels = std::move(labels);
+  out.value = static_cast<double>(value);
+  return out;
+}
+
+}  // namespace
+
+LimitService::LimitService(boost::asio::io_context& control, base::Registry& registry,
+                           base::Logger& logger)
+    : control_(control),
+      registry_(registry),
+      logger_(logger),
+      metrics_(registry),
+      redis_metrics_(registry) {
+  registry.collected({"marquee_limits_evictions_total",
+                      "Rate limit counters in use that had to leave for new ones."},
+                     base::MetricKind::counter, {}, [this](std::vector<base::MetricSample>& out) {
+                       if (store_) out.push_back(sample({}, store_->evictions()));
+                     });
+  registry.collected({"marquee_limits_nodes", "Nodes that share the limits, as Redis counts them."},
+                     base::MetricKind::gauge, {}, [this](std::vector<base::MetricSample>& out) {
+                       out.push_back(sample({}, fleet_.nodes.load()));
+                     });
+  registry.collected(
+      {"marquee_limits_top_refused", "Refusals of the tenants that are refused most, at most 20."},
+      base::MetricKind::gauge, {"rule", "tenant"},
+      [this](std::vector<base::MetricSample>& out) { top_refused(out); });
+}
+
+void LimitService::top_refused(std::vector<base::MetricSample>& out) const {
+  std::vector<limits::TopRefused::Place> places;
+  for (const proxy::LimitGate* gate : gates_) gate->top_refused().add_to(places);
+  limits::TopRefused::cut(places, kShownTenants);
+  for (limits::TopRefused::Place& place : places)
+    out.push_back(sample({std::move(place.rule), std::move(place.tenant)}, place.count));
+}
+
+void LimitService::stop() {
+  names_.reset();
+  gates_.clear();
+}
+
+std::string LimitService::open(const config::Settings& settings, std::uint32_t workers) {
+  base::Random random = base::Random::from_kernel();
+  const config::RateLimits& limits = settings.rate_limits;
+  store_ = std::make_unique<limits::LocalStore>(limits.memory,
+                                                limits::HashSeed{random.next(), random.next()});
+  redis_ = limits.redis;
+  if (redis_.address->empty()) return {};
+  char node[17];
+  std::snprintf(node, sizeof node, "%016llx", static_cast<unsigned long long>(random.next()));
+  fleet_.node = node;
+  fleet_.key_prefix = redis_.key_prefix;
+  fleet_.timeout = redis_.timeout;
+  fleet_.leased = limits.mode == config::LimitMode::leased;
+  fleet_.workers = workers;
+  if (redis_.tls) {
+    std::string error;
+    tls_ = net::TlsClientContext::make(redis_.ca_file, error);
+    if (!tls_) return "rate_limits.redis: " + error;
+  }
+  return {};
+}
+
+LimitService::Part LimitService::make_part(net::Worker& worker, base::Cells& cells) {
+  Part out;
+  if (!redis_.address->empty()) {
+    net::RedisSettings settings;
+    settings.username = redis_.username;
+    settings.password = redis_.password;
+    settings.database = redis_.database;
+    settings.tls = tls_;
+    settings.server_name = redis_.server_name;
+    if (settings.server_name.empty())
+      if (const auto place = limits::parse_redis_address(*redis_.address))
+        settings.server_name = place->host;
+    out.shared = std::make_unique<store::RedisCounters>(
+        worker, std::move(settings), fleet_, worker.index() == 0, redis_metrics_, cells, logger_);
+  }
+  out.gate = std::make_unique<proxy::LimitGate>(worker.turn(), *store_, out.shared.get(), metrics_,
+                                                cells, worker.index());
+  gates_.push_back(out.gate.get());
+  return out;
+}
+
+void LimitService::start(Publish publish) {
+  const auto place = limits::parse_redis_address(*redis_.address);
+  if (!place) return;
+  if (!place->path.empty()) return publish({{place->path, {}, 0}});
+  resolver_ = std::make_unique<net::Resolver>(control_, net::ResolverSettings{});
+  names_ = std::make_unique<net::ResolvedSet>(
+      control_, *resolver_, std::vector<net::ResolvedSet::Name>{{place->host}},
+      [publish, port = place->port](const std::string&, const net::Addresses& addresses) {
+        std::vector<net::RedisAddress> out;
+        for (const base::IpAddress& ip : *addresses) out.push_back({{}, ip, port});
+        publish(std::move(out));
+      },
+      [this](const std::string& name, const net::ResolveResult& result) {
+        logger_.warn("cannot find Redis", {{"name", name}, {"reason", result.sentence}});
+      });
+}
+
+std::shared_ptr<const proxy::LimitPlan> LimitService::plan(const config::Settings& settings) {
+  return proxy::make_limit_plan(settings.rate_limits, metrics_, registry_);
+}
+
+}  // namespace marquee::app

@@ -1,0 +1,62 @@
+// Rate limits of the process: the counters that workers share, their connections to
+// Redis where there is one, and the rules in force. Lives on the control thread.
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "config/settings.hpp"
+#include "limits/local_store.hpp"
+#include "net/resolver.hpp"
+#include "proxy/limit_gate.hpp"
+#include "store/redis_counters.hpp"
+
+namespace marquee::app {
+
+class LimitService {
+ public:
+  // Declares the metrics: before Registry::start().
+  LimitService(boost::asio::io_context& control, base::Registry& registry, base::Logger& logger);
+
+  // A sentence when it cannot.
+  std::string open(const config::Settings& settings, std::uint32_t workers);
+
+  // One worker's part. Destroyed after the worker's front and before the worker.
+  struct Part {
+    std::unique_ptr<store::RedisCounters> shared;  // null: there is no Redis
+    std::unique_ptr<proxy::LimitGate> gate;
+  };
+  Part make_part(net::Worker& worker, base::Cells& cells);
+
+  // Finds Redis, and tells all workers by `publish` where it is, now and later.
+  using Publish = std::function<void(std::vector<net::RedisAddress>)>;
+  void start(Publish publish);
+  // Before the parts are destroyed.
+  void stop();
+
+  std::shared_ptr<const proxy::LimitPlan> plan(const config::Settings& settings);
+
+  limits::LocalStore& store() { return *store_; }
+
+ private:
+  boost::asio::io_context& control_;
+  void top_refused(std::vector<base::MetricSample>& out) const;
+
+  base::Registry& registry_;
+  base::Logger& logger_;
+  proxy::LimitMetrics metrics_;
+  store::RedisCounterMetrics redis_metrics_;
+  std::vector<const proxy::LimitGate*> gates_;  // of all parts
+  std::unique_ptr<limits::LocalStore> store_;
+  config::LimitRedis redis_;
+  std::shared_ptr<const net::TlsClientContext> tls_;
+  store::RedisFleet fleet_;
+  std::unique_ptr<net::Resolver> resolver_;
+  std::unique_ptr<net::ResolvedSet> names_;
+};
+
+}  // namespace marquee::app

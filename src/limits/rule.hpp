@@ -1,0 +1,147 @@
+// The rules of the settings, ready for requests: which of them a request meets,
+// and under which key each counts it. Pure.
+//
+// The key of a rule is a text, the same for every store and every node:
+//   per-visitor:agency=6f1c...,client_ip=203.0.113.7/32
+// Names and order are those of the rule; "%", ",", "=", "{" and "}" in values are
+// escaped (%2c), so that no value can pass for another key.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/metrics.hpp"
+#include "config/settings.hpp"
+#include "limits/gcra.hpp"
+#include "limits/key_hash.hpp"
+#include "routing/domain.hpp"
+
+namespace marquee::limits {
+
+inline constexpr std::size_t kMostRules = 16;
+
+// The order is that of the parts in a key.
+enum class Part : std::uint8_t {
+  agency,
+  client,
+  site,
+  installation,
+  domain,
+  route,
+  api_key,
+  user,
+  client_ip,
+  count_,
+};
+std::string_view name(Part part);
+
+// Who is known to ask.
+enum class Identity : std::uint8_t { anonymous, user, api_key, count_ };
+std::string_view name(Identity identity);
+
+// What rules look at. Views live as long as the request is judged.
+struct Asker {
+  routing::HostClass host_class = routing::HostClass::custom;
+  std::string_view domain;  // its name, normalised
+  std::string_view agency;  // ids: empty where the domain has none
+  std::string_view client;
+  std::string_view site;
+  std::string_view installation;
+  std::string_view subscription;  // of the agency, from the directory
+  std::string_view method;
+  std::string_view path;  // with its query
+  Identity identity = Identity::anonymous;
+  std::string_view api_key;  // its id, never its text
+  std::string_view user;
+  const base::IpAddress* address = nullptr;  // null: not known
+  std::string_view address_text;             // the same, where it is at hand; may be empty
+};
+
+// What became of a request under one rule.
+enum class RuleResult : std::uint8_t { allowed, refused, shadow_refused, count_ };
+std::string_view name(RuleResult result);
+
+struct Rule {
+  std::string name;
+  std::uint32_t index = 0;  // in its set
+  std::uint32_t cost = 1;
+  std::uint32_t concurrent = 0;  // requests in flight instead of a rate
+  bool shadow = false;
+  bool fields = false;  // allowed answers tell, too
+  Limit limit;
+  std::uint64_t count = 0;  // as written: `count` in `seconds`
+  std::uint64_t seconds = 1;
+  std::vector<Part> parts;
+  unsigned v4_bits = 32;
+  unsigned v6_bits = 64;
+
+  std::uint32_t host_classes = 0;  // bit by HostClass; 0: all
+  std::uint32_t identities = 0;    // bit by Identity; 0: all
+  std::vector<std::string> paths;  // prefixes; none: all
+  std::vector<std::string> methods;
+  std::vector<std::string> subscriptions;
+  base::CidrList exempt;
+
+  // Written by workers, one cell each; null where nobody counts (tests).
+  std::shared_ptr<base::Series> results[static_cast<std::size_t>(RuleResult::count_)];
+
+  bool has(Part part) const;
+};
+
+// One rule that a request meets.
+struct Charge {
+  const Rule* rule = nullptr;
+  std::uint32_t key_at = 0;  // in Question::text
+  std::uint32_t key_size = 0;
+  std::uint32_t tag_size = 0;  // of the tenant's tag at `tag_at`; 0: none
+  std::uint32_t tag_at = 0;
+  Decision decision;
+};
+
+// One request's charges. Kept and used again: no allocation once it has grown.
+struct Question {
+  std::string text;
+  std::vector<Charge> charges;     // of a rate
+  std::vector<Charge> concurrent;  // of requests in flight
+  void clear();
+  std::string_view key(const Charge& c) const { return {text.data() + c.key_at, c.key_size}; }
+  std::string_view tag(const Charge& c) const { return {text.data() + c.tag_at, c.tag_size}; }
+  bool empty() const { return charges.empty() && concurrent.empty(); }
+};
+
+// Which rule refused a request; -1: none did.
+struct Verdict {
+  int refused_by = -1;  // position in the charges
+  bool allowed() const { return refused_by < 0; }
+};
+
+class RuleSet {
+ public:
+  // `settings` were checked (check.hpp).
+  explicit RuleSet(const config::RateLimits& settings);
+
+  bool empty() const { return rules_.empty(); }
+  std::span<Rule> rules() { return rules_; }
+  std::span<const Rule> rules() const { return rules_; }
+  const Rule* find(std::string_view name) const;
+
+  // Fills `out` with the rules that `asker` meets.
+  void collect(const Asker& asker, Question& out) const;
+
+ private:
+  std::vector<Rule> rules_;
+  base::CidrList exempt_;
+  bool needs_path_ = false;
+};
+
+// The path as rules see it: without its query, escapes of printable characters
+// decoded, "//", "/./" and "/../" resolved, so that no spelling of a path escapes
+// its rule. At most kMostPath bytes. `buffer` is used only where something changes.
+inline constexpr std::size_t kMostPath = 1024;
+std::string_view rule_path(std::string_view target, char (&buffer)[kMostPath]);
+
+}  // namespace marquee::limits

@@ -1,0 +1,257 @@
+#include "net/redis_link.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace marquee::net {
+namespace {
+
+constexpr Ms kStep{50};
+
+struct Raw {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+Raw raw(const RedisAddress& address) {
+  Raw out;
+  if (!address.path.empty()) {
+    auto& un = reinterpret_cast<sockaddr_un&>(out.storage);
+    un.sun_family = AF_UNIX;
+    std::strncpy(un.sun_path, address.path.c_str(), sizeof un.sun_path - 1);
+    out.size = sizeof un;
+  } else if (address.ip.is_v4()) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(out.storage);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(address.port);
+    std::memcpy(&v4.sin_addr, address.ip.bytes().data() + 12, 4);
+    out.size = sizeof v4;
+  } else {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(out.storage);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(address.port);
+    std::memcpy(&v6.sin6_addr, address.ip.bytes().data(), 16);
+    out.size = sizeof v6;
+  }
+  return out;
+}
+
+}  // namespace
+
+RedisLink::RedisLink(Worker& worker, RedisOwner& owner, RedisSettings settings,
+                     base::Random& random)
+    : worker_(worker),
+      owner_(owner),
+      settings_(std::move(settings)),
+      random_(random),
+      back_off_(settings_.first_back_off) {}
+
+RedisLink::~RedisLink() = default;
+
+void RedisLink::set_addresses(std::vector<RedisAddress> addresses) {
+  addresses_ = std::move(addresses);
+  if (state_ == State::waiting && !again_.armed()) connect();
+}
+
+void RedisLink::connect() {
+  if (addresses_.empty()) return;
+  const RedisAddress& address = addresses_[next_address_++ % addresses_.size()];
+  const Raw to = raw(address);
+  fd_ = Fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd_) return fail(std::strerror(errno));
+  if (address.path.empty()) {
+    const int on = 1;
+    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  state_ = State::connecting;
+  Turn& turn = worker_.turn();
+  turn.deadlines().arm(connect_, *this, settings_.connect, turn.now());
+  const int result = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size);
+  if (result != 0 && errno != EINPROGRESS) return fail(std::strerror(errno));
+  if (settings_.tls) {
+    auto tls = std::make_unique<TlsClientStream>(settings_.tls, fd_.get(), settings_.server_name);
+    tls_ = tls.get();
+    stream_ = std::move(tls);
+  } else {
+    stream_ = std::make_unique<PlainStream>(fd_.get());
+  }
+  if (!worker_.watch(fd_.get(), *this)) return fail(std::strerror(errno));
+}
+
+void RedisLink::on_ready(Ready ready) {
+  if (!fd_) return;  // of a connection that is gone
+  stream_->on_readiness(ready.in, ready.out);
+  if (ready.hup) stream_->on_hangup();
+  if (state_ == State::connecting || state_ == State::handshake) go_on();
+  if (state_ < State::greeting) return;
+  if (ready.out && sent_ < out_.size()) flush();
+  if (fd_) read();
+}
+
+void RedisLink::go_on() {
+  if (state_ == State::connecting) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) return fail(std::strerror(error));
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    if (::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length) != 0) return;
+    state_ = State::handshake;
+  }
+  if (tls_) {
+    const IoStatus status = tls_->handshake();
+    if (status == IoStatus::would_block) return;
+    if (status != IoStatus::ok) return fail("TLS: " + tls_->error());
+  }
+  greet();
+}
+
+void RedisLink::greet() {
+  state_ = State::greeting;
+  greetings_ = 1;
+  if (!settings_.password.empty()) {
+    ++greetings_;
+    if (settings_.username.empty()) {
+      const std::string_view auth[] = {"AUTH", settings_.password};
+      append_command(out_, auth);
+    } else {
+      const std::string_view auth[] = {"AUTH", settings_.username, settings_.password};
+      append_command(out_, auth);
+    }
+  }
+  if (settings_.database != 0) {
+    ++greetings_;
+    const std::string number = std::to_string(settings_.database);
+    const std::string_view select[] = {"SELECT", number};
+    append_command(out_, select);
+  }
+  const std::string_view ping[] = {"PING"};
+  append_command(out_, ping);
+  flush();
+}
+
+// Errors here name what the settings are wrong about: "WRONGPASS ...".
+void RedisLink::greeted(const RedisReply& reply) {
+  if (reply.type == RedisReply::Type::error) return fail(std::string("it says ") + reply.text);
+  if (--greetings_ > 0) return;
+  state_ = State::up;
+  connect_.disarm();
+  back_off_ = settings_.first_back_off;
+  owner_.on_redis_up();
+}
+
+void RedisLink::read() {
+  char buffer[16384];
+  while (fd_ && stream_->may_read()) {
+    const IoResult got = stream_->read(buffer);
+    if (got.status == IoStatus::would_block) return;
+    if (got.status == IoStatus::closed) return fail("it closed the connection");
+    if (got.status == IoStatus::failed) return fail("the connection broke");
+    if (!replies_.feed({buffer, got.bytes})) return fail("its answer is not Redis's protocol");
+    while (fd_) {
+      const RedisReplies::Next next = replies_.next();
+      if (next == RedisReplies::Next::none) break;
+      if (next == RedisReplies::Next::broken) return fail("its answer is not Redis's protocol");
+      take(replies_.reply());
+    }
+  }
+}
+
+void RedisLink::take(const RedisReply& reply) {
+  if (state_ == State::greeting) return greeted(reply);
+  if (tags_.empty()) return fail("it answers what was not asked");
+  const std::uint64_t tag = tags_.front().tag;
+  tags_.pop_front();
+  watch_silence();
+  owner_.on_redis_reply(tag, reply);
+}
+
+bool RedisLink::send(std::span<const std::string_view> words, std::uint64_t tag) {
+  if (state_ != State::up || tags_.size() >= kMostOutstanding || out_.size() - sent_ >= kMostUnsent)
+    return false;
+  append_command(out_, words);
+  Turn& turn = worker_.turn();
+  tags_.push_back({tag, turn.now()});
+  if (tags_.size() == 1) watch_silence();
+  turn.run_later(*this);
+  return true;
+}
+
+void RedisLink::run() {
+  if (!lost_.empty()) {
+    const std::string why = std::move(lost_);
+    lost_.clear();
+    return fail(why);
+  }
+  if (fd_ && state_ >= State::greeting) flush();
+}
+
+void RedisLink::flush() {
+  while (sent_ < out_.size()) {
+    const iovec part{out_.data() + sent_, out_.size() - sent_};
+    const IoResult put = stream_->write({&part, 1});
+    if (put.status == IoStatus::failed) {
+      // Perhaps on the stack of a request: it is told later.
+      lost_ = "the connection broke";
+      worker_.turn().run_later(*this);
+      return;
+    }
+    sent_ += put.bytes;
+    if (sent_ < out_.size() && stream_->pending_out() > 0) return;
+  }
+  out_.clear();
+  sent_ = 0;
+}
+
+// One timer for the oldest: armed when it becomes that.
+void RedisLink::watch_silence() {
+  if (tags_.empty()) return silence_.disarm();
+  Turn& turn = worker_.turn();
+  const Ms waited = std::chrono::duration_cast<Ms>(turn.now() - tags_.front().at);
+  if (silence_.armed() && waited < settings_.silence) return;  // judged when it rings
+  turn.deadlines().arm(silence_, *this, settings_.silence, turn.now());
+}
+
+void RedisLink::on_deadline(Deadline& which) {
+  if (&which == &again_) return connect();
+  if (&which == &connect_) return fail("it did not answer in time");
+  if (tags_.empty()) return;
+  Turn& turn = worker_.turn();
+  if (turn.now() - tags_.front().at >= settings_.silence) return fail("it has fallen silent");
+  turn.deadlines().arm(silence_, *this, settings_.silence, turn.now());
+}
+
+void RedisLink::drop(std::string_view why) {
+  if (fd_) fail(why);
+}
+
+void RedisLink::fail(std::string_view why) {
+  const std::string reason(why);
+  state_ = State::waiting;
+  stream_.reset();
+  tls_ = nullptr;
+  fd_.close();
+  replies_.reset();
+  out_.clear();
+  sent_ = 0;
+  tags_.clear();
+  lost_.clear();
+  connect_.disarm();
+  silence_.disarm();
+  // By chance, so that nodes do not come as one; in steps, as each length of a
+  // deadline has a list of its own.
+  const auto steps = static_cast<std::uint32_t>(std::max<Ms::rep>(back_off_ / kStep, 1));
+  const Ms wait = kStep * (1 + steps / 2 + random_.below(steps - steps / 2));
+  back_off_ = std::min(back_off_ * 2, settings_.longest_back_off);
+  Turn& turn = worker_.turn();
+  turn.deadlines().arm(again_, *this, std::min(wait, settings_.longest_back_off), turn.now());
+  owner_.on_redis_down(reason);
+}
+
+}  // namespace marquee::net
