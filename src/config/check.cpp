@@ -147,7 +147,31 @@ class Checker {
     }
   }
 
+  void networks(const std::vector<Marked<std::string>>& list, const std::string& where) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      std::string why;
+      if (!parse_network(*list[i], why))
+        fault(list[i].mark,
+              where + "[" + std::to_string(i) + "] is " + in_quotes(*list[i]) + ", " + why);
+    }
+  }
+
+  void visitors(const Visitors& v, const std::string& where) {
+    networks(v.allow, where + ".allow");
+    networks(v.deny, where + ".deny");
+    std::map<std::string, std::size_t> names;
+    for (std::size_t i = 0; i < v.passwords.size(); ++i) {
+      const std::string name = v.passwords[i]->substr(0, v.passwords[i]->find(':'));
+      if (!names.emplace(name, i).second)
+        fault(v.passwords[i].mark,
+              where + ".passwords has " + in_quotes(name) + " twice; remove one of them");
+    }
+  }
+
   void hosts(const HostClasses& h) {
+    visitors(h.app_visitors, "host_classes.app.visitors");
+    visitors(h.sites_visitors, "host_classes.sites.visitors");
+    visitors(h.custom_visitors, "host_classes.custom.visitors");
     if (!h.app_hosts.empty() && h.app_upstream->empty()) {
       fault(h.app_hosts.front().mark,
             "host_classes.app has hosts, but no upstream; write upstream: NAME beside them");
@@ -178,6 +202,7 @@ class Checker {
                                   ".force_www leads between the bare name and www, but pair is "
                                   "false; remove one of them");
     }
+    visitors(d.visitors, where + ".visitors");
     for (const auto& pem : d.certificates) {
       readable(pem.cert_file, pem.cert_mark, where + ".certificate: cert_file");
       readable(pem.key_file, pem.key_mark, where + ".certificate: key_file");

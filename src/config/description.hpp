@@ -72,6 +72,7 @@ struct Choice {
 struct Texts {  // a list of texts; one text stands for a list of one
   std::function<void(std::string, Mark)> add;
   Rule rule = nullptr;
+  bool secret = false;  // never shown
 };
 struct FieldMap {  // field name: value, or with `many` also a list of values
   Fields* fields;
@@ -116,6 +117,7 @@ std::vector<std::string> places_of(std::string_view name);
 // Parts, one for each larger section.
 Section describe(Listener& listener);
 Section describe(Domain& domain);
+Section describe(Visitors& visitors);
 Section describe(Upstream& upstream);
 Section describe(HostClasses& hosts);
 Section describe(TlsPolicy& tls);

@@ -93,6 +93,21 @@ struct FieldEdits {
   std::vector<std::string> remove;
 };
 
+// Who may visit at all, whatever else is asked of them: preview sites, offices.
+struct Visitors {
+  std::vector<Marked<std::string>> allow;  // CIDR; empty: everybody
+  std::vector<Marked<std::string>> deny;
+  std::vector<Marked<std::string>> passwords;  // "name:hash", hashes of crypt(3)
+  std::string realm = "Preview";
+  bool empty() const { return allow.empty() && deny.empty() && passwords.empty(); }
+};
+
+// Prefixes of paths, segment-wise.
+struct PathLists {
+  std::vector<std::string> refused;
+  std::vector<std::string> allowed;  // empty: all that is not refused
+};
+
 struct Domain {
   Mark mark;
   Marked<std::string> host;  // "shop.acme.com" or "*.sites.example.com"
@@ -112,6 +127,7 @@ struct Domain {
   std::optional<Marked<std::string>> path;  // template; absent: that of the host class
   FieldEdits request_fields;
   FieldEdits response_fields;
+  Visitors visitors;  // empty: those of the host class
 };
 
 enum class Balance : std::uint8_t { least_loaded, round_robin };
@@ -167,6 +183,12 @@ struct HostClasses {
   Marked<std::string> sites_upstream;
   Marked<std::string> sites_path{"/site/{label}{path}", {}};
   Marked<std::string> custom_path{"{path}", {}};  // domains without a `path` of their own
+  PathLists app_paths;
+  PathLists sites_paths{{"/api/cron", "/api/admin"}, {}};
+  PathLists custom_paths{{"/api/cron", "/api/admin"}, {}};
+  Visitors app_visitors;
+  Visitors sites_visitors;
+  Visitors custom_visitors;
 };
 
 // Sizes and counts, per request unless said otherwise.

@@ -91,7 +91,14 @@ void Exchange::proceed() {
 }
 
 bool Exchange::apply_policies() {
-  const policy::Input input{request_, *plan_, *facts_, settings(), host_, services_.https_port};
+  const policy::Input input{request_,
+                            *plan_,
+                            *facts_,
+                            settings(),
+                            host_,
+                            services_.https_port,
+                            pin_->shared->paths(plan_->route),
+                            client_text_};
   LocalContent content;
   RefusalCause cause = RefusalCause::none;
   if (!policy::run(input, content, cause)) return true;

@@ -25,6 +25,8 @@ enum class RefusalCause : std::uint8_t {
   slow_head,
   slow_body,
   body_too_large,
+  path_refused,     // not on this class of hosts, or of another tenant
+  client_refused,   // its address may not visit
   response_filter,  // one of our own filters failed, or did not go on
   count_,
 };

@@ -27,6 +27,7 @@ class Domain:
     certificate: object = "internal"  # or a list of (cert_file, key_file)
     request_fields: dict = dataclasses.field(default_factory=dict)
     response_fields: dict = dataclasses.field(default_factory=dict)
+    visitors: dict = dataclasses.field(default_factory=dict)  # allow, deny, passwords, realm
 
     @property
     def installation(self):
@@ -124,6 +125,8 @@ def _domain(d):
         out["request_fields"] = d.request_fields
     if d.response_fields:
         out["response_fields"] = d.response_fields
+    if d.visitors:
+        out["visitors"] = d.visitors
     if d.host.startswith("*."):
         del out["pair"]
     return out
