@@ -81,8 +81,16 @@ void Exchange::edit_response() {
     dated |= f.id == http::FieldId::date;
   }
   if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
+  if (!response_fields_of_gates_.empty() && response_.status >= 200) put_fields_of_gates();
   // RFC 9110 6.6.1: who has a clock dates what came without one.
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
+}
+
+void Exchange::put_fields_of_gates() {
+  for (const AddedField& added : response_fields_of_gates_) {
+    for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, added.name);
+    if (!added.value.empty()) response_additions_.add(added.name, added.value);
+  }
 }
 
 void Exchange::start_tunnel() {
