@@ -80,6 +80,8 @@ struct Change {
     site,          // id
     client,        // id
     agency,        // id
+    member,        // id of a user whose memberships changed
+    module,        // id; its API routes, consumers or origins
     everything,    // anything may have changed
   };
   What what = What::everything;

@@ -5,7 +5,9 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <span>
 #include <string>
 
 #include "routing/lookup_cache.hpp"
@@ -22,6 +24,8 @@ class DirectoryWatch final : public ChangeListener {
   DirectoryWatch(DomainDirectory& directory, LookupCache& cache, MembershipFilter& filter)
       : directory_(directory), cache_(cache), filter_(filter) {}
 
+  // Told what this is told, after the cache was; outlives it. Before start().
+  void tell_too(std::function<void(std::span<const Change>)> other) { other_ = std::move(other); }
   void start() { directory_.subscribe(this); }
   void stop() { directory_.subscribe(nullptr); }
 
@@ -51,6 +55,7 @@ class DirectoryWatch final : public ChangeListener {
   DomainDirectory& directory_;
   LookupCache& cache_;
   MembershipFilter& filter_;
+  std::function<void(std::span<const Change>)> other_;
   mutable std::mutex mutex_;
   std::mutex telling_;  // one change at a time: the feed's, or one of our own
   State state_;

@@ -266,7 +266,9 @@ std::optional<routing::Change> make_change(std::string_view what, std::string_vi
   for (const auto& [word, kind] : {std::pair{std::string_view("installation"), What::installation},
                                    {std::string_view("site"), What::site},
                                    {std::string_view("client"), What::client},
-                                   {std::string_view("agency"), What::agency}}) {
+                                   {std::string_view("agency"), What::agency},
+                                   {std::string_view("member"), What::member},
+                                   {std::string_view("module"), What::module}}) {
     if (what == word) return routing::Change{kind, std::string(value)};
   }
   return std::nullopt;
