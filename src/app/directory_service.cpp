@@ -22,13 +22,18 @@ routing::LookupCache::Options options_of(const config::DirectoryCache& c) {
 
 DirectoryService::DirectoryService(boost::asio::io_context& control,
                                    std::unique_ptr<routing::DomainDirectory> directory,
+                                   identity::TenantDirectory& tenants,
                                    const config::Directory& settings)
     : settings_(settings.cache),
       cache_(*directory, options_of(settings.cache),
              [] { return routing::CacheTime::clock::now(); }),
       watch_(*directory, cache_, filter_),
+      tenants_(tenants, {}),
       timer_(control),
-      directory_(std::move(directory)) {}
+      directory_(std::move(directory)) {
+  watch_.tell_too(
+      [this](std::span<const routing::Change> changes) { tenants_.on_changes(changes); });
+}
 
 DirectoryService::~DirectoryService() {
   watch_.stop();

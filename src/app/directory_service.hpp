@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "config/settings.hpp"
+#include "identity/tenant_cache.hpp"
 #include "proxy/route_table.hpp"
 #include "routing/directory.hpp"
 #include "routing/directory_watch.hpp"
@@ -17,7 +18,7 @@ class DirectoryService {
  public:
   DirectoryService(boost::asio::io_context& control,
                    std::unique_ptr<routing::DomainDirectory> directory,
-                   const config::Directory& settings);
+                   identity::TenantDirectory& tenants, const config::Directory& settings);
   ~DirectoryService();
 
   // Begins to listen for changes. Nothing waits for it: requests ask from now on.
@@ -27,6 +28,8 @@ class DirectoryService {
   // How certificates of its rows are fetched; valid while this lives.
   tls::CertificateCache::Fetch certificates();
   routing::DomainDirectory& directory() { return *directory_; }
+  // What is known of tenants beside their domains.
+  identity::TenantCache& tenants() { return tenants_; }
   // Forgets one name, and whatever rests on it, on all workers at once.
   void flush(const std::string& name);
 
@@ -41,6 +44,7 @@ class DirectoryService {
   routing::LookupCache cache_;
   routing::MembershipFilter filter_;
   routing::DirectoryWatch watch_;
+  identity::TenantCache tenants_;
   boost::asio::steady_timer timer_;
   // The last: it answers what is open before it ends, to those above.
   std::unique_ptr<routing::DomainDirectory> directory_;

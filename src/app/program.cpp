@@ -95,6 +95,7 @@ std::string Program::start() {
   if (!groups.error.empty()) return groups.error;
   make_nodes();
   lend_directory();
+  add_gates();
   watch_resources();
   put_in_force(snapshot_, std::move(groups.groups), context_);
   if (const std::string error = open_listeners(settings); !error.empty()) return error;

@@ -70,6 +70,7 @@ class Program final : public admin::StatusSource {
   std::string open_tls();
   std::string open_directory();
   void lend_directory();
+  void add_gates();
   void declare_directory_metrics();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();

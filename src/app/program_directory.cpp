@@ -1,6 +1,8 @@
 // The directory of domains within the program.
 #include "app/program.hpp"
 #include "base/uuid.hpp"
+#include "proxy/origin_gate.hpp"
+#include "proxy/tenant_gate.hpp"
 #include "store/open_directory.hpp"
 
 namespace marquee::app {
@@ -20,7 +22,7 @@ std::string Program::open_directory() {
   if (!opened.directory) return opened.error;
   adapter_ = std::move(opened.status);
   directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
-                                                  snapshot_->settings().directory);
+                                                  *opened.tenants, snapshot_->settings().directory);
   if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
   return {};
 }
@@ -37,6 +39,17 @@ void Program::lend_directory() {
     options.unknown_rate = settings.unknown_rate;
     options.seed = random.next();
     node.front->use_directory(directory_->access(), options);
+  }
+}
+
+// In the order of design 2, step 4: preflights before access, members after it.
+void Program::add_gates() {
+  identity::TenantCache* const tenants = directory_ ? &directory_->tenants() : nullptr;
+  for (Node& node : nodes_) {
+    net::Worker& worker = *node.worker;
+    const auto post = [&worker](std::function<void()> job) { worker.post(std::move(job)); };
+    node.front->add_gate(std::make_unique<proxy::OriginGate>(worker.turn(), tenants, post));
+    node.front->add_gate(std::make_unique<proxy::TenantGate>(worker.turn(), tenants, post));
   }
 }
 

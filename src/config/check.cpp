@@ -45,6 +45,7 @@ class Checker {
       domain(s_.domains[i], "domains[" + std::to_string(i) + "]");
     }
     directory(s_.directory);
+    tenants(s_.tenants);
     admin(s_.admin);
     return std::move(problems_);
   }
@@ -244,6 +245,23 @@ class Checker {
       fault(d.mark, "directory.cache.max_stale " + show_duration(d.cache.max_stale) +
                         " is shorter than its ttl " + show_duration(d.cache.ttl) +
                         "; write max_stale: 24h");
+    }
+  }
+
+  void tenants(const Tenants& t) {
+    const bool asks = t.membership || t.cors || t.module_apis;
+    if (asks && s_.directory.kind == DirectoryKind::yaml) {
+      fault(t.mark, std::string("tenants.") +
+                        (t.membership ? "membership"
+                         : t.cors     ? "cors"
+                                      : "module_apis") +
+                        " is asked of a directory's tables, but directory.kind is yaml, which has "
+                        "none; write kind: sqlite or postgres, or remove it");
+    }
+    if (!t.modules.empty() && !t.module_apis) {
+      fault(t.modules.front().mark,
+            "tenants.modules names pools of modules' APIs, but module_apis is not on; write "
+            "module_apis: true beside it");
     }
   }
 

@@ -1,7 +1,6 @@
 // Domains, upstream pools and host classes: where a request goes.
 #include <algorithm>
 #include <iterator>
-#include <memory>
 
 #include "config/description.hpp"
 #include "config/field_rules.hpp"
@@ -46,29 +45,6 @@ Section describe(FieldEdits& e, FieldTarget target) {
       {"remove", Texts{remove, removable}, "Names of fields to take away.", "", "",
        "[Server, X-Powered-By]"},
   }};
-}
-
-std::string path_prefix_fault(std::string_view path) {
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/@:!$&'()*+,=";
-  const bool fits = path.starts_with('/') && (path == "/" || !path.ends_with('/')) &&
-                    path.size() <= 512 && path.find("//") == std::string_view::npos &&
-                    path.find("/.") == std::string_view::npos;
-  if (path == "none" || (fits && path.find_first_not_of(kAllowed) == std::string_view::npos))
-    return {};
-  return "which is not a path; write whole segments as they are after decoding, such as "
-         "/api/admin, or none";
-}
-
-// The first one that is written takes the place of the default; none is an empty list.
-Texts prefixes(std::vector<std::string>& field) {
-  auto first = std::make_shared<bool>(true);
-  return {[&field, first](std::string v, Mark) {
-            if (*first) field.clear();
-            *first = false;
-            if (v != "none") field.push_back(std::move(v));
-          },
-          path_prefix_fault};
 }
 
 constexpr std::string_view kNoneRefused =

@@ -122,6 +122,7 @@ Section describe(Upstream& upstream);
 Section describe(HostClasses& hosts);
 Section describe(TlsPolicy& tls);
 Section describe(Directory& directory);
+Section describe(Tenants& tenants);
 Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
@@ -147,6 +148,9 @@ Choice choice(E& field, std::vector<std::string_view> words, Mark* mark = nullpt
             if (mark != nullptr) *mark = at;
           }};
 }
+// A list of path prefixes. The first one that is written takes the place of the
+// default; `none` is an empty list.
+Texts prefixes(std::vector<std::string>& field);
 Text text(std::string& field, Rule rule = nullptr, Mark* mark = nullptr);
 Text text(Marked<std::string>& field, Rule rule = nullptr);
 Text path(std::string& field, Mark* mark = nullptr, std::vector<std::string_view> words = {});

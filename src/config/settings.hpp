@@ -308,6 +308,25 @@ struct Forwarding {
   bool trust_request_id = false;  // also from untrusted clients
 };
 
+// The pool of a module's API.
+struct ModuleUpstream {
+  Mark mark;
+  std::string module;
+  Marked<std::string> upstream;
+};
+
+// What is asked of the platform's tables beside domains. All of it is off unless said.
+struct Tenants {
+  Mark mark;
+  bool membership = false;  // on app hosts
+  std::vector<std::string> member_paths{"/api"};
+  std::vector<std::string> public_paths{"/api/auth", "/api/public", "/api/webhook"};
+  bool cors = false;             // preflights and answers, by verified origins
+  bool frame_ancestors = false;  // of modules' domains, by the same rows
+  bool module_apis = false;      // /api/modules/MODULE/api/...
+  std::vector<ModuleUpstream> modules;
+};
+
 struct Settings {
   std::vector<std::string> files;  // files read, the named one first
   std::string state_dir = "/var/lib/marquee";
@@ -319,6 +338,7 @@ struct Settings {
   HostClasses hosts;
   std::vector<Domain> domains;
   Directory directory;
+  Tenants tenants;
   Limits limits;
   Timeouts timeouts;
   Http2 http2;

@@ -79,9 +79,9 @@ TenantDecision decide(const Caller* caller, std::span<const Membership> membersh
       out.verdict = TenantVerdict::site_not_found;
       return out;
     }
-    const auto of_site =
-        std::find_if(active.begin(), active.end(),
-                     [site](const Membership* m) { return m->agency == site->agency; });
+    const auto of_site = std::find_if(active.begin(), active.end(), [site](const Membership* m) {
+      return m->agency == site->agency;
+    });
     const bool bound = !caller->site.empty() && caller->site != site->id;
     if (of_site == active.end() || bound || site->id != claim.site) {
       out.verdict = TenantVerdict::site_denied;

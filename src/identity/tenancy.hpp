@@ -26,19 +26,18 @@ struct TenantDecision {
   TenantVerdict verdict = TenantVerdict::unauthorized;
   std::string agency;  // with admitted
   std::string role;
-  std::string site;    // empty: none was named
+  std::string site;  // empty: none was named
   std::string client;
 };
 
 // The site that a request says it is for: the field x-site-id, else `site_id` in the
 // query, else the cookie current_site_id. Nothing of the three is proof.
 struct SiteClaim {
-  std::string site;  // empty: none
+  std::string site;            // empty: none
   bool contradictory = false;  // two values in the place that counts
 };
 // Each list holds all values of its place, in order; empty texts count as absent.
-SiteClaim claimed_site(std::span<const std::string_view> fields,
-                       std::span<const std::string> query,
+SiteClaim claimed_site(std::span<const std::string_view> fields, std::span<const std::string> query,
                        std::span<const std::string_view> cookies);
 // The values of a cookie in the fields of that name (RFC 6265 4.2).
 std::vector<std::string_view> cookie_values(std::span<const std::string_view> fields,

@@ -58,8 +58,7 @@ TenantCache::TenantCache(TenantDirectory& directory, const Options& options)
 }
 
 TenantCache::Shard& TenantCache::shard(const TenantKey& key) {
-  return *shards_[static_cast<std::size_t>(key.question)]
-                 [(TenantKeyHash{}(key) >> 7) % kShards];
+  return *shards_[static_cast<std::size_t>(key.question)][(TenantKeyHash{}(key) >> 7) % kShards];
 }
 
 TenantCache::Facts TenantCache::find(const TenantKey& key, Time now) {

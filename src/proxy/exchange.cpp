@@ -46,6 +46,8 @@ void Exchange::reset() {
   chosen_pool_ = domains_own_pool;
   caller_.reset();
   response_fields_of_gates_.clear();
+  varies_on_origin_ = false;
+  frame_ancestors_ = {};
   client_ = nullptr;
   facts_ = nullptr;
   pool_ = nullptr;

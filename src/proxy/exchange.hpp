@@ -99,6 +99,10 @@ class Exchange final : public net::Expiring,
   // In every answer to this request, also one of our own, in place of the
   // upstream's fields of that name; an empty value only removes those. Copied.
   void set_response_field(std::string_view name, std::string_view value);
+  // In every final answer: Vary names Origin, beside what is there.
+  void vary_on_origin() { varies_on_origin_ = true; }
+  // Of an upstream's answer: who may frame it, whatever it says itself; copied.
+  void set_frame_ancestors(std::string_view value) { frame_ancestors_ = arena_.copy(value); }
   // Another pool (an index into Settings::upstreams) than the domain's. `target`,
   // copied: what the upstream is asked for; empty: as the domain says.
   void send_to(std::uint32_t pool, std::string_view target = {});
@@ -253,6 +257,8 @@ class Exchange final : public net::Expiring,
   std::uint32_t chosen_pool_ = domains_own_pool;
   std::shared_ptr<const identity::Caller> caller_;
   std::vector<AddedField> response_fields_of_gates_;
+  bool varies_on_origin_ = false;
+  std::string_view frame_ancestors_;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
   std::shared_ptr<UpstreamPool> kept_pool_;
   config::Timeouts timeouts_;  // copies: outlive the snapshot

@@ -56,6 +56,11 @@ void Front::use_directory(DirectoryAccess directory, const RouteTable::Options& 
   tls_.use_routes(routes_.get());
 }
 
+void Front::add_gate(std::unique_ptr<Gate> gate) {
+  services_.gates.push_back(gate.get());
+  gates_.push_back(std::move(gate));
+}
+
 void Front::on_turn_end() {
   if (log_ && log_->pending()) {
     log_->tick(worker_.turn().now());
@@ -101,9 +106,9 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
       same->reset();
       continue;
     }
-    auto pool =
-        std::make_shared<ConnectionPool>(worker_, tls_.buffers(), group,
-                                 snapshot->settings().upstreams[pools.size()], random_.next());
+    auto pool = std::make_shared<ConnectionPool>(worker_, tls_.buffers(), group,
+                                                 snapshot->settings().upstreams[pools.size()],
+                                                 random_.next());
     for (const auto& p : old)
       if (p && static_cast<ConnectionPool&>(*p).group().name == group->name)
         pool->adopt(static_cast<ConnectionPool&>(*p));

@@ -12,6 +12,7 @@
 #include "net/worker.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
+#include "proxy/gate.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/overload.hpp"
 #include "proxy/request_records.hpp"
@@ -31,6 +32,9 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void set_log(base::WorkerLog* log) { worker_log_ = log; }
   // Before the first install(): domains that the settings do not name are looked up.
   void use_directory(DirectoryAccess directory, const RouteTable::Options& options);
+  // Before the first install(), in the order in which requests pass them.
+  void add_gate(std::unique_ptr<Gate> gate);
+  net::Worker& worker() { return worker_; }
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.
   void install(std::shared_ptr<const Snapshot> snapshot,
@@ -84,6 +88,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   base::WorkerLog* worker_log_;
   RequestRecords records_;
   SnapshotSlot snapshots_;
+  std::vector<std::unique_ptr<Gate>> gates_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
   Services services_;
   ExchangePool exchanges_;

@@ -9,6 +9,7 @@ void DirectoryWatch::on_changes(std::span<const Change> changes, std::uint64_t g
     const std::lock_guard one(telling_);
     filter_.on_changes(changes);
     cache_.on_changes(changes);
+    if (other_) other_(changes);
   }
   const std::lock_guard hold(mutex_);
   state_.changes += changes.size();
@@ -70,6 +71,7 @@ void DirectoryWatch::on_generation(std::uint64_t generation, std::uint64_t linea
   const std::lock_guard one(telling_);
   filter_.on_changes({&everything, 1});
   cache_.on_changes({&everything, 1});
+  if (other_) other_({&everything, 1});
 }
 
 void DirectoryWatch::next_page(MembershipFilter::Build build, const std::string& cursor) {

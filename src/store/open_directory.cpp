@@ -31,7 +31,9 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
     options.key = EncryptionKey::parse(d.encryption_key);
     options.poll_interval = d.poll_interval;
     options.timeout = d.timeout;
-    out.directory = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
+    auto opened = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
+    out.tenants = opened.get();
+    out.directory = std::move(opened);
     return out;
   }
   PostgresOptions options;
@@ -42,7 +44,8 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   options.timeout = d.timeout;
   std::string why;
   out.directory = make_postgres_directory(control, std::move(options), *out.status, why);
-  if (!out.directory) return {nullptr, nullptr, "directory.url: " + why};
+  if (!out.directory) return {nullptr, nullptr, nullptr, "directory.url: " + why};
+  out.tenants = dynamic_cast<identity::TenantDirectory*>(out.directory.get());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "config/settings.hpp"
+#include "identity/tenant_directory.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 
@@ -16,7 +17,8 @@ namespace marquee::store {
 struct OpenedDirectory {
   std::unique_ptr<AdapterStatus> status;  // outlives the directory
   std::unique_ptr<routing::DomainDirectory> directory;
-  std::string error;  // a sentence; both are null then
+  identity::TenantDirectory* tenants = nullptr;  // the same object
+  std::string error;                             // a sentence; both are null then
 };
 
 // Nothing at all for kind yaml, whose domains are the settings' own. Does not wait

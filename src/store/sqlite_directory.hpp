@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "identity/tenant_directory.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 #include "store/encryption.hpp"
@@ -24,7 +25,7 @@
 
 namespace marquee::store {
 
-class SqliteDirectory final : public routing::DomainDirectory {
+class SqliteDirectory final : public routing::DomainDirectory, public identity::TenantDirectory {
  public:
   struct Options {
     std::string path;
@@ -45,6 +46,7 @@ class SqliteDirectory final : public routing::DomainDirectory {
   void load_certificate(routing::RecordKind kind, const std::string& row,
                         Certificate done) override;
   void generation(Generation done) override;
+  void ask(const identity::TenantKey& key, identity::TenantDirectory::Done done) override;
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "identity/tenant_directory.hpp"
 #include "net/resolver.hpp"
 #include "store/lookup_sql.hpp"
 #include "store/postgres/change_feed.hpp"
@@ -33,6 +34,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void list_names(const Position& position, std::uint32_t limit,
                   routing::DomainDirectory::Named done);
   void generation(routing::DomainDirectory::Generation done);
+  void ask_tenant(const identity::TenantKey& key, identity::TenantDirectory::Done done);
 
   ChangeFeed& feed() { return feed_; }
   const std::string& description() const { return description_; }
@@ -67,6 +69,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   DatabaseFacts facts_;        // of the look-up connection
   std::uint64_t lineage_ = 0;  // of what it reads
   bool unnamed_ = false;       // a pooler loses prepared statements
+  unsigned told_ = 0;          // questions about tenants that were refused, by bit
   std::string find_sql_;
   std::string certificate_sql_;
 

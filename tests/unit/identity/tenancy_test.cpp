@@ -127,8 +127,9 @@ struct CacheRig {
   TenantKey key{TenantQuestion::memberships, "user-1", ""};
   std::vector<TenantCache::Facts> told;
   bool load() {
-    return cache.load(key, [this] { return now; },
-                      [this](const TenantCache::Facts& facts) { told.push_back(facts); });
+    return cache.load(
+        key, [this] { return now; },
+        [this](const TenantCache::Facts& facts) { told.push_back(facts); });
   }
 };
 
