@@ -40,6 +40,10 @@ Program::Program(std::string path, config::Settings settings)
     : path_(std::move(path)),
       notifier_(environment("NOTIFY_SOCKET")),
       passed_(take_passed_sockets()),
+      access_(control_, logger_,
+              [this](const AccessService::Issuers& issuers) {
+                on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
+              }),
       upstreams_(control_, logger_,
                  [this](const std::shared_ptr<proxy::EndpointGroup>& group, std::size_t endpoint,
                         std::vector<proxy::SocketAddress> addresses) {
@@ -164,6 +168,9 @@ void Program::make_nodes() {
     node.front = std::make_unique<proxy::Front>(
         *node.worker, proxy_metrics_, registry_.cells(i), shared_, logger_,
         access_log_ ? &access_log_->worker(i) : nullptr, tls);
+    node.front->access().on_key_missing([this](std::size_t issuer) {
+      boost::asio::post(control_, [this, issuer] { access_.key_missing(issuer); });
+    });
     nodes_.push_back(std::move(node));
   }
 }
@@ -202,8 +209,11 @@ void Program::on_all_workers(std::function<void(Node&)> work, std::function<void
 void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
                            UpstreamGroups::Groups groups,
                            std::shared_ptr<const tls::ServerContext> context) {
-  on_all_workers(
-      [snapshot, groups, context](Node& node) { node.front->install(snapshot, groups, context); });
+  on_all_workers([snapshot, groups, context,
+                  issuers = access_.apply(snapshot->settings())](Node& node) {
+    node.front->install(snapshot, groups, context);
+    node.front->access().set_issuers(issuers);
+  });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }
 

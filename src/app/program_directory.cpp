@@ -48,8 +48,10 @@ void Program::add_gates() {
   for (Node& node : nodes_) {
     net::Worker& worker = *node.worker;
     const auto post = [&worker](std::function<void()> job) { worker.post(std::move(job)); };
-    node.front->add_gate(std::make_unique<proxy::OriginGate>(worker.turn(), tenants, post));
-    node.front->add_gate(std::make_unique<proxy::TenantGate>(worker.turn(), tenants, post));
+    node.front->add_gate(proxy::Front::GatePlace::before_access,
+                         std::make_unique<proxy::OriginGate>(worker.turn(), tenants, post));
+    node.front->add_gate(proxy::Front::GatePlace::after_access,
+                         std::make_unique<proxy::TenantGate>(worker.turn(), tenants, post));
   }
 }
 

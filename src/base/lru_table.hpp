@@ -46,6 +46,7 @@ class LruTable {
     for (const Entry& entry : order_)
       if (!each(entry.key, entry.value)) return;
   }
+  std::size_t budget() const { return budget_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t size() const { return by_key_.size(); }
 

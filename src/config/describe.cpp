@@ -111,7 +111,10 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"timeouts", describe(s.timeouts),
        "Bounds on time. Those of upstreams stand under upstreams."},
       {"http2", describe(s.http2), "HTTP/2 with clients."},
+      {"access", describe(s.access), "Who may ask: proofs that requests have to bring."},
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
+      {"context", describe(s.context),
+       "The signed tenant context, x-tenant-context: proof for upstreams of whose request it is."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},
   };

@@ -126,7 +126,9 @@ Section describe(Tenants& tenants);
 Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
+Section describe(Access& access);
 Section describe(Forwarding& forwarding);
+Section describe(Context& context);
 Section describe(Log& log);
 Section describe(Admin& admin);
 

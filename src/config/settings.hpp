@@ -283,6 +283,83 @@ struct Http2 {
   std::uint32_t continuations = 8;        // frames of one field block
 };
 
+// How a request may prove who sends it.
+enum class Credential : std::uint8_t { api_key, jwt, embed, forward_auth };
+
+// Requests that must prove who sends them. The first rule that fits decides.
+struct AccessRule {
+  Mark mark;
+  std::vector<std::string> paths;    // prefixes, by whole segments
+  std::vector<std::string> hosts;    // custom, site, app; empty: all
+  std::vector<std::string> methods;  // empty: all
+  std::vector<std::string> open;     // prefixes below `paths` that need no proof
+  std::vector<Credential> accept;    // one of them is enough
+  bool optional = false;             // none is enough, too; a wrong one is not
+  std::vector<std::string> scopes;   // all of them are needed
+  bool tenant = true;                // a proof that names no tenant is not enough
+};
+
+// Who signs tokens (RFC 7519).
+struct TokenIssuer {
+  Mark mark;
+  std::string name;
+  std::string secret;  // HS256
+  Mark secret_mark;
+  std::string keys_file;  // JWKS or a PEM public key
+  Mark keys_file_mark;
+  std::string jwks_url;  // https
+  Mark jwks_url_mark;
+  std::string ca_file;  // of jwks_url; empty: the system's roots
+  Mark ca_mark;
+  std::string issuer;                 // "iss"; empty: not asked for
+  std::vector<std::string> audience;  // one of them in "aud"
+  Ms leeway{30'000};
+  Ms longest{0};  // from iat to exp; 0: any
+  std::string user_claim = "sub";
+  std::string role_claim = "role";
+  std::string agency_claim = "agency_id";
+  std::string site_claim = "site_id";
+  std::string module_claim = "module_id";
+  std::string scope_claim = "scope";
+};
+
+struct Tokens {
+  std::string cookie;       // that may hold the token; empty: none
+  Ms refresh{3'600'000};    // key sets of jwks_url are fetched anew
+  Ms refetch{30'000};       // earliest fetch for a key that is not known
+  Ms fetch_timeout{5'000};
+  std::vector<TokenIssuer> issuers;
+};
+
+struct EmbedTokens {
+  std::string secret;  // of the signed form; empty: not accepted
+  bool legacy = false;
+};
+
+// A question to an upstream: may this request pass?
+struct ForwardAuth {
+  Mark mark;
+  Marked<std::string> upstream;
+  std::string path = "/";
+  Ms timeout{2'000};
+  std::vector<std::string> request_fields{"authorization", "cookie"};
+  std::vector<std::string> response_fields;  // of a 2xx, put into the request
+  std::string user_field;                    // of a 2xx: who it is
+  std::string role_field;
+  std::uint32_t answer = 16u << 10;  // bytes of a refusal that are passed on
+};
+
+struct Access {
+  Mark mark;
+  std::vector<AccessRule> rules;
+  Tokens tokens;
+  EmbedTokens embed;
+  ForwardAuth forward_auth;
+  std::uint32_t cache = 4096;  // proofs remembered, per worker
+  Ms ttl{60'000};
+  Ms negative_ttl{5'000};
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -327,6 +404,29 @@ struct Tenants {
   std::vector<ModuleUpstream> modules;
 };
 
+enum class ContextAlgorithm : std::uint8_t { eddsa, es256, hs256 };
+enum class ContextKeys : std::uint8_t { automatic, state_dir, directory };
+
+// The signed tenant context (design 9).
+struct Context {
+  Mark mark;
+  bool enabled = true;
+  Marked<std::string> issuer{"marquee", {}};
+  ContextAlgorithm algorithm = ContextAlgorithm::eddsa;
+  Mark algorithm_mark;
+  Ms lifetime{60'000};
+  Ms rotation{std::chrono::hours(24 * 7)};
+  ContextKeys keys = ContextKeys::automatic;
+  Mark keys_mark;
+  std::string key_file;  // PEM, signs; empty: Marquee makes its keys
+  Mark key_mark;
+  std::string other_key_file;  // PEM, published beside it while the two are exchanged
+  Mark other_key_mark;
+  std::string secret;  // HS256
+  Mark secret_mark;
+  Marked<std::string> jwks_path{"/.well-known/marquee/jwks.json", {}};  // empty: not public
+};
+
 struct Settings {
   std::vector<std::string> files;  // files read, the named one first
   std::string state_dir = "/var/lib/marquee";
@@ -342,7 +442,9 @@ struct Settings {
   Limits limits;
   Timeouts timeouts;
   Http2 http2;
+  Access access;
   Forwarding forwarding;
+  Context context;
   Log log;
   Admin admin;
 };

@@ -235,8 +235,8 @@ std::size_t AccessFormatter::bound(const AccessRecord& r) {
                   share(r.host, host_budget) + share(r.sni, host_budget);
   for (const std::string_view s :
        {r.request_id, r.trace_id, r.client_address, r.alpn, r.tls_version, r.method, r.protocol,
-        r.upstream, r.domain_id, r.installation_id, r.site_id, r.client_id, r.agency_id, r.refusal,
-        r.failure}) {
+        r.upstream, r.domain_id, r.installation_id, r.site_id, r.client_id, r.agency_id, r.user_id,
+        r.api_key, r.refusal, r.failure}) {
     n += share(s, short_budget);
   }
   return n;
@@ -317,6 +317,8 @@ char* AccessFormatter::json(const AccessRecord& r, std::uint32_t millisecond, ch
   MARQUEE_TEXT(",\"site_id\":\"", r.site_id, short_budget)
   MARQUEE_TEXT(",\"client_id\":\"", r.client_id, short_budget)
   MARQUEE_TEXT(",\"agency_id\":\"", r.agency_id, short_budget)
+  MARQUEE_TEXT(",\"user_id\":\"", r.user_id, short_budget)
+  MARQUEE_TEXT(",\"api_key_id\":\"", r.api_key, short_budget)
   MARQUEE_TEXT(",\"user_agent\":\"", r.user_agent, long_budget)
   MARQUEE_TEXT(",\"referer\":\"", r.referer, long_budget)
   if (cut) out = put(out, ",\"truncated\":true");

@@ -34,9 +34,11 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       random_(base::Random::from_kernel()),
       worker_log_(log),
       records_(metrics, cells, nullptr),
+      access_(worker.turn(), metrics, cells, random_.next()),
       services_(worker.turn(), snapshots_, records_, random_),
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {
+  services_.gates.push_back(&access_);
   worker_.on_turn_end([this] { on_turn_end(); });
 }
 
@@ -56,8 +58,10 @@ void Front::use_directory(DirectoryAccess directory, const RouteTable::Options& 
   tls_.use_routes(routes_.get());
 }
 
-void Front::add_gate(std::unique_ptr<Gate> gate) {
-  services_.gates.push_back(gate.get());
+void Front::add_gate(GatePlace place, std::unique_ptr<Gate> gate) {
+  auto& order = services_.gates;
+  const auto access = std::find(order.begin(), order.end(), &access_);
+  order.insert(place == GatePlace::before_access ? access : order.end(), gate.get());
   gates_.push_back(std::move(gate));
 }
 
@@ -123,6 +127,7 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
   tls_.install(std::move(context));
   if (snapshots_.alive() > 0) drain_moved(*snapshots_.current().shared, *snapshot);
   if (routes_) routes_->install(snapshot);
+  access_.install(snapshot->settings());
   snapshots_.install(std::move(snapshot), std::move(pools));
   exchanges_.for_each_active([](Exchange& e) { e.leave_snapshot(); });
 }

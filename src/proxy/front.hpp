@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/uuid.hpp"
 #include "net/worker.hpp"
+#include "proxy/access_gate.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/gate.hpp"
@@ -32,9 +33,12 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void set_log(base::WorkerLog* log) { worker_log_ = log; }
   // Before the first install(): domains that the settings do not name are looked up.
   void use_directory(DirectoryAccess directory, const RouteTable::Options& options);
-  // Before the first install(), in the order in which requests pass them.
-  void add_gate(std::unique_ptr<Gate> gate);
-  net::Worker& worker() { return worker_; }
+  // Before the first install(); at each place in the order in which they are added.
+  enum class GatePlace : std::uint8_t { before_access, after_access };
+  void add_gate(GatePlace place, std::unique_ptr<Gate> gate);
+
+  // Who asks: gets keys and revocations from the control thread.
+  AccessGate& access() { return access_; }
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.
   void install(std::shared_ptr<const Snapshot> snapshot,
@@ -89,6 +93,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   RequestRecords records_;
   SnapshotSlot snapshots_;
   std::vector<std::unique_ptr<Gate>> gates_;
+  AccessGate access_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
   Services services_;
   ExchangePool exchanges_;

@@ -14,11 +14,12 @@ std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
 }  // namespace
 
 std::string_view name(RefusalCause c) {
-  return text_of<RefusalCause, 19>(
+  return text_of<RefusalCause, 22>(
       c, {"none", "protocol", "misdirected", "unknown_host", "domain_disabled", "agency_suspended",
           "installation_disabled", "site_unpublished", "directory_unavailable",
-          "unknown_host_flood", "gate_unavailable", "slow_head", "slow_body", "body_too_large",
-          "path_refused", "client_refused", "origin_refused", "tenant_refused", "response_filter"});
+          "unknown_host_flood", "gate_unavailable", "unauthenticated", "access_denied",
+          "access_unavailable", "slow_head", "slow_body", "body_too_large", "path_refused",
+          "client_refused", "origin_refused", "tenant_refused", "response_filter"});
 }
 
 std::string_view name(RouteClass c) {

@@ -23,6 +23,9 @@ enum class RefusalCause : std::uint8_t {
   directory_unavailable,  // it does not answer, and the domain is not known
   unknown_host_flood,     // this client asked for too many names that nobody has
   gate_unavailable,       // a check that the request needs did not come to an end
+  unauthenticated,        // access: no proof of who asks, or none that is good
+  access_denied,          // access: a good one, but not for this
+  access_unavailable,     // access: it cannot be checked now
   slow_head,
   slow_body,
   body_too_large,

@@ -51,6 +51,10 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
           {"marquee_http2_floods_total",
            "HTTP/2 connections ended because the client flooded, by kind."},
           closed<http::H2Flood>("kind"))),
+      access_checks(r.counter<AccessProof, identity::AccessResult>(
+          {"marquee_access_checks_total", "Requests held against an access rule, by their proof.",
+           1, true},
+          base::axis("proof", AccessProof::none), closed<identity::AccessResult>("result"))),
       retries(r.counter<>({"marquee_upstream_retries_total", "Requests sent a second time."})),
       tunnels(r.counter<>({"marquee_tunnels_total", "Upgraded connections ended."})),
       handshakes(r.counter<HandshakeResult, TlsVersion>(

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/metrics.hpp"
+#include "identity/access.hpp"
 #include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/overload.hpp"
@@ -34,6 +35,13 @@ constexpr std::string_view name(Protocol p) {
 enum class Scheme : std::uint8_t { http, https };
 constexpr std::string_view name(Scheme s) { return s == Scheme::http ? "http" : "https"; }
 
+// config::Credential, and none.
+enum class AccessProof : std::uint8_t { api_key, jwt, embed, forward_auth, none };
+constexpr std::string_view name(AccessProof p) {
+  constexpr std::string_view names[] = {"api_key", "jwt", "embed", "forward_auth", "none"};
+  return names[static_cast<std::size_t>(p)];
+}
+
 struct ProxyMetrics {
   explicit ProxyMetrics(base::Registry& registry);
 
@@ -48,6 +56,7 @@ struct ProxyMetrics {
   base::Counter<UpstreamFailure> upstream_failures;
   base::Counter<ClientLoss> client_losses;
   base::Counter<http::H2Flood> h2_floods;
+  base::Counter<AccessProof, identity::AccessResult> access_checks;
   base::Counter<> retries;
   base::Counter<> tunnels;
   base::Counter<HandshakeResult, TlsVersion> handshakes;

@@ -1,5 +1,6 @@
 #include "proxy/request_records.hpp"
 
+#include "identity/caller.hpp"
 #include "proxy/exchange.hpp"
 
 namespace marquee::proxy {
@@ -79,6 +80,10 @@ void RequestRecords::record(Exchange& exchange) {
     r.site_id = plan->domain->site.text();
     r.client_id = plan->domain->client.text();
     r.agency_id = plan->domain->agency.text();
+  }
+  if (const identity::Caller* caller = exchange.caller()) {
+    r.user_id = caller->user;
+    r.api_key = caller->api_key;
   }
   r.refusal = refusal_of(o);
   r.failure = failure_of(o);

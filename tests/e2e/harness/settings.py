@@ -163,7 +163,7 @@ def _listener(li):
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json", directory=None, tenants=None):
+             host_classes=None, access_format="json", directory=None, tenants=None, access=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -194,6 +194,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["directory"] = dict(directory)
     if tenants:
         out["tenants"] = tenants
+    if access:
+        out["access"] = dict(access)
     if host_classes:
         out["host_classes"] = host_classes
     return out

@@ -139,7 +139,8 @@ TEST_CASE("frame-ancestors: one that holds, and the rest of the policy as it was
   CHECK(alone.all("x-frame-options") == List{"SAMEORIGIN"});
 
   Head two;
-  two.with("Content-Security-Policy", "frame-ancestors *, script-src 'self';frame-ancestors x , a b")
+  two.with("Content-Security-Policy",
+           "frame-ancestors *, script-src 'self';frame-ancestors x , a b")
       .frames("'self'");
   CHECK(two.all("content-security-policy") ==
         List{"script-src 'self', a b", "frame-ancestors 'self'"});

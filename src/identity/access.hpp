@@ -1,0 +1,76 @@
+// What a checked proof is worth for one request: the tenant's match, scopes, and
+// what the client is told. Pure.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "identity/access_policy.hpp"
+#include "identity/caller.hpp"
+#include "identity/token.hpp"
+
+namespace marquee::identity {
+
+enum class AccessResult : std::uint8_t {
+  granted,
+  anonymous,      // nothing was shown, and nothing has to be
+  missing,        // nothing was shown: 401
+  invalid,        // not what it pretends to be: 401
+  expired,        // 401
+  wrong_tenant,   // good, but of another agency, site or module: 403
+  scope,          // good, but for less than this: 403
+  origin,         // good, but not from here (an API key's or embed's own list): 403
+  address,        // likewise, by the client's address: 403
+  refused,        // the forward-auth upstream's own answer
+  ambiguous_path, // 400
+  unavailable,    // it cannot be checked now: 503
+  count_,
+};
+std::string_view name(AccessResult result);
+
+// A proof after its check, as it is remembered. It holds for every request that
+// shows the same bytes; what differs by request is judge()'s.
+struct Proof {
+  Credential kind = Credential::jwt;
+  AccessResult result = AccessResult::invalid;  // granted, invalid, expired or unavailable
+  TokenFault fault = TokenFault::none;          // why it is invalid, of a JWT
+  Caller caller;                                // with granted; agency and site as it claims
+  std::string module;                           // that it is for; empty: any
+  std::vector<std::string> scopes;
+  bool scoped = false;       // false: it does not speak of scopes at all
+  bool bound = false;        // always of a tenant: its agency or site is compared
+};
+
+// Whose request it is.
+struct TenantOfRequest {
+  std::string_view agency;
+  std::string_view site;
+  std::string_view module;
+  routing::HostClass host = routing::HostClass::custom;
+};
+
+AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfRequest& tenant);
+
+// `agency` and `site` are the domain's where the proof is of that tenant, else empty.
+std::shared_ptr<const Caller> caller_for(const Proof& proof, const TenantOfRequest& tenant);
+
+// A proof of a token's claims.
+Proof proof_of(const TokenVerdict& verdict, const std::array<std::uint8_t, 32>& digest);
+
+// What the client gets, in the platform's shape (contract 2.8); status 0: it passes.
+struct AccessAnswer {
+  unsigned status = 0;
+  std::string body;       // JSON
+  std::string challenge;  // WWW-Authenticate (RFC 6750 3), or ""
+};
+AccessAnswer answer_of(AccessResult result, const AccessRule* rule);
+
+// A credential of an Authorization field: "Bearer x" (RFC 6750 2.1); empty: none.
+std::string_view bearer_of(std::string_view authorization);
+// One cookie of a Cookie field; empty: none. Of two with one name the first.
+std::string_view cookie_of(std::string_view cookies, std::string_view name);
+
+}  // namespace marquee::identity

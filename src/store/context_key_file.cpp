@@ -1,0 +1,174 @@
+// Keys of the tenant context in the state directory.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "store/context_keys.hpp"
+
+namespace marquee::store {
+namespace {
+
+namespace json = boost::json;
+using identity::StoredKey;
+
+constexpr const char* kName = "keys.json";
+constexpr std::size_t kMostBytes = 256u << 10;
+
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+class KeyFile final : public identity::KeyStore {
+ public:
+  explicit KeyFile(std::string state_dir)
+      : folder_(std::move(state_dir) + "/context-keys"), path_(folder_ + "/" + kName) {}
+
+  void load(std::function<void(Loaded)> done) override {
+    Loaded out;
+    const Fd folder = open_folder();
+    std::string error = folder ? read(folder.get(), out.keys) : because(folder_);
+    out.ok = error.empty();
+    if (!out.ok) out.failure = failed(std::move(error));
+    done(std::move(out));
+  }
+
+  void add(const StoredKey& key, std::function<void(Added)> done) override {
+    bool taken = false;
+    std::string error = change([&](std::vector<StoredKey>& keys) {
+      taken = std::any_of(keys.begin(), keys.end(),
+                          [&](const StoredKey& k) { return k.generation == key.generation; });
+      if (!taken) keys.push_back(key);
+      return !taken;
+    });
+    if (!error.empty()) return done({Added::Status::failed, failed(std::move(error))});
+    done({taken ? Added::Status::taken : Added::Status::added, {}});
+  }
+
+  void remove(std::uint64_t generation) override {
+    change([generation](std::vector<StoredKey>& keys) {
+      return std::erase_if(
+                 keys, [generation](const StoredKey& k) { return k.generation == generation; }) > 0;
+    });
+  }
+
+  std::string description() const override { return path_; }
+
+ private:
+  static std::string because(const std::string& what) { return what + ": " + std::strerror(errno); }
+  static base::Failure failed(std::string sentence) {
+    return {base::FailureSource::self, true, std::move(sentence)};
+  }
+
+  Fd open_folder() const {
+    if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) return Fd(-1);
+    return Fd(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+
+  // Empty, or a sentence. A file that is not there is an empty one.
+  std::string read(int folder, std::vector<StoredKey>& keys) const {
+    const Fd file(::openat(folder, kName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file) return errno == ENOENT ? std::string() : because(path_);
+    std::string text(kMostBytes, '\0');
+    std::size_t size = 0;
+    for (ssize_t n = 1; n > 0 && size < text.size(); size += static_cast<std::size_t>(n)) {
+      n = ::read(file.get(), text.data() + size, text.size() - size);
+      if (n < 0) return because(path_);
+    }
+    text.resize(size);
+    const bool good = parse(text, keys);
+    identity::jose::wipe(text);
+    if (good) return {};
+    return path_ +
+           " is damaged; remove it, then new keys are made and tokens in flight (at most "
+           "a minute old) are refused";
+  }
+
+  static bool parse(std::string_view text, std::vector<StoredKey>& keys) {
+    json::error_code error;
+    const json::value document = json::parse(text, error);
+    const json::object* object = error ? nullptr : document.if_object();
+    const json::value* list = object ? object->if_contains("keys") : nullptr;
+    if (!list || !list->is_array() || list->get_array().size() > identity::kMostKeys) return false;
+    for (const json::value& value : list->get_array()) {
+      const json::object* row = value.if_object();
+      const json::value* generation = row ? row->if_contains("generation") : nullptr;
+      const json::value* from = row ? row->if_contains("signs_from") : nullptr;
+      const json::value* pem = row ? row->if_contains("key") : nullptr;
+      if (!generation || !generation->is_int64() || generation->get_int64() < 1 || !from ||
+          !from->is_int64() || !pem || !pem->is_string())
+        return false;
+      auto made = identity::jose::Key::from_pem(pem->get_string());
+      if (!made.key || !made.key->can_sign()) return false;
+      keys.push_back({static_cast<std::uint64_t>(generation->get_int64()), from->get_int64(),
+                      std::move(made.key)});
+    }
+    return true;
+  }
+
+  // Reads, lets `decide` alter the list, and writes where it says so; all under a lock.
+  template <typename Decide>
+  std::string change(Decide decide) const {
+    const Fd folder = open_folder();
+    if (!folder || ::flock(folder.get(), LOCK_EX) != 0) return because(folder_);
+    std::vector<StoredKey> keys;
+    if (std::string error = read(folder.get(), keys); !error.empty()) return error;
+    if (!decide(keys)) return {};
+    json::array rows;
+    for (const StoredKey& k : keys) {
+      std::string pem = k.key->private_text();
+      rows.push_back(
+          json::object{{"generation", k.generation}, {"signs_from", k.signs_from}, {"key", pem}});
+      identity::jose::wipe(pem);
+    }
+    std::string text = json::serialize(json::object{{"keys", std::move(rows)}}) + "\n";
+    std::string error = write(folder.get(), text);
+    identity::jose::wipe(text);
+    return error;
+  }
+
+  // Whole or not at all: written aside, synced, then renamed.
+  std::string write(int folder, std::string_view bytes) const {
+    constexpr const char* aside = "keys.json.new";
+    ::unlinkat(folder, aside, 0);
+    const Fd file(::openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!file) return because(path_);
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return because(path_);
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if (::fsync(file.get()) != 0 || ::renameat(folder, aside, folder, kName) != 0 ||
+        ::fsync(folder) != 0)
+      return because(path_);
+    return {};
+  }
+
+  const std::string folder_;
+  const std::string path_;
+};
+
+}  // namespace
+
+std::unique_ptr<identity::KeyStore> make_key_file(const std::string& state_dir) {
+  return std::make_unique<KeyFile>(state_dir);
+}
+
+}  // namespace marquee::store
