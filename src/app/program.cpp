@@ -40,10 +40,11 @@ Program::Program(std::string path, config::Settings settings)
     : path_(std::move(path)),
       notifier_(environment("NOTIFY_SOCKET")),
       passed_(take_passed_sockets()),
-      access_(control_, logger_,
-              [this](const AccessService::Issuers& issuers) {
-                on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
-              }),
+      access_(
+          control_, logger_,
+          [this](const AccessService::Issuers& issuers) {
+            on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
+          }),
       upstreams_(control_, logger_,
                  [this](const std::shared_ptr<proxy::EndpointGroup>& group, std::size_t endpoint,
                         std::vector<proxy::SocketAddress> addresses) {
@@ -209,11 +210,11 @@ void Program::on_all_workers(std::function<void(Node&)> work, std::function<void
 void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
                            UpstreamGroups::Groups groups,
                            std::shared_ptr<const tls::ServerContext> context) {
-  on_all_workers([snapshot, groups, context,
-                  issuers = access_.apply(snapshot->settings())](Node& node) {
-    node.front->install(snapshot, groups, context);
-    node.front->access().set_issuers(issuers);
-  });
+  on_all_workers(
+      [snapshot, groups, context, issuers = access_.apply(snapshot->settings())](Node& node) {
+        node.front->install(snapshot, groups, context);
+        node.front->access().set_issuers(issuers);
+      });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }
 
@@ -284,6 +285,7 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  passwords_.reset();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();
   nodes_.clear();

@@ -29,6 +29,7 @@
 #include "base/log_writer.hpp"
 #include "base/metrics.hpp"
 #include "config/change.hpp"
+#include "identity/password_checker.hpp"
 #include "proxy/front.hpp"
 #include "store/adapter_status.hpp"
 #include "tls/certificate_cache.hpp"
@@ -130,6 +131,7 @@ class Program final : public admin::StatusSource {
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;
   std::unique_ptr<store::AdapterStatus> adapter_;
+  std::unique_ptr<identity::PasswordChecker> passwords_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   AccessService access_;
   tls::IntermediateSet intermediates_;

@@ -2,6 +2,7 @@
 #include "app/program.hpp"
 #include "base/uuid.hpp"
 #include "proxy/origin_gate.hpp"
+#include "proxy/password_gate.hpp"
 #include "proxy/tenant_gate.hpp"
 #include "store/open_directory.hpp"
 
@@ -44,14 +45,19 @@ void Program::lend_directory() {
 
 // In the order of design 2, step 4: preflights before access, members after it.
 void Program::add_gates() {
+  using Place = proxy::Front::GatePlace;
   identity::TenantCache* const tenants = directory_ ? &directory_->tenants() : nullptr;
+  passwords_ = std::make_unique<identity::PasswordChecker>();
   for (Node& node : nodes_) {
     net::Worker& worker = *node.worker;
     const auto post = [&worker](std::function<void()> job) { worker.post(std::move(job)); };
-    node.front->add_gate(proxy::Front::GatePlace::before_access,
-                         std::make_unique<proxy::OriginGate>(worker.turn(), tenants, post));
-    node.front->add_gate(proxy::Front::GatePlace::after_access,
-                         std::make_unique<proxy::TenantGate>(worker.turn(), tenants, post));
+    net::Turn& turn = worker.turn();
+    node.front->add_gate(Place::before_access,
+                         std::make_unique<proxy::OriginGate>(turn, tenants, post));
+    node.front->add_gate(Place::before_access,
+                         std::make_unique<proxy::PasswordGate>(turn, *passwords_, post));
+    node.front->add_gate(Place::after_access,
+                         std::make_unique<proxy::TenantGate>(turn, tenants, post));
   }
 }
 
