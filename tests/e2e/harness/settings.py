@@ -163,7 +163,8 @@ def _listener(li):
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json", directory=None, tenants=None, access=None):
+             host_classes=None, access_format="json", directory=None, tenants=None, access=None,
+             context=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -192,6 +193,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["forwarding"] = dict(forwarding)
     if directory:
         out["directory"] = dict(directory)
+    if context:
+        out["context"] = dict(context)
     if tenants:
         out["tenants"] = tenants
     if access:
