@@ -21,6 +21,7 @@
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
 #include "app/access_service.hpp"
+#include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
@@ -51,6 +52,7 @@ class Program final : public admin::StatusSource {
   std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
   bool ready() override { return state_ == admin::ServerState::serving; }
   std::string overload() override;
+  std::string key_set() override { return context_keys_ ? context_keys_->ring().document() : ""; }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
  private:
@@ -73,6 +75,7 @@ class Program final : public admin::StatusSource {
   std::string open_directory();
   void lend_directory();
   void add_gates();
+  std::string open_context_keys();
   void declare_directory_metrics();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();
@@ -134,6 +137,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<identity::PasswordChecker> passwords_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
   AccessService access_;
+  std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

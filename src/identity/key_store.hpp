@@ -39,8 +39,9 @@ class KeyStore {
 
   struct Loaded {
     bool ok = false;
+    bool stale = false;           // a copy of what was there last: sign, and ask again soon
     std::vector<StoredKey> keys;  // in any order
-    base::Failure failure;        // where not ok
+    base::Failure failure;        // where not ok; with stale: why it is one, or nothing
   };
   virtual void load(std::function<void(Loaded)> done) = 0;
 

@@ -126,6 +126,7 @@ void TenantContext::mint(Entry& entry, const DomainPlan& plan, const config::Con
     if (times && key) token = mint_context(*key, *settings.issuer, subject, caller, *times);
     entry.until = token ? times->renew_at : now + 1;
     ++(token ? counts_.minted : counts_.failed);
+    if (told_) told_(token.has_value());
     if (token) {
       block->add(kToken, *token);
       entry.token = block->fields().back().second;

@@ -9,6 +9,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ class TenantContext {
                          std::int64_t now);
 
   const Counts& counts() const { return counts_; }
+  // Told of every attempt to mint.
+  void tell(std::function<void(bool minted)> told) { told_ = std::move(told); }
 
  private:
   static constexpr std::size_t kWays = 4;
@@ -63,6 +66,7 @@ class TenantContext {
   std::shared_ptr<const identity::KeyRing> keys_;
   std::vector<Set> sets_;
   Counts counts_;
+  std::function<void(bool)> told_;
 };
 
 }  // namespace marquee::proxy

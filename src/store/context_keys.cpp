@@ -11,11 +11,11 @@ OpenedKeyStore open_key_store(boost::asio::io_context& control, const config::Se
   const auto key = EncryptionKey::parse(d.encryption_key);
   if (!key) return {nullptr, "directory.encryption_key is not 64 hex digits"};
   if (d.kind == config::DirectoryKind::sqlite)
-    return {make_sqlite_keys(sqlite_path(settings), *key), {}};
+    return {with_copy(make_sqlite_keys(sqlite_path(settings), *key), settings.state_dir, *key), {}};
   std::string why;
   auto store = make_postgres_keys(control, d.url, *key, d.timeout, why);
   if (!store) return {nullptr, "directory.url: " + why};
-  return {std::move(store), {}};
+  return {with_copy(std::move(store), settings.state_dir, *key), {}};
 }
 
 std::optional<identity::StoredKey> unseal(const EncryptionKey& key, std::uint64_t generation,

@@ -25,6 +25,13 @@ OpenedKeyStore open_key_store(boost::asio::io_context& control, const config::Se
 // that share the folder agree by a lock.
 std::unique_ptr<identity::KeyStore> make_key_file(const std::string& state_dir);
 
+// Keeps a copy of what `database` had last in <state_dir>/context-keys/directory.json,
+// encrypted with `key`: a node that starts has keys at once, also while the database is
+// down.
+std::unique_ptr<identity::KeyStore> with_copy(std::unique_ptr<identity::KeyStore> database,
+                                              const std::string& state_dir,
+                                              const EncryptionKey& key);
+
 // Encrypted with `key`. The file is made, or brought up to date, where it has to be.
 std::unique_ptr<identity::KeyStore> make_sqlite_keys(const std::string& path,
                                                      const EncryptionKey& key);

@@ -36,7 +36,7 @@ class SqliteKeys final : public identity::KeyStore {
     if (rows) rows->reset();
     if (error.empty() && step != Step::done) error = database_->error();
     out.ok = error.empty();
-    if (!out.ok) out = {false, {}, failed(std::move(error))};
+    if (!out.ok) out = {false, false, {}, failed(std::move(error))};
     done(std::move(out));
   }
 

@@ -49,7 +49,7 @@ class PostgresKeys final : public identity::KeyStore {
     ask("SELECT generation, signs_from, sealed FROM marquee.context_keys "
         "ORDER BY generation DESC LIMIT 32",
         {}, [this, done = std::move(done)](const Reply& reply) {
-          if (!reply) return done({false, {}, failed(reply)});
+          if (!reply) return done({false, false, {}, failed(reply)});
           Loaded out;
           for (std::size_t i = 0; i < reply.result.rows(); ++i) {
             const auto generation = number_of<std::uint64_t>(reply.result.text(i, 0));
@@ -57,6 +57,7 @@ class PostgresKeys final : public identity::KeyStore {
                                  reply.result.text(i, 2));
             if (!stored)
               return done({false,
+                           false,
                            {},
                            {base::FailureSource::dependency, true,
                             unreadable_key(description_, generation)}});

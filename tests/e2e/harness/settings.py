@@ -194,7 +194,7 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
     if directory:
         out["directory"] = dict(directory)
     if context:
-        out["context"] = dict(context)
+        out["context"] = {k: seconds(v) if k in ("lifetime", "rotation") else v for k, v in context.items()}
     if tenants:
         out["tenants"] = tenants
     if access:
