@@ -23,7 +23,8 @@ routing::LookupCache::Options options_of(const config::DirectoryCache& c) {
 DirectoryService::DirectoryService(boost::asio::io_context& control,
                                    std::unique_ptr<routing::DomainDirectory> directory,
                                    identity::TenantDirectory& tenants,
-                                   const config::Directory& settings)
+                                   const config::Directory& settings,
+                                   std::function<void(std::span<const routing::Change>)> told)
     : settings_(settings.cache),
       cache_(*directory, options_of(settings.cache),
              [] { return routing::CacheTime::clock::now(); }),
@@ -31,8 +32,10 @@ DirectoryService::DirectoryService(boost::asio::io_context& control,
       tenants_(tenants, {}),
       timer_(control),
       directory_(std::move(directory)) {
-  watch_.tell_too(
-      [this](std::span<const routing::Change> changes) { tenants_.on_changes(changes); });
+  watch_.tell_too([this, told = std::move(told)](std::span<const routing::Change> changes) {
+    tenants_.on_changes(changes);
+    if (told) told(changes);
+  });
 }
 
 DirectoryService::~DirectoryService() {

@@ -3,7 +3,9 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
+#include <span>
 
 #include "config/settings.hpp"
 #include "identity/tenant_cache.hpp"
@@ -16,9 +18,12 @@ namespace marquee::app {
 
 class DirectoryService {
  public:
+  // `told`: of every change, after the cache was, on a thread of the directory's.
   DirectoryService(boost::asio::io_context& control,
                    std::unique_ptr<routing::DomainDirectory> directory,
-                   identity::TenantDirectory& tenants, const config::Directory& settings);
+                   identity::TenantDirectory& tenants,
+                   const config::Directory& settings,
+                   std::function<void(std::span<const routing::Change>)> told = {});
   ~DirectoryService();
 
   // Begins to listen for changes. Nothing waits for it: requests ask from now on.

@@ -25,7 +25,12 @@ std::string Program::open_directory() {
   if (!opened.directory) return opened.error;
   adapter_ = std::move(opened.status);
   directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
-                                                  *opened.tenants, snapshot_->settings().directory);
+                                                  *opened.tenants,
+                                                  snapshot_->settings().directory,
+                                                  [this](std::span<const routing::Change> changes) {
+                                                    access_.on_changes(changes);
+                                                  });
+  stored_keys_ = opened.keys;
   if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
   return {};
 }
@@ -57,6 +62,7 @@ void Program::lend_directory() {
     options.unknown_rate = settings.unknown_rate;
     options.seed = random.next();
     node.front->use_directory(directory_->access(), options);
+    node.front->access().use_keys(stored_keys_);
   }
 }
 
@@ -86,6 +92,13 @@ void Program::declare_directory_metrics() {
         if (context_keys_)
           out.push_back(sample(static_cast<double>(context_keys_->ring().keys().size())));
       });
+  registry_.collected({"marquee_access_key_fetches_total", "Fetches of key sets, by result."},
+                      MetricKind::counter, {"result"},
+                      [this](std::vector<base::MetricSample>& out) {
+                        const auto& c = access_.counts();
+                        out.push_back(sample(static_cast<double>(c.fetched), {"ok"}));
+                        out.push_back(sample(static_cast<double>(c.failed), {"failed"}));
+                      });
   using Counts = routing::LookupCache::Counts;
   const auto collected = [this](const char* name, const char* help, MetricKind kind, auto read) {
     registry_.collected({name, help}, kind, {}, [this, read](std::vector<base::MetricSample>& out) {

@@ -1,6 +1,5 @@
 // Who may ask: rules, and what counts as a proof.
 #include <algorithm>
-#include <memory>
 
 #include "config/description.hpp"
 
@@ -32,12 +31,12 @@ std::string method_fault(std::string_view method) {
   return "which is not a method; write it in capitals, such as POST";
 }
 
-constexpr std::string_view kCredentials[] = {"api_key", "jwt", "embed", "forward_auth"};
+constexpr std::string_view kCredentials[] = {"api_key", "jwt", "embed"};
 
 std::string credential_fault(std::string_view word) {
   for (const auto name : kCredentials)
     if (word == name) return {};
-  return "which is not a proof; write api_key, jwt, embed or forward_auth";
+  return "which is not a proof; write api_key, jwt or embed";
 }
 
 std::string word_fault(std::string_view word) {
@@ -61,8 +60,6 @@ std::string https_fault(std::string_view url) {
   return "which is not an https URL; write https://HOST/.well-known/jwks.json";
 }
 
-std::string field_fault(std::string_view name) { return field_name_fault(name); }
-
 std::string cookie_fault(std::string_view name) {
   constexpr std::string_view kAllowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
@@ -72,17 +69,6 @@ std::string cookie_fault(std::string_view name) {
 
 Texts list(std::vector<std::string>& field, Rule rule) {
   return {[&field](std::string v, Mark) { field.push_back(std::move(v)); }, rule};
-}
-
-// The first one that is written takes the place of the default.
-Texts replacing(std::vector<std::string>& field, Rule rule) {
-  auto first = std::make_shared<bool>(true);
-  return {[&field, first](std::string v, Mark) {
-            if (*first) field.clear();
-            *first = false;
-            field.push_back(std::move(v));
-          },
-          rule};
 }
 
 Section describe(AccessRule& r) {
@@ -104,7 +90,7 @@ Section describe(AccessRule& r) {
            "(escapes, dots, empty segments) is never open.",
            "", "", "/api/modules/health"},
           {"accept", Texts{accept, credential_fault},
-           "Proofs, of which one is enough: api_key, jwt, embed, forward_auth.", "", "",
+           "Proofs, of which one is enough: api_key, jwt, embed.", "", "",
            "[api_key, jwt]", true},
           {"optional", Flag{&r.optional},
            "Lets requests pass without a proof. One that is wrong is refused all the same."},
@@ -205,31 +191,6 @@ Section describe(EmbedTokens& e) {
   }};
 }
 
-Section describe(ForwardAuth& f) {
-  return {
-      {
-          {"upstream", text(f.upstream), "Name of a pool under upstreams.", "", "", "auth"},
-          {"path", text(f.path, path_fault), "What it is asked for, with GET.", "", "", "/verify"},
-          {"timeout", Duration{&f.timeout, Ms(50), seconds(9)},
-           "Longest wait for its answer. Then: 503."},
-          {"request_fields", replacing(f.request_fields, field_fault),
-           "Fields of the request that it is shown; without it authorization and cookie.", "", "",
-           "[authorization, cookie]"},
-          {"response_fields", list(f.response_fields, field_fault),
-           "Fields of its 2xx answer that are put into the request, in place of the client's.", "",
-           "", "x-auth-email"},
-          {"user_field", text(f.user_field, field_fault),
-           "Field of its 2xx answer that says who it is, for x-tenant-user-id.", "", "",
-           "x-auth-user"},
-          {"role_field", text(f.role_field, field_fault), "The same for x-tenant-role.", "", "",
-           "x-auth-role"},
-          {"answer", size(f.answer, 0, 256u << 10),
-           "Body of another answer that is passed to the client. More: an error page.", "",
-           "per request"},
-      },
-      &f.mark};
-}
-
 }  // namespace
 
 Section describe(Access& a) {
@@ -241,14 +202,18 @@ Section describe(Access& a) {
            "rule nothing is asked."},
           {"tokens", describe(a.tokens), "JSON Web Tokens (RFC 7519, RFC 8725)."},
           {"embed", describe(a.embed), "Tokens of embedded modules."},
-          {"forward_auth", describe(a.forward_auth),
-           "An upstream that is asked, for everything else."},
           {"cache", number(a.cache, 16, 1'000'000), "Proofs remembered after they were checked.",
            "proofs", "per worker"},
           {"ttl", Duration{&a.ttl, Ms(0), seconds(60)},
            "How long. A revocation that the directory reports ends it at once."},
           {"negative_ttl", Duration{&a.negative_ttl, Ms(0), seconds(30)},
            "How long a wrong one is remembered."},
+          {"wrong_burst", number(a.wrong_burst, 1, 1'000'000),
+           "Wrong proofs that one client network (/24 or /64) may show at once. More: 429, without "
+           "a look at them; what is remembered as good passes.",
+           "proofs", "per worker"},
+          {"wrong_rate", Decimal{&a.wrong_rate, 0.01, 100'000},
+           "Wrong proofs that one client network earns back.", "per second", "per worker"},
       },
       &a.mark};
 }

@@ -284,7 +284,7 @@ struct Http2 {
 };
 
 // How a request may prove who sends it.
-enum class Credential : std::uint8_t { api_key, jwt, embed, forward_auth };
+enum class Credential : std::uint8_t { api_key, jwt, embed };
 
 // Requests that must prove who sends them. The first rule that fits decides.
 struct AccessRule {
@@ -336,28 +336,17 @@ struct EmbedTokens {
   bool legacy = false;
 };
 
-// A question to an upstream: may this request pass?
-struct ForwardAuth {
-  Mark mark;
-  Marked<std::string> upstream;
-  std::string path = "/";
-  Ms timeout{2'000};
-  std::vector<std::string> request_fields{"authorization", "cookie"};
-  std::vector<std::string> response_fields;  // of a 2xx, put into the request
-  std::string user_field;                    // of a 2xx: who it is
-  std::string role_field;
-  std::uint32_t answer = 16u << 10;  // bytes of a refusal that are passed on
-};
-
 struct Access {
   Mark mark;
   std::vector<AccessRule> rules;
   Tokens tokens;
   EmbedTokens embed;
-  ForwardAuth forward_auth;
   std::uint32_t cache = 4096;  // proofs remembered, per worker
   Ms ttl{60'000};
   Ms negative_ttl{5'000};
+  // Wrong proofs per client network: bucket size and refill per second.
+  std::uint32_t wrong_burst = 200;
+  double wrong_rate = 10;
 };
 
 enum class AccessFormat : std::uint8_t { json, combined, off };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "identity/stored_proof.hpp"
+
 namespace marquee::identity {
 namespace {
 
@@ -24,12 +26,19 @@ Match match(std::string_view claimed, std::string_view own, routing::HostClass h
   return claimed == own ? Match::same : Match::other;
 }
 
+// An embed token opens its own embed; where the path does not say which, the host
+// must.
+bool embed_fits(const Proof& proof, const TenantOfRequest& tenant) {
+  if (tenant.embed_site.empty()) return tenant.host != routing::HostClass::app;
+  return proof.caller.site == tenant.embed_site && proof.module == tenant.embed_module;
+}
+
 }  // namespace
 
 std::string_view name(AccessResult result) {
   constexpr std::string_view names[] = {"granted",     "anonymous",      "missing",    "invalid",
                                         "expired",     "wrong_tenant",   "scope",      "origin",
-                                        "address",     "refused",        "ambiguous_path",
+                                        "address",     "flood",          "ambiguous_path",
                                         "unavailable"};
   const auto i = static_cast<std::size_t>(result);
   return i < std::size(names) ? names[i] : std::string_view();
@@ -42,9 +51,15 @@ AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfReq
   const Match module = match(proof.module, tenant.module, tenant.host);
   if (agency == Match::other || site == Match::other || module == Match::other)
     return AccessResult::wrong_tenant;
-  const bool named = agency == Match::same || site == Match::same || proof.bound;
+  const bool named = agency == Match::same || site == Match::same;
   if (!named && rule.tenant && tenant.host != routing::HostClass::app)
     return AccessResult::wrong_tenant;
+  if (proof.kind == Credential::embed && !embed_fits(proof, tenant))
+    return AccessResult::wrong_tenant;
+  if (!proof.addresses.empty() && (!tenant.client || !proof.addresses.contains(*tenant.client)))
+    return AccessResult::address;
+  if (!proof.origins.empty() && !origin_fits(proof.origins, tenant.origin))
+    return AccessResult::origin;
   for (const std::string& wanted : rule.scopes)
     if (!has_scope(proof, wanted)) return AccessResult::scope;
   return AccessResult::granted;
@@ -88,7 +103,6 @@ AccessAnswer answer_of(AccessResult result, const AccessRule* rule) {
   switch (result) {
     case AccessResult::granted:
     case AccessResult::anonymous:
-    case AccessResult::refused:
     case AccessResult::count_:
       return {};
     case AccessResult::missing:
@@ -116,6 +130,8 @@ AccessAnswer answer_of(AccessResult result, const AccessRule* rule) {
       return {403, R"({"error":"Origin not allowed","code":"ORIGIN_DENIED"})", ""};
     case AccessResult::address:
       return {403, R"({"error":"Address not allowed","code":"ADDRESS_DENIED"})", ""};
+    case AccessResult::flood:
+      return {429, R"({"error":"Too many wrong credentials","code":"RATE_LIMITED"})", ""};
     case AccessResult::ambiguous_path:
       return {400, R"({"error":"Ambiguous path","code":"BAD_REQUEST"})", ""};
     case AccessResult::unavailable:

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip.hpp"
 #include "identity/access_policy.hpp"
 #include "identity/caller.hpp"
 #include "identity/token.hpp"
@@ -24,7 +25,7 @@ enum class AccessResult : std::uint8_t {
   scope,          // good, but for less than this: 403
   origin,         // good, but not from here (an API key's or embed's own list): 403
   address,        // likewise, by the client's address: 403
-  refused,        // the forward-auth upstream's own answer
+  flood,          // this client showed too many that were wrong: 429
   ambiguous_path, // 400
   unavailable,    // it cannot be checked now: 503
   count_,
@@ -40,16 +41,22 @@ struct Proof {
   Caller caller;                                // with granted; agency and site as it claims
   std::string module;                           // that it is for; empty: any
   std::vector<std::string> scopes;
-  bool scoped = false;       // false: it does not speak of scopes at all
-  bool bound = false;        // always of a tenant: its agency or site is compared
+  bool scoped = false;               // false: it does not speak of scopes at all
+  base::CidrList addresses;          // that it may come from; empty: any
+  std::vector<std::string> origins;  // of pages that may show it; empty: any
 };
 
-// Whose request it is.
+// Whose request it is, and from where.
 struct TenantOfRequest {
-  std::string_view agency;
-  std::string_view site;
-  std::string_view module;
+  std::string_view agency{};
+  std::string_view site{};
+  std::string_view module{};
   routing::HostClass host = routing::HostClass::custom;
+  const base::IpAddress* client = nullptr;  // null: not known
+  std::string_view origin{};                 // of the page that asks; empty: not said
+  // Of a path below /embed: whose embed it is. Embed tokens are for one only.
+  std::string_view embed_module{};
+  std::string_view embed_site{};
 };
 
 AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfRequest& tenant);

@@ -33,7 +33,6 @@ class Checker {
       rule(access().rules[i], "access.rules[" + std::to_string(i) + "]");
     for (const config::TokenIssuer& i : access().tokens.issuers)
       issuer(i, "access.tokens.issuers." + i.name);
-    upstream();
     return std::move(problems_);
   }
 
@@ -49,18 +48,15 @@ class Checker {
         fault(r.mark, where +
                           " accepts jwt, but nobody signs tokens; write access.tokens.issuers: { "
                           "platform: { secret: ${JWT_SECRET} } }");
-      if (c == Credential::forward_auth && access().forward_auth.upstream->empty())
-        fault(r.mark, where +
-                          " accepts forward_auth, but there is nobody to ask; write "
-                          "access.forward_auth: { upstream: NAME }");
       if (c == Credential::embed && access().embed.secret.empty() && !access().embed.legacy)
         fault(r.mark, where +
                           " accepts embed, but neither form of it is taken; write access.embed: { "
                           "secret: ${EMBED_TOKEN_SECRET} }");
-      const bool stored = c == Credential::api_key;
+      const bool stored =
+          c == Credential::api_key || (c == Credential::embed && access().embed.legacy);
       if (stored && settings_.directory.kind == config::DirectoryKind::yaml)
         fault(r.mark, where +
-                          " accepts api_key, but keys stand in a directory; write directory: { "
+                          " accepts proofs that stand in a directory (api_key, or embed with legacy), but there is none; write directory: { "
                           "kind: sqlite } or postgres");
     }
     for (const std::string& open : r.open) {
@@ -93,19 +89,6 @@ class Checker {
                                          "JWKS or of a public key in PEM");
     if (const ReadKeySet set = read_key_file(text); !set.why.empty())
       fault(i.keys_file_mark, where + ".keys_file names " + i.keys_file + ", which " + set.why);
-  }
-
-  void upstream() {
-    const config::ForwardAuth& f = access().forward_auth;
-    if (f.upstream->empty()) {
-      if (f.mark.line != 0)
-        fault(f.mark, "access.forward_auth has no upstream; write upstream: NAME");
-      return;
-    }
-    for (const config::Upstream& u : settings_.upstreams)
-      if (u.name == *f.upstream) return;
-    fault(f.upstream.mark, "access.forward_auth.upstream is `" + *f.upstream +
-                               "`, which is not among the upstreams; write one of their names");
   }
 
   const config::Settings& settings_;

@@ -35,8 +35,8 @@ class ProofCache {
       : table_(entries), ttl_(ttl), negative_ttl_(negative_ttl), seed_(seed | 1) {}
 
   // Null: not known, or no longer. Valid until the next put() or clear().
-  Entry* find(const Digest& digest, Time now) {
-    const Key key = key_of(digest);
+  Entry* find(Credential kind, const Digest& digest, Time now) {
+    const Key key = key_of(kind, digest);
     Entry* const found = table_.find(key);
     if (!found || now < found->until) return found;
     table_.erase(key);
@@ -56,11 +56,16 @@ class ProofCache {
     Entry entry;
     entry.proof = std::move(proof);
     entry.until = now + life;
-    const Key key = key_of(digest);
+    const Key key = key_of(entry.proof.kind, digest);
     table_.insert(key, std::move(entry), 1);
     return *table_.find(key);
   }
 
+  // Of every kind.
+  void erase(const Digest& digest) {
+    for (const auto kind : {Credential::api_key, Credential::jwt, Credential::embed})
+      table_.erase(key_of(kind, digest));
+  }
   void clear() {
     const std::size_t budget = table_.budget();
     table_ = Table(budget);
@@ -70,17 +75,20 @@ class ProofCache {
  private:
   struct Key {
     Digest digest;
+    Credential kind;  // one text may be shown as two things
     std::uint64_t hash;
-    friend bool operator==(const Key& a, const Key& b) { return a.digest == b.digest; }
+    friend bool operator==(const Key& a, const Key& b) {
+      return a.digest == b.digest && a.kind == b.kind;
+    }
   };
   struct Hash {
     std::size_t operator()(const Key& key) const { return key.hash; }
   };
-  Key key_of(const Digest& digest) const {
+  Key key_of(Credential kind, const Digest& digest) const {
     std::uint64_t head = 0;
     std::memcpy(&head, digest.data(), sizeof head);
     head *= seed_;
-    return {digest, head ^ head >> 32};
+    return {digest, kind, head ^ head >> 32};
   }
   using Table = base::LruTable<Key, Entry, Hash>;
   Table table_;

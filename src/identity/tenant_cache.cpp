@@ -12,7 +12,7 @@ constexpr std::size_t kMostChanges = 64;
 
 bool is_empty(const TenantFacts& f) {
   return f.memberships.empty() && !f.site && f.origins.empty() && !f.installation &&
-         f.routes.empty() && !f.consumer;
+         f.routes.empty();
 }
 
 // Whether a change may make an answer another one. Installations are named by their
@@ -27,16 +27,14 @@ bool concerns(const routing::Change& change, const TenantKey& key) {
     case What::agency:
       return key.question == Q::memberships;  // its status stands in them
     case What::site:
-      return key.question == Q::consumer ||
-             ((key.question == Q::site || key.question == Q::origins ||
+      return ((key.question == Q::site || key.question == Q::origins ||
                key.question == Q::installation) &&
               key.first == change.value);
     case What::module:
-      return key.question == Q::consumer ||
-             (key.question == Q::api_routes && key.first == change.value) ||
+      return (key.question == Q::api_routes && key.first == change.value) ||
              (key.question == Q::origins && key.second == change.value);
     case What::installation:
-      return key.question == Q::installation || key.question == Q::consumer;
+      return key.question == Q::installation;
     default:
       return false;
   }

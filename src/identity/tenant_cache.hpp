@@ -60,7 +60,7 @@ class TenantCache {
   Counts counts() const;
 
  private:
-  static constexpr std::size_t kKinds = 6;
+  static constexpr std::size_t kKinds = 5;
   static constexpr std::size_t kShards = 16;
   struct Entry {
     Facts facts;

@@ -35,7 +35,6 @@ enum class TenantQuestion : std::uint8_t {
   origins,       // first: site id, second: module id
   installation,  // first: site id, second: module id
   api_routes,    // first: module id
-  consumer,      // first: SHA-256 of a consumer's key, lower hex
 };
 
 struct TenantKey {
@@ -88,22 +87,6 @@ struct ApiRoute {
   friend bool operator==(const ApiRoute&, const ApiRoute&) = default;
 };
 
-// One row of module_api_consumers.
-struct ApiConsumer {
-  std::string id;
-  std::string installation;
-  std::string site;
-  std::string module;
-  std::string agency;
-  std::vector<std::string> scopes;
-  std::vector<std::string> endpoints;  // "GET /product/{id}", or "*"
-  std::vector<std::string> addresses;  // CIDR; empty: any
-  std::uint32_t per_minute = 60;
-  std::uint32_t per_day = 10'000;
-  bool active = false;
-  friend bool operator==(const ApiConsumer&, const ApiConsumer&) = default;
-};
-
 // What a question found; only the part that was asked for is filled.
 struct TenantFacts {
   std::vector<Membership> memberships;
@@ -111,7 +94,6 @@ struct TenantFacts {
   std::vector<AllowedOrigin> origins;
   std::optional<Installation> installation;
   std::vector<ApiRoute> routes;
-  std::optional<ApiConsumer> consumer;
 };
 
 struct TenantAnswer {

@@ -34,7 +34,8 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       random_(base::Random::from_kernel()),
       worker_log_(log),
       records_(metrics, cells, nullptr),
-      access_(worker.turn(), metrics, cells, random_.next()),
+      access_(worker.turn(), metrics, cells, random_.next(),
+              [&worker](std::function<void()> job) { worker.post(std::move(job)); }),
       services_(worker.turn(), snapshots_, records_, random_),
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {

@@ -81,7 +81,8 @@ struct Change {
     client,        // id
     agency,        // id
     member,        // id of a user whose memberships changed
-    module,        // id; its API routes, consumers or origins
+    module,        // id; its API routes or origins
+    credential,    // hash of an API key or embed token, in lower hex
     everything,    // anything may have changed
   };
   What what = What::everything;

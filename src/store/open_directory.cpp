@@ -33,6 +33,7 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
     options.timeout = d.timeout;
     auto opened = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
     out.tenants = opened.get();
+    out.keys = opened.get();
     out.directory = std::move(opened);
     return out;
   }
@@ -46,6 +47,7 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   out.directory = make_postgres_directory(control, std::move(options), *out.status, why);
   if (!out.directory) return {nullptr, nullptr, nullptr, "directory.url: " + why};
   out.tenants = dynamic_cast<identity::TenantDirectory*>(out.directory.get());
+  out.keys = dynamic_cast<identity::KeyDirectory*>(out.directory.get());
   return out;
 }
 

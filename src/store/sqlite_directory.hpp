@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "identity/tenant_directory.hpp"
+#include "identity/key_directory.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 #include "store/encryption.hpp"
@@ -25,7 +26,7 @@
 
 namespace marquee::store {
 
-class SqliteDirectory final : public routing::DomainDirectory, public identity::TenantDirectory {
+class SqliteDirectory final : public routing::DomainDirectory, public identity::TenantDirectory, public identity::KeyDirectory {
  public:
   struct Options {
     std::string path;
@@ -47,6 +48,9 @@ class SqliteDirectory final : public routing::DomainDirectory, public identity::
                         Certificate done) override;
   void generation(Generation done) override;
   void ask(const identity::TenantKey& key, identity::TenantDirectory::Done done) override;
+  void find_api_key(const std::string& hash, ApiKeyFound done) override;
+  void find_embed_token(const std::string& site, const std::string& module,
+                        EmbedFound done) override;
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting

@@ -113,16 +113,6 @@ std::string tenant_sql(const Dialect& d, TenantQuestion question) {
              ", " + cut("rate_limit_per_minute") + ", " + cut("cache_ttl_seconds") + " FROM " +
              table("module_api_routes") + " WHERE module_id = " + id(d, "$1") +
              " ORDER BY path, method" + most;
-    case TenantQuestion::consumer:
-      return "SELECT " + cut("c.id") + ", " + cut("i.id") + ", " + cut("i.site_id") + ", " +
-             cut("i.module_id") + ", " + cut("s.agency_id") + ", " + list(d, "c.scopes") + ", " +
-             list(d, "c.allowed_endpoints") + ", " + list(d, "c.allowed_ips") + ", " +
-             cut("c.rate_limit_per_minute") + ", " + cut("c.rate_limit_per_day") + ", " +
-             cut("c.is_active") + " FROM " + table("module_api_consumers") + " c JOIN " +
-             table("site_module_installations") +
-             " i ON i.id = c.site_module_installation_id JOIN " + table("sites") +
-             " s ON s.id = i.site_id WHERE c.api_key = $1 AND coalesce(" +
-             (d.postgres ? "i.is_enabled, true)" : "i.is_enabled, 1)");
   }
   return {};
 }
@@ -136,7 +126,7 @@ std::vector<std::optional<std::string>> tenant_parameters(const TenantKey& key) 
 
 bool may_have_rows(bool uuids, const TenantKey& key) {
   if (key.first.empty() || key.first.size() > 300) return false;
-  if (!uuids || key.question == TenantQuestion::consumer) return true;
+  if (!uuids) return true;
   const bool two = tenant_parameters(key).size() == 2;
   return is_uuid(key.first) && (!two || is_uuid(key.second));
 }
@@ -169,27 +159,6 @@ void add_tenant_row(TenantQuestion question, const TenantRow& row, TenantFacts& 
       route.per_minute = number(row, 6, 0);
       route.cache_seconds = number(row, 7, 0);
       facts.routes.push_back(std::move(route));
-      return;
-    }
-    case TenantQuestion::consumer: {
-      identity::ApiConsumer c;
-      c.id = text(row, 0);
-      c.installation = text(row, 1);
-      c.site = text(row, 2);
-      c.module = text(row, 3);
-      c.agency = text(row, 4);
-      const auto scopes = texts(row, 5), endpoints = texts(row, 6), addresses = texts(row, 7);
-      c.active = flag(row, 10, false) && scopes && endpoints && addresses;
-      if (!c.active) {
-        facts.consumer = std::move(c);
-        return;
-      }
-      c.scopes = *scopes;
-      c.endpoints = *endpoints;
-      c.addresses = *addresses;
-      c.per_minute = number(row, 8, 60);
-      c.per_day = number(row, 9, 10'000);
-      facts.consumer = std::move(c);
       return;
     }
   }

@@ -1,11 +1,18 @@
-"""Requests that must prove who sends them: JSON Web Tokens."""
+"""Requests that must prove who sends them: JSON Web Tokens, API keys, embed tokens."""
+import hashlib
+import hmac
 import json
+import socket
+import sqlite3
+import ssl
+import threading
 import time
 
 import pytest
-from harness import Domain, EchoOrigin, Marquee, Upstream, eventually
+from harness import Domain, EchoOrigin, Marquee, eventually
+from harness.pki import Authority
+from harness.tokens import SigningKey, b64, claims, hs256
 from harness.yaml import Text
-from harness.tokens import SigningKey, claims, hs256
 
 SECRET = "a-secret-of-the-platform-0123456789"
 SHOP = Domain("shop.test", agency_name="flour")
@@ -151,3 +158,227 @@ def test_checks_are_counted(proxy):
     metrics = proxy.metrics()
     assert metrics.sum("marquee_access_checks_total", proof="jwt", result="invalid") >= 1
     assert metrics.sum("marquee_refusals_total", cause="unauthenticated") >= 1
+
+
+# Keys that are fetched
+
+class KeyServer:
+    """A JWKS behind TLS on localhost: what it says may change, and it may be away."""
+
+    def __init__(self, folder):
+        self.ca = Authority(folder)
+        self.context = self.ca.server_context("localhost")
+        self.keys, self.asked, self.status = [], 0, 200
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self.listener.getsockname()[1]}/keys.json"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                with self.context.wrap_socket(connection, server_side=True) as tls:
+                    tls.settimeout(5)
+                    tls.recv(4096)
+                    self.asked += 1
+                    body = json.dumps({"keys": self.keys}).encode()
+                    tls.sendall(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (self.status, len(body), body))
+            except (OSError, ssl.SSLError):
+                pass
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture
+def key_server(tmp_path):
+    server = KeyServer(tmp_path / "ca")
+    yield server
+    server.close()
+
+
+def fetching(server, **more):
+    tokens = {"refetch": Text("1s"), "issuers": {"id": {"jwks_url": server.url, "ca_file": str(server.ca.cert)}}}
+    return {"rules": RULES, "tokens": {**tokens, **more}}
+
+
+def test_fetched_keys_are_rotated_and_outlive_an_outage(origin, key_server, tmp_path):
+    old, new = SigningKey(tmp_path, "old"), SigningKey(tmp_path, "new")
+    key_server.keys = [old.jwk]
+    good = claims(site_id=SHOP.site)
+    first, second = old.token(good), new.token(good)
+    with Marquee(origin, domains=[SHOP], access=fetching(key_server)) as proxy:
+        eventually(lambda: ask(proxy, "/api/x", first).status == 200)
+        assert ask(proxy, "/api/x", second).status == 401
+        key_server.keys = [new.jwk, old.jwk]
+        eventually(lambda: ask(proxy, "/api/x", second).status == 200)
+        assert ask(proxy, "/api/x", first).status == 200
+        key_server.status = 500
+        key_server.keys = []
+        unknown = SigningKey(tmp_path, "third").token(good)
+        asked = key_server.asked
+        eventually(lambda: ask(proxy, "/api/x", unknown).status == 401 and key_server.asked > asked)
+        for token in (first, second):
+            assert ask(proxy, "/api/x", token).status == 200
+        assert proxy.metrics().sum("marquee_access_key_fetches_total", result="failed") >= 1
+
+
+def test_unknown_keys_cause_few_fetches(origin, key_server, tmp_path):
+    key = SigningKey(tmp_path, "k")
+    key_server.keys = [key.jwk]
+    with Marquee(origin, domains=[SHOP], access=fetching(key_server, refetch=Text("1h"))) as proxy:
+        eventually(lambda: ask(proxy, "/api/x", key.token(claims(site_id=SHOP.site))).status == 200)
+        asked = key_server.asked
+        for i in range(50):
+            token = key.token(claims(), {"alg": "ES256", "kid": f"k{i}"}) if i < 2 else None
+            assert ask(proxy, "/api/x", token or hs256("x" * 40, claims(n=i), {"alg": "ES256", "kid": f"q{i}"})).status == 401
+        assert key_server.asked == asked
+
+
+def test_without_any_key_the_answer_is_503_and_a_strange_server_gives_none(origin, key_server, tmp_path):
+    other = Authority(tmp_path / "other")
+    key = SigningKey(tmp_path, "k")
+    key_server.keys = [key.jwk]
+    access = fetching(key_server)
+    access["tokens"]["issuers"]["id"]["ca_file"] = str(other.cert)
+    with Marquee(origin, domains=[SHOP], access=access) as proxy:
+        eventually(lambda: proxy.metrics().sum("marquee_access_key_fetches_total", result="failed") >= 1)
+        answer = ask(proxy, "/api/x", key.token(claims(site_id=SHOP.site)))
+        assert answer.status == 503
+        assert answer.field("retry-after")
+        assert key_server.asked == 0
+
+
+# API keys and embed tokens
+
+KEY = "dmc_live_" + "0" * 64
+EMBED_SECRET = "an-embed-secret-of-more-than-32-bytes"
+STORED = {"rules": [{"paths": ["/api"], "accept": ["api_key", "jwt"]},
+                    {"paths": ["/api-scoped"], "accept": ["api_key"], "scopes": ["write"]},
+                    {"paths": ["/embed"], "accept": ["embed"]}],
+          "tokens": {"issuers": {"platform": {"secret": SECRET}}},
+          "embed": {"secret": EMBED_SECRET, "legacy": True}}
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def stored(origin):
+    directory = {"kind": "sqlite", "poll_interval": Text("20ms"), "modules": {"upstream": "main", "path": "{path}"}}
+    with Marquee(origin, domains=[SHOP, CLINIC], access=STORED, directory=directory) as proxy:
+        file = proxy.folder / "state/directory.sqlite"
+        eventually(file.exists)
+        database = sqlite3.connect(file, timeout=10, isolation_level=None)
+
+        def there():
+            return database.execute("SELECT count(*) FROM sqlite_master WHERE name = "
+                                    "'marquee_module_embed_tokens_update'").fetchone()[0]
+        eventually(there)
+        for d in (SHOP, CLINIC):
+            database.execute("INSERT INTO agencies (id) VALUES (?)", (d.agency,))
+            database.execute("INSERT INTO clients (id, agency_id) VALUES (?, ?)", (d.client, d.agency))
+            database.execute("INSERT INTO sites (id, client_id, agency_id) VALUES (?, ?, ?)",
+                             (d.site, d.client, d.agency))
+        yield proxy, database
+        database.close()
+
+
+@pytest.fixture
+def keys(stored):
+    """Adds and changes the row of KEY; no row is left behind."""
+    proxy, database = stored
+
+    def put(**columns):
+        row = {"id": "key-1", "module_id": SHOP.module, "site_id": SHOP.site, "agency_id": SHOP.agency,
+               "key_prefix": KEY[:12], "key_hash": digest(KEY), **columns}
+        database.execute(f"INSERT INTO module_api_keys ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+                         tuple(row.values()))
+    put.proxy, put.run = proxy, database.execute
+    yield put
+    database.execute("DELETE FROM module_api_keys")
+    database.execute("DELETE FROM module_embed_tokens")
+    # What is remembered of it is forgotten before the next test makes it anew.
+    eventually(lambda: with_key(proxy).status == 401)
+
+
+def with_key(proxy, target="/api/x", host="shop.test", key=KEY, fields=(), **more):
+    return ask(proxy, target, host=host, fields=[("X-Api-Key", key), *fields], **more)
+
+
+def test_an_api_key(keys):
+    keys(scopes='["read"]')
+    eventually(lambda: with_key(keys.proxy).status == 200)
+    answer = with_key(keys.proxy, "/api/keyed")
+    assert "x-tenant-user-id" not in seen(answer)
+    assert keys.proxy.access.wait(lambda r: r["target"] == "/api/keyed")[-1]["api_key_id"] == "key-1"
+    assert ask(keys.proxy, "/api/x", KEY).status == 200  # as a bearer token
+    assert with_key(keys.proxy, host="clinic.test").status == 403
+    assert with_key(keys.proxy, "/api-scoped/x").status == 403
+    assert with_key(keys.proxy, key=KEY[:-1] + "1").status == 401
+    assert with_key(keys.proxy, fields=[("x-api-key", KEY)]).status == 401  # twice
+
+
+@pytest.mark.parametrize("change,status", [
+    ("is_active = 0", 401), ("revoked_at = '2020-01-01T00:00:00Z'", 401), ("expires_at = '2020-01-01T00:00:00Z'", 401),
+    ("allowed_ips = '[\"10.0.0.0/8\"]'", 403), ("allowed_ips = '[\"not a network\"]'", 401),
+    ("allowed_origins = '[\"https://a.example\"]'", 403), ("module_id = 'other'", 403),
+    ("site_id = '%s'" % CLINIC.site, 403), ("agency_id = '%s'" % CLINIC.agency, 403),
+    ("key_hash = 'gone'", 401)])
+def test_a_change_of_a_key_is_live_within_a_second(keys, change, status):
+    keys()
+    eventually(lambda: with_key(keys.proxy).status == 200)
+    keys.run(f"UPDATE module_api_keys SET {change}")
+    begun = time.monotonic()
+    eventually(lambda: with_key(keys.proxy).status == status)
+    assert time.monotonic() - begun < 1.0
+
+
+def test_where_a_key_may_come_from(keys):
+    keys(allowed_ips='["127.0.0.0/8"]', allowed_origins='["https://a.example"]')
+    eventually(lambda: with_key(keys.proxy, fields=[("Origin", "https://a.example")]).status == 200)
+    assert with_key(keys.proxy, fields=[("Origin", "https://a.example.evil")]).status == 403
+    assert with_key(keys.proxy).status == 403
+
+
+def embed_token(site=SHOP, module=None, ends=3600, **more):
+    return {"siteId": site.site, "moduleId": (module or site).module, "exp": int((time.time() + ends) * 1000), **more}
+
+
+def signed_embed(payload, secret=EMBED_SECRET):
+    part = "me1." + b64(json.dumps(payload).encode())
+    return part + "." + b64(hmac.new(secret.encode(), part.encode(), hashlib.sha256).digest())
+
+
+def embedded(proxy, token, target=f"/embed/{SHOP.module}/{SHOP.site}", host="shop.test", fields=()):
+    return ask(proxy, f"{target}?theme=dark&token={token}", host=host, fields=fields).status
+
+
+def test_a_signed_embed_token(keys):
+    good = signed_embed(embed_token())
+    assert embedded(keys.proxy, good) == 200
+    assert embedded(keys.proxy, good, f"/embed/{SHOP.module}/{CLINIC.site}") == 403
+    assert embedded(keys.proxy, good, host="clinic.test") == 403
+    assert embedded(keys.proxy, signed_embed(embed_token(), "another secret of more than 32 bytes")) == 401
+    assert embedded(keys.proxy, signed_embed(embed_token(ends=-1))) == 401
+    bound = signed_embed(embed_token(domains=["page.example"]))
+    assert embedded(keys.proxy, bound) == 403
+    assert embedded(keys.proxy, bound, fields=[("Referer", "https://page.example/a")]) == 200
+    assert embedded(keys.proxy, bound, fields=[("Referer", "https://evil.example/page.example")]) == 403
+
+
+def test_a_legacy_embed_token_needs_its_row(keys):
+    token = b64(json.dumps(embed_token()).encode())
+    assert embedded(keys.proxy, token) == 401
+    keys.run("INSERT INTO module_embed_tokens (site_id, module_id, token_hash) VALUES (?, ?, ?)",
+             (SHOP.site, SHOP.module, digest(token)))
+    eventually(lambda: embedded(keys.proxy, token) == 200)
+    assert embedded(keys.proxy, b64(json.dumps(embed_token(ends=7200)).encode())) == 401  # forged from public ids
+    keys.run("UPDATE module_embed_tokens SET allowed_domains = '[\"page.example\"]'")
+    eventually(lambda: embedded(keys.proxy, token) == 403)
+    keys.run("UPDATE module_embed_tokens SET is_revoked = 1")
+    eventually(lambda: embedded(keys.proxy, token) == 401)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "identity/tenant_directory.hpp"
+#include "identity/key_directory.hpp"
 #include "net/resolver.hpp"
 #include "store/lookup_sql.hpp"
 #include "store/postgres/change_feed.hpp"
@@ -35,6 +36,10 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
                   routing::DomainDirectory::Named done);
   void generation(routing::DomainDirectory::Generation done);
   void ask_tenant(const identity::TenantKey& key, identity::TenantDirectory::Done done);
+  // key_questions.cpp
+  void find_api_key(const std::string& hash, identity::KeyDirectory::ApiKeyFound done);
+  void find_embed_token(const std::string& site, const std::string& module,
+                        identity::KeyDirectory::EmbedFound done);
 
   ChangeFeed& feed() { return feed_; }
   const std::string& description() const { return description_; }
@@ -53,6 +58,9 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void ask_lookup(std::string_view name, const std::string& text,
                   std::vector<std::optional<std::string>> parameters,
                   std::function<void(const Reply&)> done);
+  template <typename Record, typename Make>
+  void ask_key(std::string sql, std::vector<std::optional<std::string>> parameters, Make make,
+               std::function<void(identity::KeyAnswer<Record>)> done);
   std::optional<routing::DomainRecord> record_of(const Result& result, std::size_t row);
   base::Failure failure_of(const Reply& reply);
   Dialect dialect() const;

@@ -20,7 +20,9 @@ base::Failure bad_cursor() {
   return {base::FailureSource::client, false, "the cursor is not one of this list"};
 }
 
-class PostgresDirectory final : public DomainDirectory, public identity::TenantDirectory {
+class PostgresDirectory final : public DomainDirectory,
+ public identity::TenantDirectory,
+ public identity::KeyDirectory {
  public:
   explicit PostgresDirectory(std::shared_ptr<DirectoryCore> made)
       : core_(std::move(made)), description_(core_->description()) {
@@ -98,6 +100,23 @@ class PostgresDirectory final : public DomainDirectory, public identity::TenantD
     core_->submit([key, done = std::move(done), who = description_](DirectoryCore* core) {
       if (core) return core->ask_tenant(key, done);
       done({false, {}, closing(who)});
+    });
+  }
+
+  void find_api_key(const std::string& hash, ApiKeyFound done) override {
+    core_->submit([hash, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->find_api_key(hash, done);
+      done({identity::KeyFound::unavailable, {}, closing(who)});
+    });
+  }
+
+  void find_embed_token(const std::string& site, const std::string& module,
+                        EmbedFound done) override {
+    // Whatever is not a UUID is nobody's id.
+    if (!is_uuid(site) || !is_uuid(module)) return done({identity::KeyFound::absent, {}, {}});
+    core_->submit([site, module, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->find_embed_token(site, module, done);
+      done({identity::KeyFound::unavailable, {}, closing(who)});
     });
   }
 

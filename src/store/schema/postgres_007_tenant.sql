@@ -38,22 +38,6 @@ CREATE TABLE IF NOT EXISTS public.module_api_routes (
   UNIQUE (module_id, path, method)
 );
 
-CREATE TABLE IF NOT EXISTS public.module_api_consumers (
-  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  site_module_installation_id uuid NOT NULL
-    REFERENCES public.site_module_installations (id) ON DELETE CASCADE,
-  name text,
-  api_key text NOT NULL UNIQUE,
-  scopes text[] DEFAULT '{read}',
-  allowed_endpoints text[] DEFAULT '{*}',
-  rate_limit_per_minute int DEFAULT 60,
-  rate_limit_per_day int DEFAULT 10000,
-  allowed_ips inet[],
-  is_active boolean DEFAULT true,
-  oauth_client_id uuid,
-  created_at timestamptz DEFAULT now()
-);
-
 CREATE INDEX IF NOT EXISTS idx_agency_members_user ON public.agency_members (user_id);
 
 -- Says for whom this transaction works; what it says is gone at its end, so that a

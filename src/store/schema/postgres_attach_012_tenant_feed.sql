@@ -1,5 +1,5 @@
 -- The change feed of what is known of tenants beside their domains: who is a member,
--- and a module's origins, API routes and consumers. Tables that the database does not
+-- and a module's origins and API routes. Tables that the database does not
 -- have are left out; the next `db migrate` finds them.
 
 -- TG_ARGV: the word of the feed, the column whose value is told, and the columns that
@@ -44,9 +44,7 @@ BEGIN
       ('module_allowed_domains', 'module', 'module_id',
         'site_id,module_id,domain,verified,allow_embed,allow_api'),
       ('module_api_routes', 'module', 'module_id',
-        'module_id,path,method,requires_auth,required_scopes,rate_limit_per_minute,cache_ttl_seconds,is_active'),
-      ('module_api_consumers', 'installation', 'site_module_installation_id',
-        'site_module_installation_id,api_key,scopes,allowed_endpoints,rate_limit_per_minute,rate_limit_per_day,allowed_ips,is_active')
+        'module_id,path,method,requires_auth,required_scopes,rate_limit_per_minute,cache_ttl_seconds,is_active')
     ) AS tables (name, what, told, columns) LOOP
     -- Another table of that name (contract 1.8 tells of one) is not ours to follow.
     IF to_regclass('public.' || t.name) IS NULL OR EXISTS (

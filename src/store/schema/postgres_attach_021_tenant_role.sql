@@ -7,9 +7,7 @@ BEGIN
   FOR t IN SELECT * FROM (VALUES
       ('module_allowed_domains', 'site_id,module_id,domain,verified,allow_embed,allow_api'),
       ('module_api_routes',
-        'id,module_id,path,method,requires_auth,required_scopes,rate_limit_per_minute,cache_ttl_seconds,is_active'),
-      ('module_api_consumers',
-        'id,site_module_installation_id,api_key,scopes,allowed_endpoints,rate_limit_per_minute,rate_limit_per_day,allowed_ips,is_active')
+        'id,module_id,path,method,requires_auth,required_scopes,rate_limit_per_minute,cache_ttl_seconds,is_active')
     ) AS tables (name, columns) LOOP
     IF to_regclass('public.' || t.name) IS NULL OR EXISTS (
         SELECT FROM unnest(string_to_array(t.columns, ',')) c

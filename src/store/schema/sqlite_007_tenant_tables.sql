@@ -32,21 +32,6 @@ CREATE TABLE module_api_routes (
   UNIQUE (module_id, path, method)
 );
 
-CREATE TABLE module_api_consumers (
-  id TEXT PRIMARY KEY NOT NULL DEFAULT (lower(hex(randomblob(16)))),
-  site_module_installation_id TEXT NOT NULL
-    REFERENCES site_module_installations (id) ON DELETE CASCADE,
-  name TEXT,
-  api_key TEXT NOT NULL UNIQUE,
-  scopes TEXT DEFAULT '["read"]',
-  allowed_endpoints TEXT DEFAULT '["*"]',
-  rate_limit_per_minute INTEGER DEFAULT 60,
-  rate_limit_per_day INTEGER DEFAULT 10000,
-  allowed_ips TEXT,
-  is_active INTEGER DEFAULT 1,
-  created_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-);
-
 CREATE INDEX idx_agency_members_user ON agency_members (user_id);
 
 CREATE TRIGGER marquee_agency_members_insert AFTER INSERT ON agency_members
@@ -113,28 +98,3 @@ BEGIN
   INSERT INTO marquee_changes (what, value) VALUES ('module', NEW.module_id);
   INSERT INTO marquee_changes (what, value) SELECT 'module', OLD.module_id WHERE OLD.module_id IS NOT NEW.module_id;
 END;
-
-CREATE TRIGGER marquee_module_api_consumers_insert AFTER INSERT ON module_api_consumers
-WHEN (SELECT value FROM marquee_meta WHERE key = 'quiet') IS NULL
-BEGIN
-  INSERT INTO marquee_changes (what, value) VALUES ('installation', NEW.site_module_installation_id);
-END;
-CREATE TRIGGER marquee_module_api_consumers_delete AFTER DELETE ON module_api_consumers
-WHEN (SELECT value FROM marquee_meta WHERE key = 'quiet') IS NULL
-BEGIN
-  INSERT INTO marquee_changes (what, value) VALUES ('installation', OLD.site_module_installation_id);
-END;
-CREATE TRIGGER marquee_module_api_consumers_update AFTER UPDATE OF site_module_installation_id, api_key, scopes, allowed_endpoints, rate_limit_per_minute, rate_limit_per_day, allowed_ips, is_active ON module_api_consumers
-WHEN (SELECT value FROM marquee_meta WHERE key = 'quiet') IS NULL AND (OLD.site_module_installation_id IS NOT NEW.site_module_installation_id
-  OR OLD.api_key IS NOT NEW.api_key
-  OR OLD.scopes IS NOT NEW.scopes
-  OR OLD.allowed_endpoints IS NOT NEW.allowed_endpoints
-  OR OLD.rate_limit_per_minute IS NOT NEW.rate_limit_per_minute
-  OR OLD.rate_limit_per_day IS NOT NEW.rate_limit_per_day
-  OR OLD.allowed_ips IS NOT NEW.allowed_ips
-  OR OLD.is_active IS NOT NEW.is_active)
-BEGIN
-  INSERT INTO marquee_changes (what, value) VALUES ('installation', NEW.site_module_installation_id);
-  INSERT INTO marquee_changes (what, value) SELECT 'installation', OLD.site_module_installation_id WHERE OLD.site_module_installation_id IS NOT NEW.site_module_installation_id;
-END;
-

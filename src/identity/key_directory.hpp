@@ -1,0 +1,79 @@
+// The port to stored credentials: the platform's API keys (module_api_keys) and
+// embed tokens (module_embed_tokens). src/store implements it beside the directory of
+// domains; the access gate asks it, once for each credential and minute.
+//
+// Contract
+//  - Threads: every function may be called from any thread and returns without
+//    blocking. `done` is called exactly once, on a thread of the adapter's choice,
+//    perhaps inside the call; it only hands on. A directory that is being destroyed
+//    answers what is open with `unavailable` before its destructor returns.
+//  - Missing key: `absent`. Failure to know is `unavailable`, never `absent`.
+//  - Staleness: an answer shows what was committed before the question. A change is
+//    told by the change feed as Change::What::credential, with the hash, before and
+//    after, as its value; nothing is cached here.
+//  - Errors: no exceptions. A row of which a part cannot be read is `broken`: it has
+//    restrictions that nobody knows, so that it opens nothing.
+//  - Bounds: lists are cut nowhere: more than kMostRestrictions entries are broken.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/failure.hpp"
+#include "base/ip.hpp"
+
+namespace marquee::identity {
+
+inline constexpr std::size_t kMostRestrictions = 256;  // of one kind, of one row
+
+struct ApiKeyRecord {
+  std::string id;
+  std::string hash;  // as stored: lower hex SHA-256 of the whole key
+  std::string module;
+  std::string site;
+  std::string agency;
+  std::vector<std::string> scopes;
+  std::vector<base::Cidr> addresses;  // empty: any
+  std::vector<std::string> origins;   // empty: any
+  bool active = false;
+  bool revoked = false;
+  std::optional<std::chrono::sys_seconds> expires_at;
+  bool broken = false;
+};
+
+struct EmbedTokenRecord {
+  std::string hash;  // as stored: lower hex SHA-256 of the whole token
+  std::string module;
+  std::string site;
+  std::vector<std::string> domains;  // empty: any
+  bool revoked = false;
+  std::optional<std::chrono::sys_seconds> expires_at;
+  bool broken = false;
+};
+
+enum class KeyFound : std::uint8_t { found, absent, unavailable };
+
+template <typename Record>
+struct KeyAnswer {
+  KeyFound status = KeyFound::unavailable;
+  Record record;          // with found
+  base::Failure failure;  // with unavailable
+};
+
+class KeyDirectory {
+ public:
+  virtual ~KeyDirectory() = default;
+
+  // By the lower hex SHA-256 of the key.
+  using ApiKeyFound = std::function<void(KeyAnswer<ApiKeyRecord>)>;
+  virtual void find_api_key(const std::string& hash, ApiKeyFound done) = 0;
+  // There is one of each site and module.
+  using EmbedFound = std::function<void(KeyAnswer<EmbedTokenRecord>)>;
+  virtual void find_embed_token(const std::string& site, const std::string& module,
+                                EmbedFound done) = 0;
+};
+
+}  // namespace marquee::identity
