@@ -7,8 +7,8 @@
 #include "app/cli.hpp"
 #include "config/reader.hpp"
 #include "config/system_ports.hpp"
-#include "identity/issuers.hpp"
 #include "identity/check.hpp"
+#include "identity/issuers.hpp"
 #include "routing/check.hpp"
 #include "tls/certified_key.hpp"
 #include "tls/context.hpp"
@@ -26,7 +26,8 @@ Loaded load_and_check(const std::string& path) {
     for (auto& problem : tls::check(reading.settings.tls)) reading.problems.push_back(problem);
     for (auto& problem : tls::check(reading.settings, std::time(nullptr)))
       reading.problems.push_back(problem);
-    for (auto& problem : identity::check_access(reading.settings)) reading.problems.push_back(problem);
+    for (auto& problem : identity::check_access(reading.settings))
+      reading.problems.push_back(problem);
     for (auto& problem : identity::check(reading.settings)) reading.problems.push_back(problem);
     config::sort_problems(reading.problems);
   }

@@ -21,8 +21,7 @@ class DirectoryService {
   // `told`: of every change, after the cache was, on a thread of the directory's.
   DirectoryService(boost::asio::io_context& control,
                    std::unique_ptr<routing::DomainDirectory> directory,
-                   identity::TenantDirectory& tenants,
-                   const config::Directory& settings,
+                   identity::TenantDirectory& tenants, const config::Directory& settings,
                    std::function<void(std::span<const routing::Change>)> told = {});
   ~DirectoryService();
 

@@ -40,13 +40,14 @@ Program::Program(std::string path, config::Settings settings)
     : path_(std::move(path)),
       notifier_(environment("NOTIFY_SOCKET")),
       passed_(take_passed_sockets()),
-      access_(control_, logger_,
-              [this](const AccessService::Issuers& issuers) {
-                on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
-              },
-              [this](const std::vector<identity::Digest>& digests) {
-                on_all_workers([digests](Node& node) { node.front->access().forget(digests); });
-              }),
+      access_(
+          control_, logger_,
+          [this](const AccessService::Issuers& issuers) {
+            on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
+          },
+          [this](const std::vector<identity::Digest>& digests) {
+            on_all_workers([digests](Node& node) { node.front->access().forget(digests); });
+          }),
       upstreams_(control_, logger_,
                  [this](const std::shared_ptr<proxy::EndpointGroup>& group, std::size_t endpoint,
                         std::vector<proxy::SocketAddress> addresses) {

@@ -135,7 +135,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<tls::CertificateCache> certificates_;
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<identity::PasswordChecker> passwords_;
-  std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
+  std::unique_ptr<DirectoryService> directory_;    // null: the settings are the only one
   identity::KeyDirectory* stored_keys_ = nullptr;  // a side of the directory
   AccessService access_;
   std::unique_ptr<ContextKeys> context_keys_;

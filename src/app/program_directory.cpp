@@ -2,6 +2,7 @@
 #include "app/program.hpp"
 #include "base/uuid.hpp"
 #include "identity/check.hpp"
+#include "proxy/module_gate.hpp"
 #include "proxy/origin_gate.hpp"
 #include "proxy/password_gate.hpp"
 #include "proxy/tenant_gate.hpp"
@@ -24,12 +25,9 @@ std::string Program::open_directory() {
   auto opened = store::open_directory(control_, snapshot_->settings(), logger_);
   if (!opened.directory) return opened.error;
   adapter_ = std::move(opened.status);
-  directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
-                                                  *opened.tenants,
-                                                  snapshot_->settings().directory,
-                                                  [this](std::span<const routing::Change> changes) {
-                                                    access_.on_changes(changes);
-                                                  });
+  directory_ = std::make_unique<DirectoryService>(
+      control_, std::move(opened.directory), *opened.tenants, snapshot_->settings().directory,
+      [this](std::span<const routing::Change> changes) { access_.on_changes(changes); });
   stored_keys_ = opened.keys;
   if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
   return {};
@@ -81,6 +79,8 @@ void Program::add_gates() {
                          std::make_unique<proxy::PasswordGate>(turn, *passwords_, post));
     node.front->add_gate(Place::after_access,
                          std::make_unique<proxy::TenantGate>(turn, tenants, post));
+    node.front->add_gate(Place::after_access,
+                         std::make_unique<proxy::ModuleGate>(turn, tenants, post));
   }
 }
 

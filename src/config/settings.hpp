@@ -324,9 +324,9 @@ struct TokenIssuer {
 };
 
 struct Tokens {
-  std::string cookie;       // that may hold the token; empty: none
-  Ms refresh{3'600'000};    // key sets of jwks_url are fetched anew
-  Ms refetch{30'000};       // earliest fetch for a key that is not known
+  std::string cookie;     // that may hold the token; empty: none
+  Ms refresh{3'600'000};  // key sets of jwks_url are fetched anew
+  Ms refetch{30'000};     // earliest fetch for a key that is not known
   Ms fetch_timeout{5'000};
   std::vector<TokenIssuer> issuers;
 };

@@ -67,6 +67,8 @@ AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfReq
 
 std::shared_ptr<const Caller> caller_for(const Proof& proof, const TenantOfRequest& tenant) {
   auto out = std::make_shared<Caller>(proof.caller);
+  out->scopes = proof.scopes;
+  out->scoped = proof.scoped;
   const bool of_agency = !tenant.agency.empty() && out->agency == tenant.agency;
   const bool of_site = !tenant.site.empty() && out->site == tenant.site;
   out->agency = of_agency || of_site ? tenant.agency : std::string_view();

@@ -45,6 +45,7 @@ void Exchange::reset() {
   kept_pool_.reset();
   chosen_pool_ = domains_own_pool;
   caller_.reset();
+  api_route_.reset();
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;
   frame_ancestors_ = {};

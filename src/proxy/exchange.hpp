@@ -40,6 +40,7 @@
 #include "proxy/snapshot_slot.hpp"
 
 namespace marquee::identity {
+struct ApiRoute;
 struct Caller;
 }
 
@@ -109,6 +110,12 @@ class Exchange final : public net::Expiring,
   // Who asks, as far as a gate has found out; null: nobody known.
   void set_caller(std::shared_ptr<const identity::Caller> caller) { caller_ = std::move(caller); }
   const identity::Caller* caller() const { return caller_.get(); }
+  // The row of a module's API that this request is for, with its limit per minute and
+  // its cache time for whoever keeps them; null: none.
+  void set_api_route(std::shared_ptr<const identity::ApiRoute> route) {
+    api_route_ = std::move(route);
+  }
+  const identity::ApiRoute* api_route() const { return api_route_.get(); }
 
   // --- Asked by ends and sinks --------------------------------------------
   bool active() const { return client_ != nullptr; }
@@ -256,6 +263,7 @@ class Exchange final : public net::Expiring,
   static constexpr std::uint32_t domains_own_pool = ~0u;
   std::uint32_t chosen_pool_ = domains_own_pool;
   std::shared_ptr<const identity::Caller> caller_;
+  std::shared_ptr<const identity::ApiRoute> api_route_;
   std::vector<AddedField> response_fields_of_gates_;
   bool varies_on_origin_ = false;
   std::string_view frame_ancestors_;

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "config/settings.hpp"
-#include "identity/tenant_directory.hpp"
 #include "identity/key_directory.hpp"
+#include "identity/tenant_directory.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 
@@ -19,8 +19,8 @@ struct OpenedDirectory {
   std::unique_ptr<AdapterStatus> status;  // outlives the directory
   std::unique_ptr<routing::DomainDirectory> directory;
   identity::TenantDirectory* tenants = nullptr;  // the same object
-  identity::KeyDirectory* keys = nullptr;  // the same object
-  std::string error;  // a sentence; both are null then
+  identity::KeyDirectory* keys = nullptr;        // the same object
+  std::string error;                             // a sentence; both are null then
 };
 
 // Nothing at all for kind yaml, whose domains are the settings' own. Does not wait

@@ -17,8 +17,8 @@
 #include <thread>
 #include <vector>
 
-#include "identity/tenant_directory.hpp"
 #include "identity/key_directory.hpp"
+#include "identity/tenant_directory.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 #include "store/encryption.hpp"
@@ -26,7 +26,9 @@
 
 namespace marquee::store {
 
-class SqliteDirectory final : public routing::DomainDirectory, public identity::TenantDirectory, public identity::KeyDirectory {
+class SqliteDirectory final : public routing::DomainDirectory,
+                              public identity::TenantDirectory,
+                              public identity::KeyDirectory {
  public:
   struct Options {
     std::string path;

@@ -6,8 +6,8 @@
 #include <mutex>
 #include <vector>
 
-#include "identity/tenant_directory.hpp"
 #include "identity/key_directory.hpp"
+#include "identity/tenant_directory.hpp"
 #include "net/resolver.hpp"
 #include "store/lookup_sql.hpp"
 #include "store/postgres/change_feed.hpp"

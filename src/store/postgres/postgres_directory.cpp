@@ -21,8 +21,8 @@ base::Failure bad_cursor() {
 }
 
 class PostgresDirectory final : public DomainDirectory,
- public identity::TenantDirectory,
- public identity::KeyDirectory {
+                                public identity::TenantDirectory,
+                                public identity::KeyDirectory {
  public:
   explicit PostgresDirectory(std::shared_ptr<DirectoryCore> made)
       : core_(std::move(made)), description_(core_->description()) {
