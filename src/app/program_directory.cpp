@@ -152,6 +152,18 @@ void Program::declare_directory_metrics() {
        &store::AdapterStatus::failures);
   told("marquee_directory_connects_total", "Connections to the database, or openings of its file.",
        &store::AdapterStatus::connects);
+  registry_.collected({"marquee_tenant_facts_total",
+                       "Facts of tenants that gates asked for (members, sites, origins, routes), by "
+                       "result."},
+                      MetricKind::counter, {"result"},
+                      [this](std::vector<base::MetricSample>& out) {
+                        if (!directory_) return;
+                        const auto c = directory_->tenants().counts();
+                        out.push_back(sample(static_cast<double>(c.hits), {"hit"}));
+                        out.push_back(sample(static_cast<double>(c.misses), {"miss"}));
+                        out.push_back(sample(static_cast<double>(c.failures), {"failed"}));
+                        out.push_back(sample(static_cast<double>(c.refused), {"refused"}));
+                      });
   registry_.collected({"marquee_directory_cache_answers_total",
                        "What the process's cache said to workers that did not know, by result."},
                       MetricKind::counter, {"result"},
