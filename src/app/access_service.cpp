@@ -1,6 +1,7 @@
 #include "app/access_service.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "identity/stored_proof.hpp"
@@ -120,13 +121,17 @@ void AccessService::key_missing(std::size_t index) {
 
 void AccessService::on_changes(std::span<const routing::Change> changes) {
   std::vector<identity::Digest> digests;
+  bool all = false;
   for (const routing::Change& change : changes) {
-    if (change.what == routing::Change::What::everything) return forget_({});
+    all |= change.what == routing::Change::What::everything;
     if (change.what != routing::Change::What::credential) continue;
     // What is no hash of ours was never remembered.
     if (const auto digest = identity::digest_of_hex(change.value)) digests.push_back(*digest);
   }
-  if (!digests.empty()) forget_(std::move(digests));
+  if (all) digests.clear();
+  if (!all && digests.empty()) return;
+  // The workers are the control thread's to reach, as they end before the directory.
+  boost::asio::post(control_, [this, digests = std::move(digests)] { forget_(digests); });
 }
 
 }  // namespace marquee::app

@@ -133,12 +133,11 @@ class Program final : public admin::StatusSource {
   std::shared_ptr<const tls::InternalCa> internal_ca_;
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;
+  AccessService access_;  // the directory tells it what changes
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<identity::PasswordChecker> passwords_;
   std::unique_ptr<DirectoryService> directory_;    // null: the settings are the only one
   identity::KeyDirectory* stored_keys_ = nullptr;  // a side of the directory
-  AccessService access_;
-  std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

@@ -121,7 +121,8 @@ class HttpFetch::Job : public std::enable_shared_from_this<Job> {
     stream_.emplace(io_, tls_);
     // SNI is for names only (RFC 6066 3).
     if (!base::IpAddress::parse(url_.host))
-      SSL_set_tlsext_host_name(stream_->native_handle(), url_.host.c_str());
+      SSL_ctrl(stream_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+               url_.host.data());
     stream_->set_verify_mode(asio::ssl::verify_peer);
     stream_->set_verify_callback(asio::ssl::host_name_verification(url_.host));
     beast::get_lowest_layer(*stream_).expires_after(request_.limit);
