@@ -138,6 +138,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<identity::PasswordChecker> passwords_;
   std::unique_ptr<DirectoryService> directory_;    // null: the settings are the only one
   identity::KeyDirectory* stored_keys_ = nullptr;  // a side of the directory
+  std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
