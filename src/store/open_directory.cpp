@@ -45,7 +45,11 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   options.timeout = d.timeout;
   std::string why;
   out.directory = make_postgres_directory(control, std::move(options), *out.status, why);
-  if (!out.directory) return {nullptr, nullptr, nullptr, "directory.url: " + why};
+  if (!out.directory) {
+    OpenedDirectory failed;
+    failed.error = "directory.url: " + why;
+    return failed;
+  }
   out.tenants = dynamic_cast<identity::TenantDirectory*>(out.directory.get());
   out.keys = dynamic_cast<identity::KeyDirectory*>(out.directory.get());
   return out;
