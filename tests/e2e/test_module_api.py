@@ -30,7 +30,7 @@ class Node:
     def ask(self, target, host="shop.test", method="GET", user=None, scope=None, **more):
         fields = []
         if user:
-            said = claims(sub=user, **({"scope": scope} if scope is not None else {}))
+            said = claims(sub=user, site_id=SITE, **({"scope": scope} if scope is not None else {}))
             fields.append(("Authorization", "Bearer " + hs256(SECRET, said)))
         with self.proxy.plain() as client:
             return client.get(target, host, method=method, fields=fields, **more)
