@@ -21,7 +21,7 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
       python3-grpcio python3-jwt python3-cryptography curl openssl wrk nghttp2-client slowhttptest \
       nodejs node-ws node-jose chromium postgresql pgbouncer sqlite3 ;;
     bench) echo $build libbenchmark-dev python3 curl openssl nginx-light haproxy wrk \
-      nghttp2-client valgrind linux-perf ;;
+      nghttp2-client valgrind linux-perf postgresql python3-h2 python3-hpack ;;
     fuzz) echo $build clang "libclang-rt-$clang-dev" ;;
     lint) echo $build doctest-dev libbenchmark-dev clang-format clang-tidy git python3 shellcheck ;;
     fmt) echo clang-format git ;;

@@ -75,6 +75,12 @@ std::optional<Reply> parse(std::string_view text) {
 
 std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
                                        std::string_view path, std::chrono::milliseconds timeout) {
+  return ask(socket, method, path, {}, timeout);
+}
+
+std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
+                                       std::string_view path, std::string_view body,
+                                       std::chrono::milliseconds timeout) {
   const auto failure = [](std::string sentence) {
     return base::Failure{base::FailureSource::dependency, true, std::move(sentence)};
   };
@@ -93,7 +99,10 @@ std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_vi
   }
   std::string request(method);
   request.append(" ").append(path).append(" HTTP/1.1\r\nHost: marquee\r\nConnection: close\r\n");
-  request.append(method == "POST" ? "Content-Length: 0\r\n\r\n" : "\r\n");
+  if (!body.empty()) request.append("Content-Type: application/json\r\n");
+  if (!body.empty() || method == "POST" || method == "PUT")
+    request.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
+  request.append("\r\n").append(body);
   for (std::size_t sent = 0; sent < request.size();) {
     if (!c.wait(POLLOUT)) return failure("no answer from " + socket + " in time");
     const ssize_t n = ::send(c.fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);

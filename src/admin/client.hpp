@@ -18,5 +18,9 @@ struct Reply {
 // `timeout` covers everything. The failure's sentence says what to do about it.
 std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
                                        std::string_view path, std::chrono::milliseconds timeout);
+// With a body, of type application/json.
+std::variant<Reply, base::Failure> ask(const std::string& socket, std::string_view method,
+                                       std::string_view path, std::string_view body,
+                                       std::chrono::milliseconds timeout);
 
 }  // namespace marquee::admin

@@ -65,6 +65,16 @@ struct DirectoryStatus {
   std::chrono::milliseconds staleness{0};
   std::uint64_t generation = 0;
   std::uint64_t known_names = 0;  // in the cache
+  // The file of domains in use; `file` is empty where it is switched off.
+  struct Snapshot {
+    std::string file;
+    std::uint64_t loaded = 0;  // domains, at the start
+    std::string refused;       // why not: "signature"; empty: it was good, or not there
+    bool in_use = false;       // the directory has not answered since the start
+    WallTime written{};        // by this process; zero: not yet
+    std::uint64_t domains = 0, certificates = 0, bytes = 0;  // of that
+  };
+  Snapshot snapshot{};
 };
 
 struct Status {
@@ -98,6 +108,8 @@ struct ReloadResult {
   std::vector<std::string> problems;  // why not; or, when ok, what needs a restart
 };
 
+class CertificatePort;  // certificate_port.hpp
+
 class StatusSource {
  public:
   virtual ~StatusSource() = default;
@@ -107,6 +119,10 @@ class StatusSource {
   virtual bool ready() = 0;
   // Why new connections are not served at present ("memory"); empty: they are.
   virtual std::string overload() { return {}; }
+  // What whoever asks whether it is ready should know beside it; empty: nothing.
+  virtual std::string remark() { return {}; }
+  // Certificates of the domains; null: there is nothing to ask.
+  virtual CertificatePort* certificates() { return nullptr; }
   // The public keys of the tenant context (RFC 7517); empty: there are none.
   virtual std::string key_set() { return {}; }
   // Reads the settings again. `done` is called exactly once, on the control

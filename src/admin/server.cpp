@@ -25,6 +25,7 @@
 #include <set>
 #include <string_view>
 
+#include "admin/certificates_api.hpp"
 #include "admin/metrics_text.hpp"
 #include "admin/status_json.hpp"
 #include "admin/unix_socket.hpp"
@@ -93,7 +94,28 @@ asio::awaitable<ReloadResult> reload(StatusSource& source) {
       asio::use_awaitable);
 }
 
-asio::awaitable<Response> route(StatusSource& source, const Request& request) {
+asio::awaitable<Response> certificates(CertificatePort& port, const Request& request, bool local) {
+  const auto text = [](auto view) { return std::string_view(view.data(), view.size()); };
+  const ApiRequest asked{text(request.method_string()), text(request.target()), request.body(),
+                         local};
+  const ApiAnswer given =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(ApiAnswer)>(
+          [&port, &asked](auto handler) {
+            auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+            answer_certificates(port, asked, [shared](ApiAnswer it) {
+              const auto executor = asio::get_associated_executor(*shared);
+              asio::post(executor,
+                         [shared, it = std::move(it)]() mutable { (*shared)(std::move(it)); });
+            });
+          },
+          asio::use_awaitable);
+  Response r = given.status == 200 ? answer(200, "application/json", given.body)
+                                   : problem(given.status, given.body);
+  if (!given.allow.empty()) r.set(http::field::allow, given.allow);
+  co_return r;
+}
+
+asio::awaitable<Response> route(StatusSource& source, const Request& request, bool local) {
   std::string_view path(request.target().data(), request.target().size());
   path = path.substr(0, path.find('?'));
   const bool read = request.method() == http::verb::get || request.method() == http::verb::head;
@@ -107,6 +129,8 @@ asio::awaitable<Response> route(StatusSource& source, const Request& request) {
     const ReloadResult result = co_await reload(source);
     co_return answer(result.ok ? 200 : 422, "application/json", reload_json(result));
   }
+  if (CertificatePort* const port = source.certificates(); port && is_certificates_path(path))
+    co_return co_await certificates(*port, request, local);
   if (path == "/.well-known/marquee/jwks.json") {
     if (!read) co_return wrong_method("GET, HEAD");
     std::string keys = source.key_set();
@@ -116,7 +140,9 @@ asio::awaitable<Response> route(StatusSource& source, const Request& request) {
   const bool known =
       path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/v1/status";
   if (!known) {
-    co_return problem(404, "There is /healthz, /readyz, /metrics, /v1/status and POST /v1/reload.");
+    co_return problem(404,
+                      "There is /healthz, /readyz, /metrics, /v1/status, /v1/certificates and POST "
+                      "/v1/reload.");
   }
   if (!read) co_return wrong_method("GET, HEAD");
   if (path == "/healthz") co_return answer(200, "text/plain; charset=utf-8", "ok\n");
@@ -124,8 +150,11 @@ asio::awaitable<Response> route(StatusSource& source, const Request& request) {
     // Whoever balances load should send new connections elsewhere while they
     // would be refused here.
     const std::string overload = source.overload();
-    if (source.ready() && overload.empty())
-      co_return answer(200, "text/plain; charset=utf-8", "ready\n");
+    if (source.ready() && overload.empty()) {
+      const std::string remark = source.remark();
+      co_return answer(200, "text/plain; charset=utf-8",
+                       remark.empty() ? "ready\n" : "ready: " + remark + "\n");
+    }
     co_return answer(503, "text/plain; charset=utf-8",
                      overload.empty() ? "not ready\n" : "not ready: " + overload + "\n");
   }
@@ -247,7 +276,7 @@ asio::awaitable<bool> Server::Impl::serve_one(Stream& stream,
     response.set(http::field::www_authenticate, "Bearer realm=\"marquee\"");
   } else {
     keep = parser.keep_alive();
-    response = co_await route(source, parser.get());
+    response = co_await route(source, parser.get(), !needs_token);
   }
   response.keep_alive(keep);
   response.prepare_payload();

@@ -5,6 +5,7 @@
 //                     while new connections are refused
 //   GET  /metrics     Prometheus text format
 //   GET  /v1/status   JSON
+//   /v1/certificates  certificates_api.hpp
 //   POST /v1/reload   200 {"ok":true,...} or 422 {"ok":false,"problems":[...]}
 //
 // Errors are application/problem+json (RFC 9457). On a Unix socket the file's

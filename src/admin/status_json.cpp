@@ -58,12 +58,26 @@ json::object overload_json(const OverloadStatus& o) {
 
 json::value directory_json(const DirectoryStatus& d) {
   if (d.where.empty()) return nullptr;
+  const DirectoryStatus::Snapshot& s = d.snapshot;
+  json::value snapshot;
+  if (!s.file.empty())
+    snapshot =
+        json::object{{"file", s.file},
+                     {"loaded", s.loaded},
+                     {"refused", s.refused.empty() ? json::value(nullptr) : json::value(s.refused)},
+                     {"in_use", s.in_use},
+                     {"written", s.written == WallTime{} ? json::value(nullptr)
+                                                         : json::value(rfc3339(s.written))},
+                     {"domains", s.domains},
+                     {"certificates", s.certificates},
+                     {"bytes", s.bytes}};
   return json::object{{"where", d.where},
                       {"state", d.state},
                       {"live", d.live},
                       {"staleness_ms", d.staleness.count()},
                       {"generation", d.generation},
-                      {"known_names", d.known_names}};
+                      {"known_names", d.known_names},
+                      {"snapshot", std::move(snapshot)}};
 }
 
 }  // namespace

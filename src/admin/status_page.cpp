@@ -163,6 +163,15 @@ void directory(std::string& page, const json::object& s) {
   const std::string state = text(*d, "state");
   line(page, "Directory", state.empty() ? text(*d, "where") : state);
   line(page, "", counted(number(*d, "known_names"), "name", "names") + " known");
+  const json::object* const snapshot = object(*d, "snapshot");
+  if (!snapshot) return;
+  const json::value* const in_use = snapshot->if_contains("in_use");
+  if (in_use && in_use->is_bool() && in_use->as_bool())
+    line(page, "ON SNAPSHOT",
+         "the directory is down; " + counted(number(*snapshot, "loaded"), "domain", "domains") +
+             " as last known");
+  if (const std::string refused = text(*snapshot, "refused"); !refused.empty())
+    line(page, "", "snapshot file refused (" + refused + "); see the log");
 }
 
 void traffic(std::string& page, const json::object& s) {

@@ -16,6 +16,7 @@ Examples:
   marquee reload                             read the settings again, drop nothing
   marquee status                             what the running Marquee is doing
   marquee explain https://shop.acme.com/x    what would happen to this request
+  marquee certs list                         certificates, and when they end
   marquee db migrate                         make or update the directory's tables
   marquee demo-upstream                      a sample server to put behind it
 
@@ -124,6 +125,7 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
       "\nExample:\n  marquee explain -c marquee.yaml https://bakery.localhost:8443/menu\n");
 
   CLI::App* const migrate = add_db(app, line);
+  CLI::App* const certs = add_certs(app, line, seconds);
 
   CLI::App* const demo =
       app.add_subcommand("demo-upstream", "A sample server that shows what reached it");
@@ -134,14 +136,9 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 
   CLI::App* const version = app.add_subcommand("version", "Print the version");
   version->add_flag("--json", line.json, "As JSON, for programs");
-  return {{run, Command::run},
-          {check, Command::check},
-          {reload, Command::reload},
-          {status, Command::status},
-          {explain, Command::explain},
-          {migrate, Command::db_migrate},
-          {demo, Command::demo_upstream},
-          {version, Command::version}};
+  return {{run, Command::run},       {check, Command::check},        {reload, Command::reload},
+          {status, Command::status}, {explain, Command::explain},    {migrate, Command::db_migrate},
+          {certs, Command::certs},   {demo, Command::demo_upstream}, {version, Command::version}};
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <string>
 #include <variant>
 
+#include "app/cli_certs.hpp"
+
 namespace marquee::app {
 
 enum class Command : std::uint8_t {
@@ -14,6 +16,7 @@ enum class Command : std::uint8_t {
   status,
   explain,
   db_migrate,
+  certs,
   demo_upstream,
   version
 };
@@ -41,7 +44,8 @@ struct CommandLine {
   bool no_attach = false;                            // db migrate
   bool print = false;                                // db migrate
   bool remove = false;                               // db migrate
-  std::chrono::seconds timeout{30};                  // reload, status
+  CertsOptions certs;                                // certs
+  std::chrono::seconds timeout{30};                  // reload, status, certs
 };
 
 // Nothing to carry out: help was asked for, or the command line is wrong.

@@ -1,5 +1,6 @@
 #include "app/directory_service.hpp"
 
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
 
@@ -23,23 +24,30 @@ routing::LookupCache::Options options_of(const config::DirectoryCache& c) {
 DirectoryService::DirectoryService(boost::asio::io_context& control,
                                    std::unique_ptr<routing::DomainDirectory> directory,
                                    identity::TenantDirectory& tenants,
-                                   const config::Directory& settings,
+                                   const config::Settings& settings, base::Logger& logger,
+                                   DirectorySnapshot::Run blocking,
                                    std::function<void(std::span<const routing::Change>)> told)
-    : settings_(settings.cache),
-      cache_(*directory, options_of(settings.cache),
-             [] { return routing::CacheTime::clock::now(); }),
+    : logger_(logger),
+      settings_(settings.directory.cache),
+      cache_(*directory, options_of(settings_), [] { return routing::CacheTime::clock::now(); }),
       watch_(*directory, cache_, filter_),
       tenants_(tenants, {}),
       timer_(control),
+      snapshot_(
+          {*directory, cache_, logger, std::move(blocking),
+           [&control](std::function<void()> job) { boost::asio::post(control, std::move(job)); }},
+          settings, routing::directory_rules(settings).sites_base),
       directory_(std::move(directory)) {
   watch_.tell_too([this, told = std::move(told)](std::span<const routing::Change> changes) {
     tenants_.on_changes(changes);
     if (told) told(changes);
   });
+  snapshot_.load();
 }
 
 DirectoryService::~DirectoryService() {
   watch_.stop();
+  snapshot_.end();
   directory_.reset();
 }
 
@@ -49,36 +57,43 @@ void DirectoryService::start() {
 }
 
 void DirectoryService::tick() {
-  watch_.tick(routing::CacheTime::clock::now(), settings_.check_interval);
+  const auto now = routing::CacheTime::clock::now();
+  watch_.tick(now, settings_.check_interval);
+  watch_reach();
+  snapshot_.tick(now);
   timer_.expires_after(std::chrono::seconds(1));
   timer_.async_wait([this](const boost::system::error_code& ec) {
     if (!ec) tick();
   });
 }
 
+// Until it is first reached: who looks at a node that was just started should know
+// that it serves what it knew before.
+void DirectoryService::watch_reach() {
+  const Reach reach = reach_;
+  if (said_ != reach && snapshot_.state().loaded > 0) {
+    if (reach == Reach::never)
+      logger_.warn(
+          "the directory is down: domains of the snapshot are served",
+          {{"directory", directory_->description()}, {"domains", snapshot_.state().loaded}});
+    else if (said_ == Reach::never)
+      logger_.info("the directory is reached: domains of the snapshot are asked for anew",
+                   {{"directory", directory_->description()}});
+  }
+  said_ = reach;
+  if (reach == Reach::reached) return;
+  directory_->generation([this](std::optional<std::uint64_t> generation, std::uint64_t) {
+    reach_ = generation ? Reach::reached : Reach::never;
+  });
+}
+
+bool DirectoryService::on_snapshot() const {
+  return reach_ == Reach::never && snapshot_.state().loaded > 0;
+}
+
 void DirectoryService::flush(const std::string& name) {
   const routing::Change change{routing::Change::What::name, name};
   cache_.on_changes({&change, 1});
-}
-
-tls::CertificateCache::Fetch DirectoryService::certificates() {
-  return [this](const tls::CertificateSpec& spec,
-                std::function<void(tls::CertificateCache::Stored)> done) {
-    directory_->load_certificate(
-        spec.stored.value(), spec.row,
-        [done = std::move(done)](routing::StoredCertificate certificate) {
-          tls::CertificateCache::Stored out;
-          if (certificate.status == routing::StoredCertificate::Status::found) {
-            out.chain = std::move(certificate.chain);
-            out.key = std::move(certificate.key);
-          } else {
-            out.error = certificate.failure.sentence.empty()
-                            ? "the directory has no certificate for it"
-                            : std::move(certificate.failure.sentence);
-          }
-          done(std::move(out));
-        });
-  };
 }
 
 }  // namespace marquee::app

@@ -1,6 +1,7 @@
 #include <exception>
 #include <iostream>
 
+#include "app/certs.hpp"
 #include "app/check.hpp"
 #include "app/cli.hpp"
 #include "app/db_migrate.hpp"
@@ -43,6 +44,8 @@ int dispatch(const CommandLine& line) {
       return run_explain(line);
     case Command::db_migrate:
       return run_db_migrate(line);
+    case Command::certs:
+      return run_certs(line);
     case Command::demo_upstream:
       return run_demo_upstream({line.listen});
     case Command::version:

@@ -76,8 +76,10 @@ int Program::run() {
   }
   watch_signals();
   state_ = admin::ServerState::serving;
+  served_ = true;
   announce();
   notifier_.ready("serving");
+  warm_up();
   control_.run();
   stop();
   return exit_code::ok;
@@ -290,6 +292,9 @@ void Program::stop() {
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
   passwords_.reset();
+  if (warm_up_) warm_up_->stop();
+  certificate_service_.reset();
+  if (directory_ && served_) directory_->save();
   context_keys_.reset();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();

@@ -21,11 +21,13 @@
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
 #include "app/access_service.hpp"
+#include "app/certificate_service.hpp"
 #include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
 #include "app/upstream_groups.hpp"
+#include "app/warm_up.hpp"
 #include "base/log.hpp"
 #include "base/log_writer.hpp"
 #include "base/metrics.hpp"
@@ -52,6 +54,8 @@ class Program final : public admin::StatusSource {
   std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
   bool ready() override { return state_ == admin::ServerState::serving; }
   std::string overload() override;
+  std::string remark() override;
+  admin::CertificatePort* certificates() override { return certificate_service_.get(); }
   std::string key_set() override { return context_keys_ ? context_keys_->ring().document() : ""; }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
@@ -77,6 +81,9 @@ class Program final : public admin::StatusSource {
   void add_gates();
   std::string open_context_keys();
   void declare_directory_metrics();
+  void declare_snapshot_metrics();
+  admin::DirectoryStatus directory_status() const;
+  void warm_up();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();
   void announce();
@@ -111,7 +118,8 @@ class Program final : public admin::StatusSource {
 
   std::string path_;
   boost::asio::io_context control_{1};
-  boost::asio::thread_pool blocking_{1};
+  // Two, so that a key is read while the other one waits for the disk.
+  boost::asio::thread_pool blocking_{2};
   boost::asio::signal_set signals_{control_};
   boost::asio::steady_timer drain_timer_{control_};
   boost::asio::steady_timer ticket_timer_{control_};
@@ -138,6 +146,8 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<identity::PasswordChecker> passwords_;
   std::unique_ptr<DirectoryService> directory_;    // null: the settings are the only one
   identity::KeyDirectory* stored_keys_ = nullptr;  // a side of the directory
+  std::shared_ptr<WarmUp> warm_up_;
+  std::unique_ptr<CertificateService> certificate_service_;
   std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
@@ -149,6 +159,7 @@ class Program final : public admin::StatusSource {
   std::vector<Node> nodes_;
   std::unique_ptr<admin::Server> admin_;
   admin::ServerState state_ = admin::ServerState::starting;
+  bool served_ = false;  // it got as far as that
   admin::WallTime started_{};
   admin::ReloadStatus last_reload_;
   std::uint64_t reloads_good_ = 0;

@@ -1,4 +1,6 @@
 // The directory of domains within the program.
+#include <boost/asio/post.hpp>
+
 #include "app/program.hpp"
 #include "base/uuid.hpp"
 #include "identity/check.hpp"
@@ -22,15 +24,30 @@ base::MetricSample sample(double value, std::vector<std::string> labels = {}) {
 }  // namespace
 
 std::string Program::open_directory() {
-  auto opened = store::open_directory(control_, snapshot_->settings(), logger_);
-  if (!opened.directory) return opened.error;
-  adapter_ = std::move(opened.status);
-  directory_ = std::make_unique<DirectoryService>(
-      control_, std::move(opened.directory), *opened.tenants, snapshot_->settings().directory,
-      [this](std::span<const routing::Change> changes) { access_.on_changes(changes); });
-  stored_keys_ = opened.keys;
-  if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
-  return {};
+  const auto blocking = [this](std::function<void()> job) {
+    boost::asio::post(blocking_, std::move(job));
+  };
+  CertificateService::Parts certificates;
+  certificates.settings = [this] { return snapshot_; };
+  certificates.blocking = blocking;
+  certificates.control = [this](std::function<void()> job) {
+    boost::asio::post(control_, std::move(job));
+  };
+  auto opened = store::open_directory(control_, snapshot_->settings(), logger_, blocking);
+  if (opened.directory) {
+    adapter_ = std::move(opened.status);
+    directory_ = std::make_unique<DirectoryService>(
+        control_, std::move(opened.directory), *opened.tenants, snapshot_->settings(), logger_,
+        blocking,
+        [this](std::span<const routing::Change> changes) { access_.on_changes(changes); });
+    stored_keys_ = opened.keys;
+    if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
+    certificates.directory = directory_.get();
+    certificates.store = opened.certificates;
+    certificates.key = store::EncryptionKey::parse(snapshot_->settings().directory.encryption_key);
+  }
+  certificate_service_ = std::make_unique<CertificateService>(std::move(certificates));
+  return opened.error;
 }
 
 // Before the first connection is accepted: keys of a local file are there at once.
@@ -84,7 +101,102 @@ void Program::add_gates() {
   }
 }
 
+std::string Program::remark() {
+  if (!directory_ || !directory_->on_snapshot()) return {};
+  return "the directory is down; domains served from the snapshot: " +
+         std::to_string(directory_->snapshot().state().loaded);
+}
+
+admin::DirectoryStatus Program::directory_status() const {
+  const auto state = directory_->state();
+  admin::DirectoryStatus out{directory_->directory().description(),
+                             adapter_->words(),
+                             state.feed.live,
+                             state.feed.staleness,
+                             state.generation,
+                             directory_->counts().known,
+                             {}};
+  const DirectorySnapshot::State snapshot = directory_->snapshot().state();
+  out.snapshot.file = snapshot.file;
+  out.snapshot.loaded = snapshot.loaded;
+  if (snapshot.refused != store::SnapshotFile::Refusal::none)
+    out.snapshot.refused = name(snapshot.refused);
+  out.snapshot.in_use = directory_->on_snapshot();
+  out.snapshot.written = admin::WallTime(std::chrono::seconds(snapshot.written));
+  out.snapshot.domains = snapshot.domains;
+  out.snapshot.certificates = snapshot.certificates;
+  out.snapshot.bytes = snapshot.bytes;
+  return out;
+}
+
+// Certificates of the names that were asked for most before the restart.
+void Program::warm_up() {
+  const std::uint32_t most = snapshot_->settings().directory.snapshot.warm_up;
+  if (!directory_ || !certificates_ || most == 0) return;
+  std::vector<base::Hostname> hosts = directory_->snapshot().hosts();
+  if (hosts.size() > most) hosts.erase(hosts.begin() + most, hosts.end());
+  if (hosts.empty()) return;
+  warm_up_ = std::make_shared<WarmUp>(
+      WarmUp::Parts{
+          directory_->cache(), *certificates_, logger_, [this] { return snapshot_; },
+          [this](std::function<void()> job) { boost::asio::post(control_, std::move(job)); }},
+      std::move(hosts));
+  warm_up_->start();
+}
+
+void Program::declare_snapshot_metrics() {
+  using base::MetricKind;
+  using State = DirectorySnapshot::State;
+  const auto told = [this](const char* name, const char* help, MetricKind kind, auto read) {
+    registry_.collected({name, help}, kind, {}, [this, read](std::vector<base::MetricSample>& out) {
+      if (directory_)
+        out.push_back(sample(static_cast<double>(read(directory_->snapshot().state()))));
+    });
+  };
+  told("marquee_directory_snapshot_loaded", "Domains of the snapshot file, at the start.",
+       MetricKind::gauge, [](const State& s) { return s.loaded; });
+  told("marquee_directory_snapshot_domains", "Domains in the snapshot file, as last written.",
+       MetricKind::gauge, [](const State& s) { return s.domains; });
+  told("marquee_directory_snapshot_written_seconds",
+       "Unix time of the snapshot file, as last written; 0: not yet.", MetricKind::gauge,
+       [](const State& s) { return s.written; });
+  told("marquee_directory_snapshot_writes_total", "Times that the snapshot file was written.",
+       MetricKind::counter, [](const State& s) { return s.writes; });
+  told("marquee_directory_snapshot_write_failures_total",
+       "Times that the snapshot file could not be written.", MetricKind::counter,
+       [](const State& s) { return s.failures; });
+  told("marquee_directory_snapshot_certificates_total",
+       "Certificates taken from the snapshot file, as the directory was down.", MetricKind::counter,
+       [](const State& s) { return s.certificates_served; });
+  registry_.collected({"marquee_directory_snapshot_refused_total",
+                       "Snapshot files that were not taken at the start, by reason."},
+                      MetricKind::counter, {"reason"},
+                      [this](std::vector<base::MetricSample>& out) {
+                        if (!directory_) return;
+                        const auto refused = directory_->snapshot().state().refused;
+                        if (refused != store::SnapshotFile::Refusal::none)
+                          out.push_back(sample(1, {std::string(name(refused))}));
+                      });
+  registry_.collected({"marquee_directory_on_snapshot",
+                       "1 while the directory has not answered since the start and domains of "
+                       "the snapshot file are served."},
+                      MetricKind::gauge, {}, [this](std::vector<base::MetricSample>& out) {
+                        if (directory_) out.push_back(sample(directory_->on_snapshot() ? 1 : 0));
+                      });
+  registry_.collected({"marquee_certificates_warmed_total",
+                       "Certificates loaded in the background after the start, by result."},
+                      MetricKind::counter, {"result"},
+                      [this](std::vector<base::MetricSample>& out) {
+                        if (!warm_up_) return;
+                        const WarmUp::Counts c = warm_up_->counts();
+                        out.push_back(sample(static_cast<double>(c.loaded), {"loaded"}));
+                        out.push_back(sample(static_cast<double>(c.failed), {"failed"}));
+                        out.push_back(sample(static_cast<double>(c.without), {"without"}));
+                      });
+}
+
 void Program::declare_directory_metrics() {
+  declare_snapshot_metrics();
   using base::MetricKind;
   registry_.collected(
       {"marquee_context_keys", "Keys of the tenant context that are known here."},
@@ -119,6 +231,8 @@ void Program::declare_directory_metrics() {
             MetricKind::gauge, [](const DirectoryService& d) {
               return d.filter().in_force() ? d.filter().names() : 0;
             });
+  collected("marquee_directory_filter_bytes", "Memory of the membership filter.", MetricKind::gauge,
+            [](const DirectoryService& d) { return d.filter().bytes(); });
   const auto count = [collected](const char* name, const char* help, MetricKind kind, auto member) {
     collected(name, help, kind, [member](const DirectoryService& d) { return d.counts().*member; });
   };
@@ -152,18 +266,18 @@ void Program::declare_directory_metrics() {
        &store::AdapterStatus::failures);
   told("marquee_directory_connects_total", "Connections to the database, or openings of its file.",
        &store::AdapterStatus::connects);
-  registry_.collected({"marquee_tenant_facts_total",
-                       "Facts of tenants that gates asked for (members, sites, origins, routes), by "
-                       "result."},
-                      MetricKind::counter, {"result"},
-                      [this](std::vector<base::MetricSample>& out) {
-                        if (!directory_) return;
-                        const auto c = directory_->tenants().counts();
-                        out.push_back(sample(static_cast<double>(c.hits), {"hit"}));
-                        out.push_back(sample(static_cast<double>(c.misses), {"miss"}));
-                        out.push_back(sample(static_cast<double>(c.failures), {"failed"}));
-                        out.push_back(sample(static_cast<double>(c.refused), {"refused"}));
-                      });
+  registry_.collected(
+      {"marquee_tenant_facts_total",
+       "Facts of tenants that gates asked for (members, sites, origins, routes), by "
+       "result."},
+      MetricKind::counter, {"result"}, [this](std::vector<base::MetricSample>& out) {
+        if (!directory_) return;
+        const auto c = directory_->tenants().counts();
+        out.push_back(sample(static_cast<double>(c.hits), {"hit"}));
+        out.push_back(sample(static_cast<double>(c.misses), {"miss"}));
+        out.push_back(sample(static_cast<double>(c.failures), {"failed"}));
+        out.push_back(sample(static_cast<double>(c.refused), {"refused"}));
+      });
   registry_.collected({"marquee_directory_cache_answers_total",
                        "What the process's cache said to workers that did not know, by result."},
                       MetricKind::counter, {"result"},

@@ -44,15 +44,7 @@ admin::Status Program::status() {
   s.snapshots_alive = snapshots_alive();
   s.connections = shared_.connections.load(std::memory_order_relaxed);
   s.overload = overload_status();
-  if (directory_) {
-    const auto state = directory_->state();
-    s.directory = {directory_->directory().description(),
-                   adapter_->words(),
-                   state.feed.live,
-                   state.feed.staleness,
-                   state.generation,
-                   directory_->counts().known};
-  }
+  if (directory_) s.directory = directory_status();
   for (const base::MetricSnapshot& m : registry_.scrape()) {
     if (m.name == "marquee_connections_refused_total")
       for (const auto& point : m.samples)
@@ -110,6 +102,11 @@ void Program::declare_metrics() {
         [this] { return certificates_ ? certificates_->size() : 0; });
   gauge("marquee_certificate_cache_bytes", "Memory of the parsed certificates.",
         [this] { return certificates_ ? certificates_->bytes() : 0; });
+  registry_.collected({"marquee_certificate_loads_total", "Certificates parsed or minted."},
+                      MetricKind::counter, {}, [this](std::vector<base::MetricSample>& out) {
+                        const auto loads = certificates_ ? certificates_->loads() : 0;
+                        out.push_back(sample(static_cast<double>(loads)));
+                      });
   gauge("marquee_domains", "Domains in the settings.",
         [this] { return snapshot_->settings().domains.size(); });
   gauge("marquee_last_reload_success", "1 when the last reload, or the start, was good.",

@@ -165,9 +165,9 @@ Section describe(TlsPolicy& t) {
           {"failed_handshake_burst", number(t.failed_handshake_burst, 1, 1'000'000),
            "Failed handshakes that one client network (/24 or /64) may make at once before it is "
            "refused.",
-           "handshakes", "per process"},
+           "handshakes", "per worker"},
           {"failed_handshake_rate", Decimal{&t.failed_handshake_rate, 0.01, 100'000},
-           "Failed handshakes that one client network earns back.", "per second", "per process"},
+           "Failed handshakes that one client network earns back.", "per second", "per worker"},
           {"certificate_cache", size(t.certificate_cache, 64 * kKiB, 64 * kGiB),
            "Memory for parsed certificates and keys; the least used leave.", "", "per process"},
       },

@@ -85,6 +85,33 @@ Section describe(DirectoryCache& c) {
   }};
 }
 
+std::string snapshot_key_fault(std::string_view key) {
+  constexpr std::string_view kHex = "0123456789abcdefABCDEF";
+  if (key.size() == 64 && key.find_first_not_of(kHex) == std::string_view::npos) return {};
+  return "which is not 64 hex digits; make a key with  openssl rand -hex 32";
+}
+
+Section describe(DirectorySnapshot& s) {
+  const auto store_key = text(s.key).store;
+  return {{
+      {"enabled", Flag{&s.enabled}, "Writes and reads the file."},
+      {"file", path(s.file), "Where; empty is domains.snapshot in state_dir."},
+      {"key_file", SecretFile{store_key, "key", snapshot_key_fault},
+       "File that holds the key of its signature, 64 hex digits. Without it a key is made and kept "
+       "beside the file, for its owner only.",
+       "", "", "/run/secrets/marquee-snapshot-key"},
+      {"every", Duration{&s.every, Ms(1000), hours(1)},
+       "How often it is written, where something changed; it is also written at a clean stop."},
+      {"domains", number(s.domains, 1, 100'000), "The most used domains stand in it.", "domains",
+       "per process"},
+      {"size", size(s.size, kMiB, kGiB), "Largest file; what does not fit is left out.", "",
+       "per process"},
+      {"warm_up", number(s.warm_up, 0, 100'000),
+       "After a start, so many of its certificates are loaded in the background.", "domains",
+       "per process"},
+  }};
+}
+
 }  // namespace
 
 Section describe(Directory& d) {
@@ -134,9 +161,9 @@ Section describe(Directory& d) {
            "", "[canceled, expired]"},
           {"serve_unpublished", Flag{&d.serve_unpublished},
            "Serves domains of sites that are not published."},
-          {"snapshot", path(d.snapshot),
-           "Signed file of the domains in use, so that a start needs no database; empty is "
-           "domains.snapshot in state_dir."},
+          {"snapshot", describe(d.snapshot),
+           "The signed file of the domains in use: a node that starts while its directory is down "
+           "serves these, as old as directory.cache.max_stale allows."},
           {"cache", describe(d.cache), "What is remembered of the directory's answers."},
       },
       &d.mark};

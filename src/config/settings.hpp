@@ -243,6 +243,19 @@ struct DirectoryCache {
   friend bool operator==(const DirectoryCache&, const DirectoryCache&) = default;
 };
 
+// The signed file of domains in use: what a node serves that starts while its
+// directory is down.
+struct DirectorySnapshot {
+  bool enabled = true;
+  std::string file;                // empty: <state_dir>/domains.snapshot
+  std::string key;                 // 64 hex digits; empty: of <file>.key, which is made
+  Ms every{60'000};                // how often it is written
+  std::uint32_t domains = 5'000;   // the most used
+  std::uint64_t size = 64u << 20;  // bytes of the file
+  std::uint32_t warm_up = 1'000;   // certificates that are loaded after a start; 0: none
+  friend bool operator==(const DirectorySnapshot&, const DirectorySnapshot&) = default;
+};
+
 // Where a class of the directory's rows leads.
 struct DirectoryRoute {
   Marked<std::string> upstream;
@@ -267,7 +280,7 @@ struct Directory {
   std::vector<std::string> refused_subscriptions;  // agencies.subscription_status
   bool serve_unpublished = false;                  // sites.published
   DirectoryCache cache;
-  std::string snapshot;  // file of hot domains; empty: <state_dir>/domains.snapshot
+  DirectorySnapshot snapshot;
 };
 
 // HTTP/2 with clients. Flood limits are per connection; going beyond one ends it

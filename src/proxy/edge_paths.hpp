@@ -38,7 +38,11 @@ class EdgePaths {
   void add(std::string path, Match match, When when, EdgeSource& source);
   // Null: the path is not Marquee's at this point. `path` is without the query.
   EdgeSource* find(std::string_view path, When when) const;
-  bool empty() const { return entries_.empty(); }
+  // False for most requests, at the cost of a comparison: no path of Marquee's at any
+  // point begins like this one (which may have a query).
+  bool may_hold(std::string_view target) const {
+    return !entries_.empty() && target.size() >= common_.size() && target.starts_with(common_);
+  }
 
  private:
   struct Entry {

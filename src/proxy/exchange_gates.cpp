@@ -8,7 +8,7 @@
 namespace marquee::proxy {
 
 bool Exchange::answer_at_edge(EdgePaths::When when) {
-  if (services_.edge_paths.empty()) return false;
+  if (!services_.edge_paths.may_hold(request_.path)) return false;
   const std::string_view path = request_.path.substr(0, request_.path.find('?'));
   EdgeSource* const source = services_.edge_paths.find(path, when);
   LocalContent content;

@@ -144,6 +144,7 @@ struct StoredCertificate {
   Status status = Status::unavailable;
   std::string chain;      // PEM, leaf first
   std::string key;        // PEM
+  std::string sealed;     // the key as it is stored, encrypted; for the snapshot file
   std::string version;    // CertificateReference::version of what was read
   base::Failure failure;  // with absent (why it is unusable) and unavailable
 };

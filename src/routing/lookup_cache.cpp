@@ -356,14 +356,24 @@ void LookupCache::on_changes(std::span<const Change> changes) {
 }
 
 std::vector<Answer> LookupCache::hottest(std::size_t most) const {
-  std::vector<Answer> out;
+  // Names are spread evenly over the shards: a rank within one is about the rank
+  // among all. A shard may have more of the hottest than another.
+  const std::size_t most_of_one = std::min(most, most / kShards * 4 + 64);
+  std::vector<std::pair<std::size_t, Answer>> ranked;
   for (const auto& shard : core_->shards) {
     const std::lock_guard hold(shard->mutex);
-    std::size_t left = most / kShards + 1;
+    std::size_t rank = 0;
     shard->known.for_each([&](const std::string&, const Known& known) {
-      out.push_back(known.answer);
-      return --left > 0;
+      ranked.emplace_back(rank, known.answer);
+      return ++rank < most_of_one;
     });
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Answer> out;
+  for (auto& [rank, answer] : ranked) {
+    if (out.size() == most) break;
+    out.push_back(std::move(answer));
   }
   return out;
 }

@@ -93,8 +93,8 @@ class LookupCache {
   // One call at a time.
   void on_changes(std::span<const Change> changes);
 
-  // For the snapshot file: the most used known answers, and back again. What is
-  // put in counts as suspect.
+  // For the snapshot file: the most used known answers, about in the order of use, and
+  // back again. What is put in counts as suspect.
   std::vector<Answer> hottest(std::size_t most) const;
   void put(const LookupKeys& keys, DirectoryAnswer answer, CacheTime loaded);
   // New bounds and times, from now on.

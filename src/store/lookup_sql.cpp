@@ -230,8 +230,20 @@ std::string find_sql(const Dialect& dialect) {
 
 std::string list_sql(const Dialect& dialect, RecordKind kind, const routing::ListQuery& query) {
   const Text t(dialect);
-  const Source source = source_of(t, kind);
-  const std::string id = id_of(kind);
+  Source source = source_of(t, kind);
+  std::string id = id_of(kind);
+  // Few of many rows, by an index on the tenant. SQLite keeps to the order of the ids,
+  // and reads them all, unless "+" forbids that; it does not turn the joins round
+  // either, which can be inner ones here: the columns asked for are not NULL.
+  if (!dialect.postgres &&
+      !(query.agency.empty() && query.site.empty() && query.installation.empty())) {
+    id = "+" + id;
+    for (const std::string& table : {t.table("site_module_installations"), t.table("sites")}) {
+      const std::string left = " LEFT JOIN " + table + " ";
+      if (const auto at = source.joins.find(left); at != std::string::npos)
+        source.joins.replace(at, left.size(), " JOIN " + table + " ");
+    }
+  }
   std::string sql = "SELECT " + columns_of(t, kind) + " FROM " + source.table + source.joins +
                     " WHERE " + name_of(kind) + " IS NOT NULL AND ";
   // Without a cursor, from before every id.
@@ -245,8 +257,8 @@ std::string list_sql(const Dialect& dialect, RecordKind kind, const routing::Lis
   };
   // Such that an index on the column can be used.
   const auto equals_id = [&](const std::string& column) {
-    if (!dialect.postgres) return equals(column);
-    sql += " AND " + column + " = CAST(" + parameter() + " AS uuid)";
+    sql += " AND " + column + " = CAST(" + parameter() +
+           (dialect.postgres ? " AS uuid)" : " AS text)");
   };
   if (query.status) {
     if (kind == RecordKind::module_domain) {

@@ -19,7 +19,7 @@ std::string sqlite_path(const config::Settings& settings) {
 }
 
 OpenedDirectory open_directory(boost::asio::io_context& control, const config::Settings& settings,
-                               base::Logger& logger) {
+                               base::Logger& logger, Work work) {
   OpenedDirectory out;
   const config::Directory& d = settings.directory;
   if (d.kind == config::DirectoryKind::yaml) return out;
@@ -34,6 +34,7 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
     auto opened = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
     out.tenants = opened.get();
     out.keys = opened.get();
+    out.certificates = opened.get();
     out.directory = std::move(opened);
     return out;
   }
@@ -43,15 +44,18 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   options.key = EncryptionKey::parse(d.encryption_key);
   options.poll_interval = d.poll_interval;
   options.timeout = d.timeout;
+  options.work = std::move(work);
   std::string why;
-  out.directory = make_postgres_directory(control, std::move(options), *out.status, why);
-  if (!out.directory) {
+  auto directory = make_postgres_directory(control, std::move(options), *out.status, why);
+  if (!directory) {
     OpenedDirectory failed;
     failed.error = "directory.url: " + why;
     return failed;
   }
-  out.tenants = dynamic_cast<identity::TenantDirectory*>(out.directory.get());
-  out.keys = dynamic_cast<identity::KeyDirectory*>(out.directory.get());
+  out.tenants = dynamic_cast<identity::TenantDirectory*>(directory.get());
+  out.keys = dynamic_cast<identity::KeyDirectory*>(directory.get());
+  out.certificates = directory.get();
+  out.directory = std::move(directory);
   return out;
 }
 

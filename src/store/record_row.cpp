@@ -229,7 +229,7 @@ routing::StoredCertificate make_certificate(std::optional<std::string_view> cert
   }
   tls::IntermediateSet unused;
   out.failure.sentence =
-      tls::read_record(std::string(chain), *plain, "its certificate", unused).error;
+      tls::read_records(std::string(chain), *plain, "its certificate", unused).error;
   if (!out.failure.sentence.empty()) {
     OPENSSL_cleanse(plain->data(), plain->size());
     return out;
@@ -238,6 +238,7 @@ routing::StoredCertificate make_certificate(std::optional<std::string_view> cert
   out.failure = {};
   out.chain = chain;
   out.key = std::move(*plain);
+  out.sealed = encrypted;
   out.version = version_of(chain, encrypted);
   return out;
 }

@@ -5,7 +5,9 @@
 namespace marquee::store {
 namespace {
 
-constexpr int kMostValue = 1 << 20;     // bytes of one value or row
+// Bytes of one value or row. One that is larger cannot be read at all, not even by the
+// statement that would cut it: lists would end at it.
+constexpr int kMostValue = 16 << 20;
 constexpr int kProgressEvery = 10'000;  // virtual machine steps
 constexpr std::size_t kMostStatements = 64;
 
@@ -121,5 +123,7 @@ std::optional<std::string> SqliteDatabase::value(const std::string& sql) {
 std::string SqliteDatabase::error() const { return "sqlite " + path_ + ": " + sqlite3_errmsg(db_); }
 
 bool SqliteDatabase::busy() const { return (sqlite3_errcode(db_) & 0xff) == SQLITE_BUSY; }
+
+bool SqliteDatabase::too_big() const { return (sqlite3_errcode(db_) & 0xff) == SQLITE_TOOBIG; }
 
 }  // namespace marquee::store

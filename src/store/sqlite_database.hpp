@@ -59,6 +59,8 @@ class SqliteDatabase {
 
   std::string error() const;  // of the last call, with the file's name
   bool busy() const;          // it was another one's lock
+  // The last error was a value beyond all bounds.
+  bool too_big() const;
   const std::string& path() const { return path_; }
 
  private:

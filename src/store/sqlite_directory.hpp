@@ -19,6 +19,7 @@
 
 #include "identity/key_directory.hpp"
 #include "identity/tenant_directory.hpp"
+#include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 #include "store/encryption.hpp"
@@ -28,7 +29,8 @@ namespace marquee::store {
 
 class SqliteDirectory final : public routing::DomainDirectory,
                               public identity::TenantDirectory,
-                              public identity::KeyDirectory {
+                              public identity::KeyDirectory,
+                              public routing::CertificateStore {
  public:
   struct Options {
     std::string path;
@@ -53,6 +55,7 @@ class SqliteDirectory final : public routing::DomainDirectory,
   void find_api_key(const std::string& hash, ApiKeyFound done) override;
   void find_embed_token(const std::string& site, const std::string& module,
                         EmbedFound done) override;
+  void store_certificate(const routing::NewCertificate& certificate, Stored done) override;
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting

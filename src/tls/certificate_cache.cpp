@@ -72,16 +72,22 @@ Made<CertifiedKeys> CertificateCache::Core::parse(const CertificateSpec& spec,
                                                   const Stored& stored) {
   if (!stored.error.empty()) return {nullptr, stored.error};
   const std::string name = std::string(routing::name(spec.stored.value())) + " " + spec.row;
-  Made<CertificateRecord> record = read_record(stored.chain, stored.key, name, *intermediates);
-  if (!record.value) return {nullptr, std::move(record.error)};
-  const std::vector<std::string> names = names_of(*record.value);
-  if (std::none_of(spec.names.begin(), spec.names.end(),
-                   [&](const std::string& host) { return covers(names, host); }))
-    return {nullptr, "the certificate of " + name + " is for other names"};
-  Made<CertifiedKeys> keys = CertifiedKeys::parse({record.value.get(), 1});
-  if (keys.value && keys.value->not_after() <= clock())
-    return {nullptr, "the certificate of " + name + " has expired"};
-  return keys;
+  ReadRecords read = read_records(stored.chain, stored.key, name, *intermediates);
+  if (!read.error.empty()) return {nullptr, std::move(read.error)};
+  // One of a pair may do for both; what is useless by itself is left out.
+  std::string useless;
+  const std::time_t now = clock();
+  std::erase_if(read.records, [&](const CertificateRecord& record) {
+    const LeafFacts facts = facts_of(record);
+    const bool ours =
+        std::any_of(spec.names.begin(), spec.names.end(),
+                    [&](const std::string& host) { return covers(facts.names, host); });
+    if (ours && facts.not_after > now) return false;
+    useless = "the certificate of " + name + (ours ? " has expired" : " is for other names");
+    return true;
+  });
+  if (read.records.empty()) return {nullptr, std::move(useless)};
+  return CertifiedKeys::parse(read.records);
 }
 
 void CertificateCache::Core::finish(const Spec& spec, std::uint64_t began,

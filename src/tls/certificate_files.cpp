@@ -2,9 +2,13 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <map>
+#include <optional>
 #include <set>
 
 #include "base/hostname.hpp"
@@ -83,7 +87,51 @@ struct Key {
   std::string error;
 };
 
+struct Block {
+  ~Block() {
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_clear_free(data, static_cast<std::size_t>(size));
+  }
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* data = nullptr;
+  long size = 0;
+};
+
+int type_of_pkcs8(const Block& block) {
+  struct Free {
+    void operator()(PKCS8_PRIV_KEY_INFO* info) const { PKCS8_PRIV_KEY_INFO_free(info); }
+  };
+  const unsigned char* at = block.data;
+  const std::unique_ptr<PKCS8_PRIV_KEY_INFO, Free> info(
+      d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, block.size));
+  const ASN1_OBJECT* algorithm = nullptr;
+  if (!info || PKCS8_pkey_get0(&algorithm, nullptr, nullptr, nullptr, info.get()) != 1) return 0;
+  return OBJ_obj2nid(algorithm);
+}
+
+// The first block, if it is a key of a type that we serve: 73 us for an EC key, where
+// OpenSSL's search for what it may be takes 290. Null: let that search say more.
+KeyPtr read_typed_key(const std::string& text) {
+  const BioPtr in = memory(text);
+  Block block;
+  if (PEM_read_bio(in.get(), &block.name, &block.header, &block.data, &block.size) != 1)
+    return nullptr;
+  const std::string_view name = block.name;
+  if (*block.header != '\0') return nullptr;  // encrypted in the old way
+  int type = 0;
+  if (name == "EC PRIVATE KEY") type = EVP_PKEY_EC;
+  if (name == "RSA PRIVATE KEY") type = EVP_PKEY_RSA;
+  if (name == "PRIVATE KEY") type = type_of_pkcs8(block);
+  if (type != EVP_PKEY_EC && type != EVP_PKEY_RSA && type != EVP_PKEY_ED25519) return nullptr;
+  const unsigned char* at = block.data;
+  return KeyPtr(d2i_PrivateKey(type, nullptr, &at, block.size));
+}
+
 Key read_key(const std::string& text, const std::string& path) {
+  if (KeyPtr typed = read_typed_key(text)) return {std::move(typed), {}};
+  ERR_clear_error();
   const BioPtr in = memory(text);
   bool asked = false;
   Key key;
@@ -196,14 +244,43 @@ struct PemPair {
   std::string key_name;
 };
 
+std::optional<KeyType> type_of(const EVP_PKEY* key) {
+  switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_EC:
+      return KeyType::ec;
+    case EVP_PKEY_RSA:
+      return KeyType::rsa;
+    case EVP_PKEY_ED25519:
+      return KeyType::ed25519;
+    default:
+      return std::nullopt;
+  }
+}
+
+// `links`: the leaf, then its intermediates.
+Reading make_record(const PemPair& pem, EVP_PKEY* key, std::span<const X509Ptr> links,
+                    IntermediateSet& intermediates) {
+  if (EVP_PKEY_get_security_bits(key) < kLeastSecurityBits)
+    return {nullptr, pem.key_name + " is too weak; write an EC P-256 or an RSA-2048 key", true};
+  const auto type = type_of(key);
+  if (!type)
+    return {nullptr, pem.key_name + " is of a type that is not served; write EC or RSA", true};
+  auto record = std::make_unique<CertificateRecord>();
+  record->key_type = *type;
+  record->leaf = to_der(links.front().get());
+  record->key = to_der(key);
+  for (const X509Ptr& link : links.subspan(1))
+    record->chain.push_back(intermediates.share(link.get()));
+  return {std::move(record), {}, false};
+}
+
 Reading parse_pair(const PemPair& pem, IntermediateSet& intermediates) {
   ERR_clear_error();
   const Chain chain = read_chain(pem.chain, pem.chain_name);
   if (!chain.error.empty()) return {nullptr, chain.error, false};
   const Key key = read_key(pem.key, pem.key_name);
   if (!key.error.empty()) return {nullptr, key.error, true};
-  X509* leaf = chain.certificates.front().get();
-  if (X509_check_private_key(leaf, key.key.get()) != 1) {
+  if (X509_check_private_key(chain.certificates.front().get(), key.key.get()) != 1) {
     for (const auto& other : chain.certificates)
       if (X509_check_private_key(other.get(), key.key.get()) == 1)
         return {nullptr,
@@ -215,27 +292,27 @@ Reading parse_pair(const PemPair& pem, IntermediateSet& intermediates) {
     return {nullptr, pem.key_name + " is not the key of " + pem.chain_name, true};
   }
   ERR_clear_error();
-  if (EVP_PKEY_get_security_bits(key.key.get()) < kLeastSecurityBits)
-    return {nullptr, pem.key_name + " is too weak; write an EC P-256 or an RSA-2048 key", true};
-  auto record = std::make_unique<CertificateRecord>();
-  switch (EVP_PKEY_get_base_id(key.key.get())) {
-    case EVP_PKEY_EC:
-      record->key_type = KeyType::ec;
-      break;
-    case EVP_PKEY_RSA:
-      record->key_type = KeyType::rsa;
-      break;
-    case EVP_PKEY_ED25519:
-      record->key_type = KeyType::ed25519;
-      break;
-    default:
-      return {nullptr, pem.key_name + " is of a type that is not served; write EC or RSA", true};
+  return make_record(pem, key.key.get(), chain.certificates, intermediates);
+}
+
+// Several keys in one text, one PEM block after the other. Wiped by their owner.
+std::vector<std::string_view> split_keys(std::string_view text) {
+  std::vector<std::string_view> out;
+  constexpr std::string_view end = "PRIVATE KEY-----";
+  std::size_t from = 0;
+  for (std::size_t at = text.find("-----END "); at != text.npos && out.size() <= kMostKeys;
+       at = text.find("-----END ", at + 1)) {
+    const std::size_t line = text.find('\n', at);
+    const std::size_t stop = line == text.npos ? text.size() : line + 1;
+    if (text.substr(at, stop - at).find(end) == text.npos) continue;
+    out.push_back(text.substr(from, stop - from));
+    from = stop;
   }
-  record->leaf = to_der(leaf);
-  record->key = to_der(key.key.get());
-  for (std::size_t i = 1; i < chain.certificates.size(); ++i)
-    record->chain.push_back(intermediates.share(chain.certificates[i].get()));
-  return {std::move(record), {}, false};
+  return out;
+}
+
+std::string two_of_a_type(const std::string& name) {
+  return name + " has two keys of one type; write one per type (EC, RSA)";
 }
 
 Reading read_pair(const config::CertificateFiles& files, IntermediateSet& intermediates) {
@@ -261,6 +338,69 @@ Made<CertificateRecord> read_record(const std::string& chain, const std::string&
   Reading reading =
       parse_pair({chain, key, "the certificate of " + name, "the key of " + name}, intermediates);
   return {std::move(reading.record), std::move(reading.error)};
+}
+
+ReadRecords read_records(const std::string& chain, const std::string& key, const std::string& name,
+                         IntermediateSet& intermediates) {
+  const std::vector<std::string_view> texts = split_keys(key);
+  ReadRecords out;
+  if (texts.size() < 2) {
+    Made<CertificateRecord> one = read_record(chain, key, name, intermediates);
+    if (one.value) out.records.push_back(std::move(*one.value));
+    out.error = std::move(one.error);
+    return out;
+  }
+  const auto fail = [](std::string error) { return ReadRecords{{}, std::move(error)}; };
+  if (chain.size() > kMostFileBytes || key.size() > kMostFileBytes)
+    return fail(name + " is larger than 1 MiB");
+  const PemPair pem{chain, key, "the certificate of " + name, "the key of " + name};
+  if (texts.size() > kMostKeys) return fail(pem.key_name + " is more than three keys");
+  ERR_clear_error();
+  const Chain all = read_chain(chain, pem.chain_name);
+  if (!all.error.empty()) return fail(all.error);
+  std::map<std::size_t, KeyPtr> leaves;  // by the place of their certificate
+  for (const std::string_view text : texts) {
+    Content one{std::string(text), {}};
+    Key parsed = read_key(one.bytes, pem.key_name);
+    if (!parsed.error.empty()) return fail(parsed.error);
+    const auto leaf = std::find_if(
+        all.certificates.begin(), all.certificates.end(),
+        [&](const X509Ptr& c) { return X509_check_private_key(c.get(), parsed.key.get()) == 1; });
+    ERR_clear_error();
+    if (leaf == all.certificates.end())
+      return fail(pem.key_name + " is not the key of " + pem.chain_name);
+    leaves[static_cast<std::size_t>(leaf - all.certificates.begin())] = std::move(parsed.key);
+  }
+  if (leaves.begin()->first != 0 || leaves.size() != texts.size())
+    return fail(pem.chain_name +
+                " does not begin with a leaf; write the certificate of a key first, then its "
+                "intermediates");
+  for (auto at = leaves.begin(); at != leaves.end(); ++at) {
+    const std::size_t end =
+        std::next(at) == leaves.end() ? all.certificates.size() : std::next(at)->first;
+    Reading reading =
+        make_record(pem, at->second.get(),
+                    std::span<const X509Ptr>(all.certificates).subspan(at->first, end - at->first),
+                    intermediates);
+    if (!reading.record) return fail(reading.error);
+    for (const CertificateRecord& other : out.records)
+      if (other.key_type == reading.record->key_type) return fail(two_of_a_type(name));
+    out.records.push_back(std::move(*reading.record));
+  }
+  return out;
+}
+
+ReadRecords read_records(std::span<const config::CertificateFiles> files,
+                         IntermediateSet& intermediates) {
+  ReadRecords out;
+  for (const config::CertificateFiles& pair : files) {
+    Reading reading = read_pair(pair, intermediates);
+    if (!reading.record) return {{}, std::move(reading.error)};
+    for (const CertificateRecord& other : out.records)
+      if (other.key_type == reading.record->key_type) return {{}, two_of_a_type(pair.key_file)};
+    out.records.push_back(std::move(*reading.record));
+  }
+  return out;
 }
 
 std::vector<config::Problem> check(const config::Settings& settings, std::time_t now) {

@@ -70,6 +70,7 @@ CertificateSpec stored_spec(routing::RecordKind kind, const std::string& row,
   spec.names = std::move(names);
   spec.stored = kind;
   spec.row = row;
+  spec.version = version;
   spec.id = digest_of({"stored certificate", routing::name(kind), row, version});
   return spec;
 }

@@ -72,6 +72,7 @@ struct CertificateSpec {
   // Else the directory holds it: it is fetched when it is first needed.
   std::optional<routing::RecordKind> stored;
   std::string row;
+  std::string version;
 };
 CertificateSpec internal_spec(const std::string& host, bool pair);
 CertificateSpec spec_of(std::vector<CertificateRecord> records);
@@ -118,6 +119,29 @@ Made<CertificateRecord> read_record(const config::CertificateFiles& files,
 // The same of two PEM texts; `name` says in the error whose they are.
 Made<CertificateRecord> read_record(const std::string& chain, const std::string& key,
                                     const std::string& name, IntermediateSet& intermediates);
+
+// All certificates of two PEM texts, for clients that know only one of their types:
+// `chain` is one leaf after the other, each followed by its intermediates, `key` the
+// keys in any order. At most one per key type; the leaf of one key comes first.
+struct ReadRecords {
+  std::vector<CertificateRecord> records;  // in the order of `chain`
+  std::string error;                       // a sentence, and then there is none of them
+};
+inline constexpr std::size_t kMostKeys = 3;
+ReadRecords read_records(const std::string& chain, const std::string& key, const std::string& name,
+                         IntermediateSet& intermediates);
+// The same of pairs of files; the error names the file.
+ReadRecords read_records(std::span<const config::CertificateFiles> files,
+                         IntermediateSet& intermediates);
+
+// What the leaf says of itself.
+struct LeafFacts {
+  std::vector<std::string> names;             // DNS names of its subjectAltName
+  std::string issuer, subject;                // RFC 2253
+  std::string serial;                         // hex
+  std::time_t not_before = 0, not_after = 0;  // Unix seconds
+};
+LeafFacts facts_of(const CertificateRecord& record);
 
 // Faults of the domains' certificate files: unreadable, key of another
 // certificate, two of one key type, expired at `now` (Unix seconds), or for other

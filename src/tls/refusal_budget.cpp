@@ -70,7 +70,7 @@ void RefusalBudget::failed(std::uint64_t prefix, Time now) {
   Bucket* chosen = set;
   for (std::size_t i = 0; i < kWays; ++i) {
     if (set[i].spent > 0 && set[i].prefix == prefix) {
-      set[i].spent = std::min(burst_, spent_now(set[i], tick) + 1);
+      set[i].spent = std::min(2 * burst_, spent_now(set[i], tick) + 1);
       set[i].at = tick;
       return;
     }

@@ -23,7 +23,9 @@ class RefusalBudget {
 
   // May this client begin a handshake? Costs nothing.
   bool allows(std::uint64_t prefix, Time now) const;
-  // A handshake of this client failed. When the prefix's set is full of worse
+  // A handshake of this client failed. What was under way when the bucket ran empty
+  // becomes a debt, of at most another burst: else each token that comes back would
+  // let in all that arrive until the first of them has failed. When the prefix's set is full of worse
   // offenders, the mildest one is forgotten.
   void failed(std::uint64_t prefix, Time now);
 

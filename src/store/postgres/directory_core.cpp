@@ -100,6 +100,13 @@ void DirectoryCore::stop() {
     left = std::exchange(inbox_, {});
   }
   for (const Task& task : left) task(nullptr);
+  for (const auto& weak : working_) {
+    const auto work = weak.lock();
+    if (!work) continue;
+    routing::StoredCertificate closing;
+    closing.failure = {base::FailureSource::dependency, true, description_ + " is being closed"};
+    work->answer(std::move(closing));
+  }
   recheck_timer_.cancel();
   feed_.subscribe(nullptr);
   lookups_.stop();

@@ -30,6 +30,8 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
 
   void find(const routing::LookupKeys& keys, routing::DomainDirectory::Found done);
   void load_certificate(const std::string& row, routing::DomainDirectory::Certificate done);
+  void store_certificate(const routing::NewCertificate& certificate,
+                         routing::CertificateStore::Stored done);
   void list(const routing::ListQuery& query, Position position, routing::ListPage page,
             routing::DomainDirectory::Listed done);
   void list_names(const Position& position, std::uint32_t limit,
@@ -61,6 +63,13 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   template <typename Record, typename Make>
   void ask_key(std::string sql, std::vector<std::optional<std::string>> parameters, Make make,
                std::function<void(identity::KeyAnswer<Record>)> done);
+  // A certificate that is being read elsewhere; whoever comes first answers.
+  struct OpenWork {
+    std::mutex mutex;  // held while it is told: stop() returns after that
+    routing::DomainDirectory::Certificate done;
+    void answer(routing::StoredCertificate certificate);
+  };
+  std::shared_ptr<OpenWork> open_work(routing::DomainDirectory::Certificate done);
   std::optional<routing::DomainRecord> record_of(const Result& result, std::size_t row);
   base::Failure failure_of(const Reply& reply);
   Dialect dialect() const;
@@ -78,6 +87,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   std::uint64_t lineage_ = 0;  // of what it reads
   bool unnamed_ = false;       // a pooler loses prepared statements
   unsigned told_ = 0;          // questions about tenants that were refused, by bit
+  std::vector<std::weak_ptr<OpenWork>> working_;
   std::string find_sql_;
   std::string certificate_sql_;
 

@@ -67,14 +67,31 @@ void DirectoryCore::load_certificate(const std::string& row,
                  if (const auto value = reply.result.value(0, column)) return std::string(*value);
                  return std::nullopt;
                };
-               auto job = [certificate = copy(0), encrypted = copy(1), key = options_.key, done] {
-                 done(make_certificate(certificate, encrypted, key ? &*key : nullptr));
+               // The end of the directory does not wait for the job, and the job does
+               // not need the directory.
+               auto job = [certificate = copy(0), encrypted = copy(1), key = options_.key,
+                           work = open_work(done)] {
+                 work->answer(make_certificate(certificate, encrypted, key ? &*key : nullptr));
                };
                if (options_.work)
                  options_.work(std::move(job));
                else
                  job();
              });
+}
+
+void DirectoryCore::OpenWork::answer(routing::StoredCertificate certificate) {
+  const std::lock_guard hold(mutex);
+  if (const auto tell = std::exchange(done, nullptr)) tell(std::move(certificate));
+}
+
+std::shared_ptr<DirectoryCore::OpenWork> DirectoryCore::open_work(
+    routing::DomainDirectory::Certificate done) {
+  std::erase_if(working_, [](const auto& weak) { return weak.expired(); });
+  auto work = std::make_shared<OpenWork>();
+  work->done = std::move(done);
+  working_.push_back(work);
+  return work;
 }
 
 // Kind after kind until the page is full. One row more than asked for says whether

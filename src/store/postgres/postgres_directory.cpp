@@ -20,7 +20,7 @@ base::Failure bad_cursor() {
   return {base::FailureSource::client, false, "the cursor is not one of this list"};
 }
 
-class PostgresDirectory final : public DomainDirectory,
+class PostgresDirectory final : public WritableDirectory,
                                 public identity::TenantDirectory,
                                 public identity::KeyDirectory {
  public:
@@ -88,6 +88,15 @@ class PostgresDirectory final : public DomainDirectory,
     });
   }
 
+  void store_certificate(const NewCertificate& certificate, Stored done) override {
+    if (!is_uuid(certificate.row))
+      return done(base::Failure{base::FailureSource::client, false, "the domain is gone"});
+    core_->submit([certificate, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->store_certificate(certificate, done);
+      done(closing(who));
+    });
+  }
+
   void generation(Generation done) override {
     core_->submit([done = std::move(done)](DirectoryCore* core) {
       if (core) return core->generation(done);
@@ -129,9 +138,10 @@ class PostgresDirectory final : public DomainDirectory,
 
 }  // namespace
 
-std::unique_ptr<DomainDirectory> make_postgres_directory(boost::asio::io_context& control,
-                                                         PostgresOptions options,
-                                                         AdapterStatus& status, std::string& why) {
+std::unique_ptr<WritableDirectory> make_postgres_directory(boost::asio::io_context& control,
+                                                           PostgresOptions options,
+                                                           AdapterStatus& status,
+                                                           std::string& why) {
   auto info = postgres::parse_conninfo(options.url, why);
   if (!info) return nullptr;
   return std::make_unique<PostgresDirectory>(

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
 #include "store/encryption.hpp"
@@ -32,12 +33,14 @@ struct PostgresOptions {
   std::function<void(std::function<void()>)> work;
 };
 
+// Both ports in one.
+class WritableDirectory : public routing::DomainDirectory, public routing::CertificateStore {};
+
 // Connects in the background. The directory is destroyed by the thread that runs
 // `control`, or when nobody does; `control` and `status` outlive it. Null, and `why`:
 // the URL cannot be read.
-std::unique_ptr<routing::DomainDirectory> make_postgres_directory(boost::asio::io_context& control,
-                                                                  PostgresOptions options,
-                                                                  AdapterStatus& status,
-                                                                  std::string& why);
+std::unique_ptr<WritableDirectory> make_postgres_directory(boost::asio::io_context& control,
+                                                           PostgresOptions options,
+                                                           AdapterStatus& status, std::string& why);
 
 }  // namespace marquee::store

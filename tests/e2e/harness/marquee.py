@@ -86,6 +86,7 @@ class Marquee:
         if not BINARY.exists():
             raise FileNotFoundError(f"no binary at {BINARY}; build it or set MARQUEE_BINARY")
         self.write_settings()
+        (self.folder / "notify").unlink(missing_ok=True)  # of the process before
         self.notify = NotifySocket(self.folder / "notify")
         environment = {**os.environ, "NOTIFY_SOCKET": self.notify.path}
         with open(self.stderr_file, "ab") as stderr:

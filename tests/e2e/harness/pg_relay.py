@@ -32,6 +32,8 @@ class DeafPooler:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self._target))
+            for it in (client, server):
+                it.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open += [client, server]
             threading.Thread(target=self._copy, args=(client, server), daemon=True).start()
             threading.Thread(target=self._filter, args=(server, client), daemon=True).start()

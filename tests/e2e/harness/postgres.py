@@ -1,5 +1,6 @@
 """A private PostgreSQL cluster in a scratch folder, run as a user without rights
 where the tests are root."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -23,11 +24,14 @@ def binaries():
 
 class Postgres:
     """Starts on `with`. Clients come by TCP on 127.0.0.1 as superuser `owner`,
-    or as any other role with the password `secret`."""
+    or as any other role with the password `secret`. In a `folder` of the caller's
+    the cluster is kept, and found again."""
 
-    def __init__(self, **settings):
+    def __init__(self, folder=None, **settings):
         self.bin = binaries()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mqpg-", dir="/tmp"))
+        self.kept = folder is not None
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="mqpg-", dir="/tmp"))
+        self.folder.mkdir(exist_ok=True)
         self.data = self.folder / "data"
         self.settings = settings
         self.port = _free_port()
@@ -42,7 +46,8 @@ class Postgres:
         password = self.folder / "password"
         password.write_text("secret\n")
         os.chmod(password, 0o644)
-        self._program("initdb", "-D", self.data, "-U", "owner", "--auth-host=scram-sha-256",
+        if not (self.data / "PG_VERSION").exists():
+            self._program("initdb", "-D", self.data, "-U", "owner", "--auth-host=scram-sha-256",
                       "--auth-local=trust", f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         values = {"fsync": "off", "unix_socket_directories": str(self.folder),
                   "listen_addresses": "127.0.0.1", "max_connections": "50", "shared_buffers": "32MB",
@@ -53,6 +58,10 @@ class Postgres:
         return self
 
     def __exit__(self, *_):
+        if self.kept:
+            self.resume()
+            self.stop()
+            return
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -131,6 +140,20 @@ class Postgres:
         if check:
             assert done.returncode == 0, f"{done.stderr}\n{text[:2000]}"
         return done.stdout.strip() if check else done
+
+    @contextlib.contextmanager
+    def session(self, database):
+        """A function that runs one statement and returns when it is committed; always
+        in the same session, so that it costs no connection."""
+        command = [self.bin / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.folder,
+                   "-p", str(self.port), "-U", "owner", "-d", database]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as psql:
+            def run(sql):
+                psql.stdin.write(sql + ";\n\\echo done\n")
+                line = psql.stdout.readline()
+                assert line == "done\n", f"{line!r} after {sql[:500]}"
+            yield run
+            psql.stdin.close()
 
     def _program(self, name, *args):
         done = subprocess.run([self.bin / name, *map(str, args)], capture_output=True, text=True,

@@ -355,6 +355,25 @@ TEST_CASE("lookup cache: a snapshot's answers are asked again, and served while 
   CHECK(next.ask("shop.example") == "loaded a2");
 }
 
+TEST_CASE("lookup cache: the hottest are those that were asked for last, within the bound") {
+  Rig rig;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "n" + std::to_string(i) + ".example";
+    rig.directory.set(name, "a1");
+    rig.ask(name);
+  }
+  for (int i = 0; i < 50; ++i) rig.ask("n" + std::to_string(i) + ".example");
+  CHECK(rig.cache.hottest(10'000).size() == 1000);
+  CHECK(rig.cache.hottest(7).size() == 7);
+  // Ranks are by shard: of 300, the 50 that were asked for again are surely some.
+  int again = 0;
+  for (const Answer& answer : rig.cache.hottest(300)) {
+    const std::string& name = answer->keys.host.string();
+    if (std::stoi(name.substr(1, name.find('.') - 1)) < 50) ++again;
+  }
+  CHECK(again == 50);
+}
+
 // All orders of: two requests, the directory's read and answer for the look-ups,
 // a commit that moves the domain from a1 to a2, and its notification. Nobody who
 // asks after the notification may be told a1, at any time.

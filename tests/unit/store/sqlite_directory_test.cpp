@@ -11,6 +11,7 @@
 #include "conformance.hpp"
 #include "directory_rig.hpp"
 #include "store/embedded.hpp"
+#include "store/lookup_sql.hpp"
 #include "store/sqlite_migration.hpp"
 
 using namespace marquee;
@@ -241,4 +242,36 @@ TEST_CASE("a directory that ends answers what is open") {
     REQUIRE(one.wait_for(0s) == std::future_status::ready);
     CHECK(one.get() == AnswerStatus::unavailable);
   }
+}
+
+TEST_CASE("SQLite directory: a tenant's domains are listed by an index, among however many") {
+  Folder folder;
+  std::string error;
+  const auto database =
+      SqliteDatabase::open(folder.file(), SqliteDatabase::Mode::create, 1s, error);
+  REQUIRE_MESSAGE(database, error);
+  REQUIRE(migrate_sqlite(*database).error.empty());
+  const auto plan_of = [&](const routing::ListQuery& query) {
+    auto* plan = database->prepare("EXPLAIN QUERY PLAN " +
+                                   list_sql(kSqlite, routing::RecordKind::module_domain, query));
+    REQUIRE_MESSAGE(plan, database->error());
+    std::string text;
+    while (plan->step() == SqliteStatement::Step::row)
+      text += std::string(plan->column(3).value_or("")) + "; ";
+    return text;
+  };
+  routing::ListQuery query;
+  query.agency = "a";
+  CHECK_MESSAGE(plan_of(query).starts_with("SEARCH s USING INDEX idx_sites_agency"),
+                plan_of(query));
+  query = {};
+  query.site = "s";
+  CHECK_MESSAGE(plan_of(query).find("d USING INDEX idx_module_custom_domains_installation") !=
+                    std::string::npos,
+                plan_of(query));
+  query = {};
+  query.installation = "i";
+  CHECK_MESSAGE(plan_of(query).find("d USING INDEX idx_module_custom_domains_installation") !=
+                    std::string::npos,
+                plan_of(query));
 }

@@ -39,9 +39,14 @@ TEST_CASE("a bucket is spent by failures and refills with time") {
   CHECK_FALSE(budget.allows(5, kStart + 110ms));
   CHECK_FALSE(budget.allows(5, kStart));  // an earlier reading of the clock refills nothing
   CHECK(budget.allows(5, kStart + 24h * 40));
-  // More failures than the bucket holds do not run up a debt.
+  // What fails beyond that is paid for, up to one more burst: with many at a time, no
+  // more than the rate passes in the end.
+  for (int i = 0; i < 4; ++i) budget.failed(8, kStart);
+  CHECK_FALSE(budget.allows(8, kStart + 190ms));
+  CHECK(budget.allows(8, kStart + 210ms));
   for (int i = 0; i < 1000; ++i) budget.failed(7, kStart);
-  CHECK(budget.allows(7, kStart + 110ms));
+  CHECK_FALSE(budget.allows(7, kStart + 390ms));
+  CHECK(budget.allows(7, kStart + 410ms));
 }
 
 TEST_CASE("a burst of 0 switches it off; a flood of prefixes cannot hide an offender") {

@@ -290,3 +290,44 @@ TEST_CASE("PostgreSQL directory: every question is answered once, in a flood and
   CHECK(unavailable > 0);
   with.cluster.resume();
 }
+
+TEST_CASE("PostgreSQL directory: a key is read where it may take its time") {
+  Rigged with;
+  MARQUEE_NEEDS(with.cluster);
+  std::mutex mutex;
+  std::vector<std::function<void()>> jobs;
+  PostgresRig rig(with.cluster.url(), 50ms, 1000ms, [&](std::function<void()> job) {
+    const std::lock_guard hold(mutex);
+    jobs.push_back(std::move(job));
+  });
+  REQUIRE(rig.becomes("shop.example", AnswerStatus::found));
+  const std::string row = ask(*rig, "shop.example").rows.at(0)->row;
+  const auto taken = [&] {
+    const std::lock_guard hold(mutex);
+    return std::exchange(jobs, {});
+  };
+  const auto asked = [&] {
+    auto promise = std::make_shared<std::promise<routing::StoredCertificate>>();
+    rig->load_certificate(routing::RecordKind::module_domain, row,
+                          [promise](routing::StoredCertificate c) { promise->set_value(c); });
+    return promise->get_future();
+  };
+  std::future<routing::StoredCertificate> first = asked();
+  std::vector<std::function<void()>> waiting;
+  while ((waiting = taken()).empty()) std::this_thread::sleep_for(1ms);
+  // Nothing is read on the control thread, which goes on answering meanwhile.
+  CHECK(ask(*rig, "shop.example").status == AnswerStatus::found);
+  CHECK(first.wait_for(0ms) == std::future_status::timeout);
+  waiting.front()();
+  const auto certificate = wait_for(std::move(first));
+  CHECK(certificate.status == routing::StoredCertificate::Status::found);
+  CHECK(decrypt(sample_key(), certificate.sealed) == certificate.key);
+
+  // What is still being read when the directory ends is answered, once.
+  std::future<routing::StoredCertificate> second = asked();
+  while ((waiting = taken()).empty()) std::this_thread::sleep_for(1ms);
+  rig.close();
+  REQUIRE(second.wait_for(0ms) == std::future_status::ready);
+  CHECK(second.get().status == routing::StoredCertificate::Status::unavailable);
+  waiting.front()();
+}

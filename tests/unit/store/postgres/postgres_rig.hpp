@@ -16,13 +16,15 @@ class PostgresRig {
  public:
   explicit PostgresRig(const std::string& url,
                        std::chrono::milliseconds poll = std::chrono::milliseconds(50),
-                       std::chrono::milliseconds timeout = std::chrono::milliseconds(1000)) {
+                       std::chrono::milliseconds timeout = std::chrono::milliseconds(1000),
+                       std::function<void(std::function<void()>)> work = {}) {
     PostgresOptions options;
     options.url = url;
     options.sites_base = "sites.example.com";
     options.key = sample_key();
     options.poll_interval = poll;
     options.timeout = timeout;
+    options.work = std::move(work);
     options.recheck = std::chrono::milliseconds(200);
     std::string why;
     directory_ = make_postgres_directory(io_, options, status, why);
