@@ -89,21 +89,21 @@ void AccessService::on_fetched(Source& source, const net::FetchResult& result) {
   const bool good = result.ok && set.why.empty();
   ++(good ? counts_.fetched : counts_.failed);
   // A set that was never had is tried for again soon.
-  source.next = source.begun + (good ? settings_.refresh
-                                     : std::min(settings_.refresh, settings_.refetch));
+  source.next =
+      source.begun + (good ? settings_.refresh : std::min(settings_.refresh, settings_.refetch));
   if (!good) {
     if (!std::exchange(source.failing, true))
       logger_.warn("keys of tokens cannot be fetched",
                    {{"reason", why}, {"old keys in use", source.keys != nullptr}});
     return;
   }
-  if (std::exchange(source.failing, false)) logger_.info("keys of tokens are fetched again", {{"url", source.url}});
+  if (std::exchange(source.failing, false))
+    logger_.info("keys of tokens are fetched again", {{"url", source.url}});
   if (source.keys && source.text == result.body) return;
   source.text = result.body;
   source.keys = std::make_shared<const identity::KeySet>(std::move(set.keys));
-  logger_.info("new keys of tokens", {{"url", source.url},
-                                      {"keys", source.keys->size()},
-                                      {"left out", set.left_out}});
+  logger_.info("new keys of tokens",
+               {{"url", source.url}, {"keys", source.keys->size()}, {"left out", set.left_out}});
   identity::Issuers issuers = *issuers_;
   put_keys(issuers);
   issuers_ = std::make_shared<const identity::Issuers>(std::move(issuers));

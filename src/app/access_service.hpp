@@ -51,8 +51,8 @@ class AccessService {
   struct Source {
     std::string url;
     std::string ca_file;
-    std::shared_ptr<const identity::KeySet> keys;  // the last good ones; null: none yet
-    std::string text;                              // that they were read from
+    std::shared_ptr<const identity::KeySet> keys;   // the last good ones; null: none yet
+    std::string text;                               // that they were read from
     std::chrono::steady_clock::time_point begun{};  // of the last fetch
     std::chrono::steady_clock::time_point next{};   // at once
     std::unique_ptr<net::HttpFetch> fetch;          // under way

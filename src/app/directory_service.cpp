@@ -23,18 +23,25 @@ routing::LookupCache::Options options_of(const config::DirectoryCache& c) {
 
 DirectoryService::DirectoryService(boost::asio::io_context& control,
                                    std::unique_ptr<routing::DomainDirectory> directory,
+                                   identity::TenantDirectory& tenants,
                                    const config::Settings& settings, base::Logger& logger,
-                                   DirectorySnapshot::Run blocking)
+                                   DirectorySnapshot::Run blocking,
+                                   std::function<void(std::span<const routing::Change>)> told)
     : logger_(logger),
       settings_(settings.directory.cache),
       cache_(*directory, options_of(settings_), [] { return routing::CacheTime::clock::now(); }),
       watch_(*directory, cache_, filter_),
+      tenants_(tenants, {}),
       timer_(control),
       snapshot_(
           {*directory, cache_, logger, std::move(blocking),
            [&control](std::function<void()> job) { boost::asio::post(control, std::move(job)); }},
           settings, routing::directory_rules(settings).sites_base),
       directory_(std::move(directory)) {
+  watch_.tell_too([this, told = std::move(told)](std::span<const routing::Change> changes) {
+    tenants_.on_changes(changes);
+    if (told) told(changes);
+  });
   snapshot_.load();
 }
 

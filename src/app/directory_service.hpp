@@ -12,6 +12,7 @@
 #include "app/directory_snapshot.hpp"
 #include "base/log.hpp"
 #include "config/settings.hpp"
+#include "identity/tenant_cache.hpp"
 #include "proxy/route_table.hpp"
 #include "routing/directory.hpp"
 #include "routing/directory_watch.hpp"
@@ -21,19 +22,16 @@ namespace marquee::app {
 
 class DirectoryService {
  public:
+  // `told`: of every change, after the cache was, on a thread of the directory's.
   // `blocking` runs a job where it may block; it and `logger` outlive this. Takes what
   // the snapshot file holds.
   DirectoryService(boost::asio::io_context& control,
                    std::unique_ptr<routing::DomainDirectory> directory,
-                   const config::Settings& settings, base::Logger& logger,
-                   DirectorySnapshot::Run blocking);
+                   identity::TenantDirectory& tenants, const config::Settings& settings,
+                   base::Logger& logger, DirectorySnapshot::Run blocking,
+                   std::function<void(std::span<const routing::Change>)> told = {});
   ~DirectoryService();
 
-  // Told of every change, after the cache was, on a thread of the directory's. Before
-  // start().
-  void tell_too(std::function<void(std::span<const routing::Change>)> told) {
-    watch_.tell_too(std::move(told));
-  }
   // Begins to listen for changes. Nothing waits for it: requests ask from now on.
   void start();
   // At a clean stop: what is known goes into the snapshot file. Blocks.
@@ -43,6 +41,8 @@ class DirectoryService {
   // How certificates of its rows are fetched; valid while this lives.
   tls::CertificateCache::Fetch certificates() { return snapshot_.certificates(); }
   routing::DomainDirectory& directory() { return *directory_; }
+  // What is known of tenants beside their domains.
+  identity::TenantCache& tenants() { return tenants_; }
   routing::LookupCache& cache() { return cache_; }
   // Forgets names, and whatever rests on them, on all workers at once.
   void flush(std::span<const std::string> names);
@@ -64,6 +64,7 @@ class DirectoryService {
   routing::LookupCache cache_;
   routing::MembershipFilter filter_;
   routing::DirectoryWatch watch_;
+  identity::TenantCache tenants_;
   boost::asio::steady_timer timer_;
   std::atomic<Reach> reach_{Reach::unknown};
   Reach said_ = Reach::unknown;

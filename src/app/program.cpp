@@ -108,6 +108,7 @@ std::string Program::start() {
   if (!groups.error.empty()) return groups.error;
   make_nodes();
   lend_directory();
+  add_gates();
   watch_resources();
   put_in_force(snapshot_, std::move(groups.groups), context_);
   if (const std::string error = open_context_keys(); !error.empty()) return error;
@@ -301,6 +302,7 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  passwords_.reset();
   if (warm_up_) warm_up_->stop();
   certificate_service_.reset();
   if (directory_ && served_) directory_->save();

@@ -35,6 +35,7 @@
 #include "base/log_writer.hpp"
 #include "base/metrics.hpp"
 #include "config/change.hpp"
+#include "identity/password_checker.hpp"
 #include "proxy/front.hpp"
 #include "store/adapter_status.hpp"
 #include "tls/certificate_cache.hpp"
@@ -83,6 +84,7 @@ class Program final : public admin::StatusSource {
   std::vector<admin::Route> admin_routes();
   std::shared_ptr<routing::DomainDirectory> settings_domains();
   void lend_directory();
+  void add_gates();
   std::string open_context_keys();
   void declare_directory_metrics();
   void declare_snapshot_metrics();
@@ -147,7 +149,8 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<tls::CertificateCache> certificates_;
   AccessService access_;  // the directory tells it what changes
   std::unique_ptr<store::AdapterStatus> adapter_;
-  std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
+  std::unique_ptr<identity::PasswordChecker> passwords_;
+  std::unique_ptr<DirectoryService> directory_;    // null: the settings are the only one
   identity::KeyDirectory* stored_keys_ = nullptr;  // a side of the directory
   std::shared_ptr<WarmUp> warm_up_;
   std::unique_ptr<CertificateService> certificate_service_;

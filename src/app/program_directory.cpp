@@ -4,6 +4,10 @@
 #include "app/program.hpp"
 #include "base/uuid.hpp"
 #include "identity/check.hpp"
+#include "proxy/module_gate.hpp"
+#include "proxy/origin_gate.hpp"
+#include "proxy/password_gate.hpp"
+#include "proxy/tenant_gate.hpp"
 #include "store/context_keys.hpp"
 #include "store/open_directory.hpp"
 #include "store/open_domain_book.hpp"
@@ -33,11 +37,11 @@ std::string Program::open_directory() {
   auto opened = store::open_directory(control_, snapshot_->settings(), logger_, blocking);
   if (opened.directory) {
     adapter_ = std::move(opened.status);
-    directory_ = std::make_unique<DirectoryService>(control_, std::move(opened.directory),
-                                                    snapshot_->settings(), logger_, blocking);
-    book_ = store::open_domain_book(control_, snapshot_->settings());
-    directory_->tell_too(
+    directory_ = std::make_unique<DirectoryService>(
+        control_, std::move(opened.directory), *opened.tenants, snapshot_->settings(), logger_,
+        blocking,
         [this](std::span<const routing::Change> changes) { access_.on_changes(changes); });
+    book_ = store::open_domain_book(control_, snapshot_->settings());
     stored_keys_ = opened.keys;
     if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
     certificates.directory = directory_.get();
@@ -76,6 +80,26 @@ void Program::lend_directory() {
     options.seed = random.next();
     node.front->use_directory(directory_->access(), options);
     node.front->access().use_keys(stored_keys_);
+  }
+}
+
+// In the order of design 2, step 4: preflights before access, members after it.
+void Program::add_gates() {
+  using Place = proxy::Front::GatePlace;
+  identity::TenantCache* const tenants = directory_ ? &directory_->tenants() : nullptr;
+  passwords_ = std::make_unique<identity::PasswordChecker>();
+  for (Node& node : nodes_) {
+    net::Worker& worker = *node.worker;
+    const auto post = [&worker](std::function<void()> job) { worker.post(std::move(job)); };
+    net::Turn& turn = worker.turn();
+    node.front->add_gate(Place::before_access,
+                         std::make_unique<proxy::OriginGate>(turn, tenants, post));
+    node.front->add_gate(Place::before_access,
+                         std::make_unique<proxy::PasswordGate>(turn, *passwords_, post));
+    node.front->add_gate(Place::after_access,
+                         std::make_unique<proxy::TenantGate>(turn, tenants, post));
+    node.front->add_gate(Place::after_access,
+                         std::make_unique<proxy::ModuleGate>(turn, tenants, post));
   }
 }
 
@@ -244,6 +268,18 @@ void Program::declare_directory_metrics() {
        &store::AdapterStatus::failures);
   told("marquee_directory_connects_total", "Connections to the database, or openings of its file.",
        &store::AdapterStatus::connects);
+  registry_.collected(
+      {"marquee_tenant_facts_total",
+       "Facts of tenants that gates asked for (members, sites, origins, routes), by "
+       "result."},
+      MetricKind::counter, {"result"}, [this](std::vector<base::MetricSample>& out) {
+        if (!directory_) return;
+        const auto c = directory_->tenants().counts();
+        out.push_back(sample(static_cast<double>(c.hits), {"hit"}));
+        out.push_back(sample(static_cast<double>(c.misses), {"miss"}));
+        out.push_back(sample(static_cast<double>(c.failures), {"failed"}));
+        out.push_back(sample(static_cast<double>(c.refused), {"refused"}));
+      });
   registry_.collected({"marquee_directory_cache_answers_total",
                        "What the process's cache said to workers that did not know, by result."},
                       MetricKind::counter, {"result"},

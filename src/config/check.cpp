@@ -45,6 +45,7 @@ class Checker {
       domain(s_.domains[i], "domains[" + std::to_string(i) + "]");
     }
     directory(s_.directory);
+    tenants(s_.tenants);
     admin(s_.admin);
     return std::move(problems_);
   }
@@ -147,7 +148,31 @@ class Checker {
     }
   }
 
+  void networks(const std::vector<Marked<std::string>>& list, const std::string& where) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      std::string why;
+      if (!parse_network(*list[i], why))
+        fault(list[i].mark,
+              where + "[" + std::to_string(i) + "] is " + in_quotes(*list[i]) + ", " + why);
+    }
+  }
+
+  void visitors(const Visitors& v, const std::string& where) {
+    networks(v.allow, where + ".allow");
+    networks(v.deny, where + ".deny");
+    std::map<std::string, std::size_t> names;
+    for (std::size_t i = 0; i < v.passwords.size(); ++i) {
+      const std::string name = v.passwords[i]->substr(0, v.passwords[i]->find(':'));
+      if (!names.emplace(name, i).second)
+        fault(v.passwords[i].mark,
+              where + ".passwords has " + in_quotes(name) + " twice; remove one of them");
+    }
+  }
+
   void hosts(const HostClasses& h) {
+    visitors(h.app_visitors, "host_classes.app.visitors");
+    visitors(h.sites_visitors, "host_classes.sites.visitors");
+    visitors(h.custom_visitors, "host_classes.custom.visitors");
     if (!h.app_hosts.empty() && h.app_upstream->empty()) {
       fault(h.app_hosts.front().mark,
             "host_classes.app has hosts, but no upstream; write upstream: NAME beside them");
@@ -178,6 +203,7 @@ class Checker {
                                   ".force_www leads between the bare name and www, but pair is "
                                   "false; remove one of them");
     }
+    visitors(d.visitors, where + ".visitors");
     for (const auto& pem : d.certificates) {
       readable(pem.cert_file, pem.cert_mark, where + ".certificate: cert_file");
       readable(pem.key_file, pem.key_mark, where + ".certificate: key_file");
@@ -219,6 +245,23 @@ class Checker {
       fault(d.mark, "directory.cache.max_stale " + show_duration(d.cache.max_stale) +
                         " is shorter than its ttl " + show_duration(d.cache.ttl) +
                         "; write max_stale: 24h");
+    }
+  }
+
+  void tenants(const Tenants& t) {
+    const bool asks = t.membership || t.cors || t.module_apis;
+    if (asks && s_.directory.kind == DirectoryKind::yaml) {
+      fault(t.mark, std::string("tenants.") +
+                        (t.membership ? "membership"
+                         : t.cors     ? "cors"
+                                      : "module_apis") +
+                        " is asked of a directory's tables, but directory.kind is yaml, which has "
+                        "none; write kind: sqlite or postgres, or remove it");
+    }
+    if (!t.modules.empty() && !t.module_apis) {
+      fault(t.modules.front().mark,
+            "tenants.modules names pools of modules' APIs, but module_apis is not on; write "
+            "module_apis: true beside it");
     }
   }
 

@@ -159,7 +159,7 @@ void Decoder::read(const Node& node, const Key&, const Section& type, const std:
 void Decoder::read(const Node& node, const Key& key, const Texts& type, const std::string& where) {
   const auto one = [&](const Node& item, const std::string& at) {
     const Scalar text = scalar(item, at, "a text");
-    if (usable_text(text, item, type.rule, false, at)) type.add(text.text, item.mark);
+    if (usable_text(text, item, type.rule, type.secret, at)) type.add(text.text, item.mark);
   };
   if (node.kind == Node::Kind::scalar) return one(node, where);
   if (node.kind == Node::Kind::sequence) {

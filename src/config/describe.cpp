@@ -107,6 +107,7 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"directory", describe(s.directory),
        "Where domains are found that do not stand in this file. Where its rows lead and which of "
        "them are refused follows a reload; a change of the rest needs a restart."},
+      {"tenants", describe(s.tenants), "What is asked of the directory's tables beside domains."},
       {"limits", describe(s.limits), "Bounds on what clients and upstreams may send."},
       {"timeouts", describe(s.timeouts),
        "Bounds on time. Those of upstreams stand under upstreams."},

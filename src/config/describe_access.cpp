@@ -90,8 +90,7 @@ Section describe(AccessRule& r) {
            "(escapes, dots, empty segments) is never open.",
            "", "", "/api/modules/health"},
           {"accept", Texts{accept, credential_fault},
-           "Proofs, of which one is enough: api_key, jwt, embed.", "", "",
-           "[api_key, jwt]", true},
+           "Proofs, of which one is enough: api_key, jwt, embed.", "", "", "[api_key, jwt]", true},
           {"optional", Flag{&r.optional},
            "Lets requests pass without a proof. One that is wrong is refused all the same."},
           {"scopes", list(r.scopes, word_fault), "Scopes that the proof must have, all of them.",
@@ -109,7 +108,8 @@ Section describe(TokenIssuer& i) {
   const auto store = secret.store;
   const Section claims{{
       {"user", text(i.user_claim, word_fault), "Who it is; a token without it is refused."},
-      {"role", text(i.role_claim, word_fault), "The role; app_metadata.role is one inside another."},
+      {"role", text(i.role_claim, word_fault),
+       "The role; app_metadata.role is one inside another."},
       {"agency", text(i.agency_claim, word_fault), "The agency; it must be the domain's."},
       {"site", text(i.site_claim, word_fault), "The site; likewise."},
       {"module", text(i.module_claim, word_fault), "The module; likewise."},

@@ -47,6 +47,55 @@ Section describe(FieldEdits& e, FieldTarget target) {
   }};
 }
 
+constexpr std::string_view kNoneRefused =
+    "Paths that these hosts never serve, with all below them, however they are spelled. They "
+    "get 404.";
+constexpr std::string_view kPlatformRefused =
+    "Paths that these hosts never serve, with all below them, however they are spelled; without it "
+    "/api/cron and /api/admin, and none is an empty list. They get 404.";
+Key refused_paths(PathLists& p, std::string_view doc) {
+  return {"refused_paths", prefixes(p.refused), doc, "", "", "[/api/cron, /api/admin]"};
+}
+
+Key allowed_paths(PathLists& p) {
+  return {"allowed_paths",
+          prefixes(p.allowed),
+          "The only paths that these hosts serve, with all below them; without it all that are not "
+          "refused.",
+          "",
+          "",
+          "[/api, /assets]"};
+}
+
+// Schemes of crypt(3) that cost an attacker something; DES and MD5 do not.
+std::string password_fault(std::string_view entry) {
+  const auto colon = entry.find(':');
+  const std::string_view hash =
+      colon == std::string_view::npos ? std::string_view() : entry.substr(colon + 1);
+  const bool named = colon > 0 && colon <= 128 && entry.size() <= 600;
+  constexpr std::string_view kSchemes[] = {"$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$7$"};
+  const bool known = std::any_of(std::begin(kSchemes), std::end(kSchemes),
+                                 [hash](std::string_view s) { return hash.starts_with(s); });
+  if (named && known) {
+    const bool bcrypt = hash.starts_with("$2");
+    if (!bcrypt || (hash.size() == 60 && hash.substr(4, 2) >= "04" && hash.substr(4, 2) <= "14"))
+      return {};
+    return "which is not a bcrypt hash of cost 4 to 14; write the line that  htpasswd -nBC 10 NAME "
+           " prints";
+  }
+  return "which is not NAME:HASH with a hash of bcrypt, SHA-256, SHA-512, yescrypt or scrypt; "
+         "write "
+         "the line that  htpasswd -nB NAME  prints";
+}
+
+std::string realm_fault(std::string_view realm) {
+  const bool fits = std::all_of(realm.begin(), realm.end(), [](char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+  });
+  if (fits && realm.size() <= 128) return {};
+  return "which is not a realm; write at most 128 characters of ASCII, without quotes";
+}
+
 Section describe(CertificateFiles& c) {
   return {{
               {"cert_file", path(c.cert_file, &c.cert_mark),
@@ -147,8 +196,26 @@ Section describe(Domain& d) {
            "itself may be set and added."},
           {"response_fields", describe(d.response_fields, FieldTarget::any),
            "Changes to the fields sent to the client."},
+          {"visitors", describe(d.visitors), "Who may visit; without it that of the host class."},
       },
       &d.mark};
+}
+
+Section describe(Visitors& v) {
+  const auto allow = [&v](std::string s, Mark at) { v.allow.push_back({std::move(s), at}); };
+  const auto deny = [&v](std::string s, Mark at) { v.deny.push_back({std::move(s), at}); };
+  const auto user = [&v](std::string s, Mark at) { v.passwords.push_back({std::move(s), at}); };
+  return {{
+      {"allow", Texts{allow},
+       "Networks (CIDR) that may visit, nobody else; without it everybody. Others: 403.", "", "",
+       "203.0.113.0/24"},
+      {"deny", Texts{deny}, "Networks that may not, allowed or not.", "", "", "198.51.100.7"},
+      {"passwords", Texts{user, password_fault, true},
+       "HTTP basic authentication: NAME:HASH, where the hash is one of crypt(3), as printed by "
+       "htpasswd -nB NAME or mkpasswd. Others: 401.",
+       "", "", "preview:$2b$10$..."},
+      {"realm", text(v.realm, realm_fault), "What browsers show when they ask for the password."},
+  }};
 }
 
 Section describe(Upstream& u) {
@@ -195,20 +262,30 @@ Section describe(HostClasses& h) {
       {"hosts", Texts{host}, "Hostnames of the platform's own application.", "", "",
        "app.example.com"},
       {"upstream", text(h.app_upstream), "Name of its pool.", "", "", "app"},
+      refused_paths(h.app_paths, kNoneRefused),
+      allowed_paths(h.app_paths),
+      {"visitors", describe(h.app_visitors), "Who may visit."},
   }};
   const Section sites{{
       {"base", text(h.sites_base), "LABEL.base is a client's site.", "", "", "sites.example.com"},
       {"upstream", text(h.sites_upstream), "Name of the pool that renders sites.", "", "", "app"},
       {"path", text(h.sites_path), "Template of the path sent upstream."},
+      refused_paths(h.sites_paths, kPlatformRefused),
+      allowed_paths(h.sites_paths),
+      {"visitors", describe(h.sites_visitors), "Who may visit."},
   }};
   const Section custom{{
       {"path", text(h.custom_path),
        "Template of the path for domains that have none of their own."},
+      refused_paths(h.custom_paths, kPlatformRefused),
+      allowed_paths(h.custom_paths),
+      {"visitors", describe(h.custom_visitors), "Who may visit domains that do not say so."},
   }};
   return {{
               {"app", app, "The platform's application."},
               {"sites", sites, "Sites under one base name."},
-              {"custom", custom, "Customers' own domains, those under domains."},
+              {"custom", custom,
+               "Customers' own domains, those under domains and those of the directory."},
           },
           &h.mark};
 }

@@ -72,6 +72,7 @@ struct Choice {
 struct Texts {  // a list of texts; one text stands for a list of one
   std::function<void(std::string, Mark)> add;
   Rule rule = nullptr;
+  bool secret = false;  // never shown
 };
 struct FieldMap {  // field name: value, or with `many` also a list of values
   Fields* fields;
@@ -116,10 +117,12 @@ std::vector<std::string> places_of(std::string_view name);
 // Parts, one for each larger section.
 Section describe(Listener& listener);
 Section describe(Domain& domain);
+Section describe(Visitors& visitors);
 Section describe(Upstream& upstream);
 Section describe(HostClasses& hosts);
 Section describe(TlsPolicy& tls);
 Section describe(Directory& directory);
+Section describe(Tenants& tenants);
 Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
@@ -148,6 +151,9 @@ Choice choice(E& field, std::vector<std::string_view> words, Mark* mark = nullpt
             if (mark != nullptr) *mark = at;
           }};
 }
+// A list of path prefixes. The first one that is written takes the place of the
+// default; `none` is an empty list.
+Texts prefixes(std::vector<std::string>& field);
 Text text(std::string& field, Rule rule = nullptr, Mark* mark = nullptr);
 Text text(Marked<std::string>& field, Rule rule = nullptr);
 Text path(std::string& field, Mark* mark = nullptr, std::vector<std::string_view> words = {});

@@ -93,6 +93,21 @@ struct FieldEdits {
   std::vector<std::string> remove;
 };
 
+// Who may visit at all, whatever else is asked of them: preview sites, offices.
+struct Visitors {
+  std::vector<Marked<std::string>> allow;  // CIDR; empty: everybody
+  std::vector<Marked<std::string>> deny;
+  std::vector<Marked<std::string>> passwords;  // "name:hash", hashes of crypt(3)
+  std::string realm = "Preview";
+  bool empty() const { return allow.empty() && deny.empty() && passwords.empty(); }
+};
+
+// Prefixes of paths, segment-wise.
+struct PathLists {
+  std::vector<std::string> refused;
+  std::vector<std::string> allowed;  // empty: all that is not refused
+};
+
 struct Domain {
   Mark mark;
   Marked<std::string> host;  // "shop.acme.com" or "*.sites.example.com"
@@ -112,6 +127,7 @@ struct Domain {
   std::optional<Marked<std::string>> path;  // template; absent: that of the host class
   FieldEdits request_fields;
   FieldEdits response_fields;
+  Visitors visitors;  // empty: those of the host class
 };
 
 enum class Balance : std::uint8_t { least_loaded, round_robin };
@@ -167,6 +183,12 @@ struct HostClasses {
   Marked<std::string> sites_upstream;
   Marked<std::string> sites_path{"/site/{label}{path}", {}};
   Marked<std::string> custom_path{"{path}", {}};  // domains without a `path` of their own
+  PathLists app_paths;
+  PathLists sites_paths{{"/api/cron", "/api/admin"}, {}};
+  PathLists custom_paths{{"/api/cron", "/api/admin"}, {}};
+  Visitors app_visitors;
+  Visitors sites_visitors;
+  Visitors custom_visitors;
 };
 
 // Sizes and counts, per request unless said otherwise.
@@ -416,6 +438,25 @@ struct Forwarding {
   bool trust_request_id = false;  // also from untrusted clients
 };
 
+// The pool of a module's API.
+struct ModuleUpstream {
+  Mark mark;
+  std::string module;
+  Marked<std::string> upstream;
+};
+
+// What is asked of the platform's tables beside domains. All of it is off unless said.
+struct Tenants {
+  Mark mark;
+  bool membership = false;  // on app hosts
+  std::vector<std::string> member_paths{"/api"};
+  std::vector<std::string> public_paths{"/api/auth", "/api/public", "/api/webhook"};
+  bool cors = false;             // preflights and answers, by verified origins
+  bool frame_ancestors = false;  // of modules' domains, by the same rows
+  bool module_apis = false;      // /api/modules/MODULE/api/...
+  std::vector<ModuleUpstream> modules;
+};
+
 enum class ContextAlgorithm : std::uint8_t { eddsa, es256, hs256 };
 enum class ContextKeys : std::uint8_t { automatic, state_dir, directory };
 
@@ -450,6 +491,7 @@ struct Settings {
   HostClasses hosts;
   std::vector<Domain> domains;
   Directory directory;
+  Tenants tenants;
   Limits limits;
   Timeouts timeouts;
   Http2 http2;

@@ -12,9 +12,8 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c
 // An exact scope, or "*". Not prefixes: the platform's two readings of "read:*"
 // differ (contract 2.7), and the narrower one is right for both.
 bool has_scope(const Proof& proof, std::string_view wanted) {
-  return std::any_of(proof.scopes.begin(), proof.scopes.end(), [wanted](const std::string& s) {
-    return s == "*" || s == wanted;
-  });
+  return std::any_of(proof.scopes.begin(), proof.scopes.end(),
+                     [wanted](const std::string& s) { return s == "*" || s == wanted; });
 }
 
 enum class Match : std::uint8_t { not_said, same, other };
@@ -36,10 +35,9 @@ bool embed_fits(const Proof& proof, const TenantOfRequest& tenant) {
 }  // namespace
 
 std::string_view name(AccessResult result) {
-  constexpr std::string_view names[] = {"granted",     "anonymous",      "missing",    "invalid",
-                                        "expired",     "wrong_tenant",   "scope",      "origin",
-                                        "address",     "flood",          "ambiguous_path",
-                                        "unavailable"};
+  constexpr std::string_view names[] = {"granted", "anonymous",    "missing",        "invalid",
+                                        "expired", "wrong_tenant", "scope",          "origin",
+                                        "address", "flood",        "ambiguous_path", "unavailable"};
   const auto i = static_cast<std::size_t>(result);
   return i < std::size(names) ? names[i] : std::string_view();
 }
@@ -67,6 +65,8 @@ AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfReq
 
 std::shared_ptr<const Caller> caller_for(const Proof& proof, const TenantOfRequest& tenant) {
   auto out = std::make_shared<Caller>(proof.caller);
+  out->scopes = proof.scopes;
+  out->scoped = proof.scoped;
   const bool of_agency = !tenant.agency.empty() && out->agency == tenant.agency;
   const bool of_site = !tenant.site.empty() && out->site == tenant.site;
   out->agency = of_agency || of_site ? tenant.agency : std::string_view();
@@ -98,8 +98,7 @@ Proof proof_of(const TokenVerdict& verdict, const std::array<std::uint8_t, 32>& 
 }
 
 AccessAnswer answer_of(AccessResult result, const AccessRule* rule) {
-  const bool bearer = !rule || rule->accepts(Credential::jwt) ||
-                      rule->accepts(Credential::api_key);
+  const bool bearer = !rule || rule->accepts(Credential::jwt) || rule->accepts(Credential::api_key);
   switch (result) {
     case AccessResult::granted:
     case AccessResult::anonymous:

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace marquee::identity {
 
@@ -17,6 +18,9 @@ struct Caller {
   std::string agency;   // empty: not bound to one. Never another than the domain's
   std::string site;     // that this request is for; empty: none chosen. The same
   std::string api_key;  // id of the key's row, where one was used; never the key
+  // Of a credential that speaks of scopes (`scoped`), perhaps none.
+  std::vector<std::string> scopes;
+  bool scoped = false;
   // SHA-256 of the credential (JWT, API key, embed token) as it came.
   std::array<std::uint8_t, 32> digest{};
   // When the credential ends, Unix time. What is made from it ends no later.

@@ -45,7 +45,10 @@ void Exchange::reset() {
   kept_pool_.reset();
   chosen_pool_ = domains_own_pool;
   caller_.reset();
+  api_route_.reset();
   response_fields_of_gates_.clear();
+  varies_on_origin_ = false;
+  frame_ancestors_ = {};
   client_ = nullptr;
   facts_ = nullptr;
   pool_ = nullptr;
@@ -97,7 +100,14 @@ void Exchange::proceed() {
 }
 
 bool Exchange::apply_policies() {
-  const policy::Input input{request_, *plan_, *facts_, settings(), host_, services_.https_port};
+  const policy::Input input{request_,
+                            *plan_,
+                            *facts_,
+                            settings(),
+                            host_,
+                            services_.https_port,
+                            pin_->shared->paths(plan_->route),
+                            client_text_};
   LocalContent content;
   RefusalCause cause = RefusalCause::none;
   if (!policy::run(input, content, cause)) return true;
@@ -117,8 +127,8 @@ void Exchange::choose_upstream() {
   first_byte_ = upstream.first_byte;
   if (target_.empty()) target_ = plan_->target(request_.path, host_, arena_);
   if (target_.empty()) return refuse(http::Refusal::bad_target);
-  tenant_fields_ = services_.tenant_context.fields(*plan_, host_, caller_.get(),
-                                                   settings().context, turn_.wall_ms() / 1000);
+  tenant_fields_ = services_.tenant_context.fields(*plan_, host_, caller_.get(), settings().context,
+                                                   turn_.wall_ms() / 1000);
   add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(),
                      *tenant_fields_, ids_, turn_.wall_ms(), arena_, request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());

@@ -40,8 +40,9 @@
 #include "proxy/snapshot_slot.hpp"
 
 namespace marquee::identity {
+struct ApiRoute;
 struct Caller;
-}
+}  // namespace marquee::identity
 
 namespace marquee::proxy {
 
@@ -99,12 +100,22 @@ class Exchange final : public net::Expiring,
   // In every answer to this request, also one of our own, in place of the
   // upstream's fields of that name; an empty value only removes those. Copied.
   void set_response_field(std::string_view name, std::string_view value);
+  // In every final answer: Vary names Origin, beside what is there.
+  void vary_on_origin() { varies_on_origin_ = true; }
+  // Of an upstream's answer: who may frame it, whatever it says itself; copied.
+  void set_frame_ancestors(std::string_view value) { frame_ancestors_ = arena_.copy(value); }
   // Another pool (an index into Settings::upstreams) than the domain's. `target`,
   // copied: what the upstream is asked for; empty: as the domain says.
   void send_to(std::uint32_t pool, std::string_view target = {});
   // Who asks, as far as a gate has found out; null: nobody known.
   void set_caller(std::shared_ptr<const identity::Caller> caller) { caller_ = std::move(caller); }
   const identity::Caller* caller() const { return caller_.get(); }
+  // The row of a module's API that this request is for, with its limit per minute and
+  // its cache time for whoever keeps them; null: none.
+  void set_api_route(std::shared_ptr<const identity::ApiRoute> route) {
+    api_route_ = std::move(route);
+  }
+  const identity::ApiRoute* api_route() const { return api_route_.get(); }
 
   // --- Asked by ends and sinks --------------------------------------------
   bool active() const { return client_ != nullptr; }
@@ -252,7 +263,10 @@ class Exchange final : public net::Expiring,
   static constexpr std::uint32_t domains_own_pool = ~0u;
   std::uint32_t chosen_pool_ = domains_own_pool;
   std::shared_ptr<const identity::Caller> caller_;
+  std::shared_ptr<const identity::ApiRoute> api_route_;
   std::vector<AddedField> response_fields_of_gates_;
+  bool varies_on_origin_ = false;
+  std::string_view frame_ancestors_;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
   std::shared_ptr<UpstreamPool> kept_pool_;
   config::Timeouts timeouts_;  // copies: outlive the snapshot

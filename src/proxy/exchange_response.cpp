@@ -1,4 +1,5 @@
 // The answer's way out: its head edited, its body streamed to the client.
+#include "proxy/answer_rules.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/websocket_key.hpp"
 
@@ -82,6 +83,13 @@ void Exchange::edit_response() {
   }
   if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
   if (!response_fields_of_gates_.empty() && response_.status >= 200) put_fields_of_gates();
+  if (response_.status >= 200) {
+    if (varies_on_origin_) vary_on("Origin", response_.fields, response_additions_, arena_);
+    // Pages of our own have a policy of their own.
+    if (!frame_ancestors_.empty() && !local_.active())
+      marquee::proxy::set_frame_ancestors(frame_ancestors_, response_.fields, response_additions_,
+                                          arena_);
+  }
   // RFC 9110 6.6.1: who has a clock dates what came without one.
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
 }

@@ -62,6 +62,13 @@ void Front::use_directory(DirectoryAccess directory, const RouteTable::Options& 
   tls_.use_routes(routes_.get());
 }
 
+void Front::add_gate(GatePlace place, std::unique_ptr<Gate> gate) {
+  auto& order = services_.gates;
+  const auto access = std::find(order.begin(), order.end(), &access_);
+  order.insert(place == GatePlace::before_access ? access : order.end(), gate.get());
+  gates_.push_back(std::move(gate));
+}
+
 void Front::on_turn_end() {
   if (log_ && log_->pending()) {
     log_->tick(worker_.turn().now());

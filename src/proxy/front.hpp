@@ -13,6 +13,7 @@
 #include "proxy/access_gate.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
+#include "proxy/gate.hpp"
 #include "proxy/key_set_answer.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/overload.hpp"
@@ -33,6 +34,10 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void set_log(base::WorkerLog* log) { worker_log_ = log; }
   // Before the first install(): domains that the settings do not name are looked up.
   void use_directory(DirectoryAccess directory, const RouteTable::Options& options);
+  // Before the first install(); at each place in the order in which they are added.
+  enum class GatePlace : std::uint8_t { before_access, after_access };
+  void add_gate(GatePlace place, std::unique_ptr<Gate> gate);
+
   // Who asks: gets keys and revocations from the control thread.
   AccessGate& access() { return access_; }
   // Before the first install(): requests pass it behind those that were added before.
@@ -94,6 +99,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   base::WorkerLog* worker_log_;
   RequestRecords records_;
   SnapshotSlot snapshots_;
+  std::vector<std::unique_ptr<Gate>> gates_;
   AccessGate access_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
   Services services_;

@@ -14,7 +14,7 @@ std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
 }  // namespace
 
 std::string_view name(RefusalCause c) {
-  return text_of<RefusalCause, 21>(c, {"none",
+  return text_of<RefusalCause, 25>(c, {"none",
                                        "protocol",
                                        "misdirected",
                                        "unknown_host",
@@ -34,6 +34,10 @@ std::string_view name(RefusalCause c) {
                                        "slow_head",
                                        "slow_body",
                                        "body_too_large",
+                                       "path_refused",
+                                       "client_refused",
+                                       "origin_refused",
+                                       "tenant_refused",
                                        "response_filter"});
 }
 

@@ -32,6 +32,10 @@ enum class RefusalCause : std::uint8_t {
   slow_head,
   slow_body,
   body_too_large,
+  path_refused,     // not on this class of hosts, or of another tenant
+  client_refused,   // its address may not visit
+  origin_refused,   // CORS: not a verified origin
+  tenant_refused,   // no member, or another agency's site
   response_filter,  // one of our own filters failed, or did not go on
   count_,
 };

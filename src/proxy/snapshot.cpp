@@ -75,6 +75,19 @@ DomainPlan::Certificate certificate_of(const routing::Domain& d,
   return out;
 }
 
+const config::Visitors& visitors_of(const config::HostClasses& hosts, const routing::Domain& d) {
+  if (d.visitors) return *d.visitors;
+  switch (d.host_class) {
+    case routing::HostClass::app:
+      return hosts.app_visitors;
+    case routing::HostClass::site:
+      return hosts.sites_visitors;
+    case routing::HostClass::custom:
+      break;
+  }
+  return hosts.custom_visitors;
+}
+
 }  // namespace
 
 FieldPlan::FieldPlan(const config::FieldEdits& edits) {
@@ -128,6 +141,8 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
   plan->response_fields = FieldPlan(d.response_fields);
   plan->certificate = certificate_of(d, intermediates, plan->covered);
   if (d.redirect) return plan;  // nothing goes upstream
+  if (const config::Visitors& who = visitors_of(settings.hosts, d); !who.empty())
+    plan->visitors = std::make_shared<const policy::Visitors>(who);
   const std::string& host_field = settings.upstreams[plan->pool].host_field;
   plan->endpoint_host = host_field == "endpoint";
   if (!plan->endpoint_host) plan->host_field = host_field;
@@ -141,6 +156,12 @@ Snapshot::Snapshot(config::Settings settings, tls::IntermediateSet& intermediate
     if (auto cidr = base::Cidr::parse(*text)) networks.push_back(*cidr);
   trusted_ = base::CidrList(std::move(networks));
   rules_ = routing::directory_rules(settings_);
+  const auto lists = [this](RouteClass route, const config::PathLists& of) {
+    paths_[static_cast<std::size_t>(route)] = {of.refused, of.allowed};
+  };
+  lists(RouteClass::app, settings_.hosts.app_paths);
+  lists(RouteClass::site, settings_.hosts.sites_paths);
+  lists(RouteClass::custom, settings_.hosts.custom_paths);
   for (const auto& domain : hosts_.domains()) {
     plans_.push_back(make_plan(domain, settings_, &intermediates));
     by_domain_.emplace(domain.get(), plans_.back().get());

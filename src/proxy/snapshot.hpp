@@ -1,5 +1,6 @@
 // The settings in force, as requests see them: immutable, shared by all workers.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@
 #include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
+#include "proxy/policy/path_rules.hpp"
+#include "proxy/policy/visitors.hpp"
 #include "routing/directory_domain.hpp"
 #include "routing/domain.hpp"
 #include "routing/host_table.hpp"
@@ -44,8 +47,9 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   FieldBlock context;      // the plain tenant fields
   FieldPlan request_fields;
   FieldPlan response_fields;
-  std::string host_field;      // sent as Host; empty: the client's
-  bool endpoint_host = false;  // the endpoint's own name is sent as Host
+  std::shared_ptr<const policy::Visitors> visitors;  // null: anybody
+  std::string host_field;                            // sent as Host; empty: the client's
+  bool endpoint_host = false;                        // the endpoint's own name is sent as Host
 
   // Where the domain's certificate comes from, and within which scope sessions
   // may be resumed.
@@ -80,6 +84,10 @@ class Snapshot {
 
   const config::Settings& settings() const { return settings_; }
   const base::CidrList& trusted() const { return trusted_; }
+  // Of a class of hosts; not `none`.
+  const policy::PathRules& paths(RouteClass route) const {
+    return paths_[static_cast<std::size_t>(route)];
+  }
   const routing::HostTable& hosts() const { return hosts_; }
   // What rows of the directory become under these settings.
   const routing::DirectoryRules& directory_rules() const { return rules_; }
@@ -90,6 +98,7 @@ class Snapshot {
   routing::HostTable hosts_;
   routing::DirectoryRules rules_;
   base::CidrList trusted_;
+  std::array<policy::PathRules, static_cast<std::size_t>(RouteClass::count_)> paths_;
   std::vector<std::shared_ptr<DomainPlan>> plans_;
   std::unordered_map<const routing::Domain*, const DomainPlan*> by_domain_;
 };

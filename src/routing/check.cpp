@@ -207,6 +207,8 @@ class Checker {
   }
 
   void check_directory() {
+    for (const auto& m : settings_.tenants.modules)
+      check_pool(m.upstream, m.mark, "`tenants.modules." + m.module + "`");
     const auto& d = settings_.directory;
     if (d.kind == config::DirectoryKind::yaml) return;
     for (const auto& [route, what] :

@@ -80,6 +80,8 @@ struct Change {
     site,          // id
     client,        // id
     agency,        // id
+    member,        // id of a user whose memberships changed
+    module,        // id; its API routes or origins
     credential,    // hash of an API key or embed token, in lower hex
     everything,    // anything may have changed
   };

@@ -96,6 +96,8 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
   if (!set_way(settings, *row.upstream, path, *domain)) return nullptr;
   domain->request_fields = row.request_fields;
   domain->response_fields = row.response_fields;
+  if (!row.visitors.empty())
+    domain->visitors = std::make_shared<const config::Visitors>(row.visitors);
   domain->certificates = row.certificates;
   domain->certificate_source =
       row.certificates.empty() ? CertificateSource::internal : CertificateSource::files;

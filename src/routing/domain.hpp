@@ -61,6 +61,7 @@ struct Domain : std::enable_shared_from_this<Domain> {
   PathTemplate path;                 // ids are bound
   config::FieldEdits request_fields;
   config::FieldEdits response_fields;
+  std::shared_ptr<const config::Visitors> visitors;  // null: those of the host class
 
   CertificateSource certificate_source = CertificateSource::internal;
   std::vector<config::CertificateFiles> certificates;

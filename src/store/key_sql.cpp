@@ -28,7 +28,8 @@ std::vector<std::string> list_at(const KeyColumns& row, std::size_t i, bool& bro
   boost::system::error_code ec;
   json::parse_options options;
   options.max_depth = 2;
-  const json::value value = text.size() <= kMostList ? json::parse(text, ec, {}, options) : json::value();
+  const json::value value =
+      text.size() <= kMostList ? json::parse(text, ec, {}, options) : json::value();
   const json::array* list = ec ? nullptr : value.if_array();
   if (!list && !(!ec && value.is_null() && text.size() <= kMostList)) broken = true;
   if (!list) return out;
@@ -84,9 +85,9 @@ std::string api_key_sql(bool postgres) {
 std::string embed_token_sql(bool postgres) {
   return "SELECT token_hash, module_id, site_id, " + list_column(postgres, "allowed_domains") +
          ", is_revoked, " + time_columns(postgres, "expires_at") + " FROM " +
-         (postgres ? "public." : "") + "module_embed_tokens WHERE site_id = " +
-         (postgres ? "CAST($1 AS uuid)" : "$1") + " AND module_id = " +
-         (postgres ? "CAST($2 AS uuid)" : "$2") + " LIMIT 1";
+         (postgres ? "public." : "") +
+         "module_embed_tokens WHERE site_id = " + (postgres ? "CAST($1 AS uuid)" : "$1") +
+         " AND module_id = " + (postgres ? "CAST($2 AS uuid)" : "$2") + " LIMIT 1";
 }
 
 identity::ApiKeyRecord make_api_key(const KeyColumns& row) {

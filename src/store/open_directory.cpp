@@ -31,10 +31,11 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
     options.key = EncryptionKey::parse(d.encryption_key);
     options.poll_interval = d.poll_interval;
     options.timeout = d.timeout;
-    auto directory = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
-    out.certificates = directory.get();
-    out.keys = directory.get();
-    out.directory = std::move(directory);
+    auto opened = std::make_unique<SqliteDirectory>(std::move(options), *out.status);
+    out.tenants = opened.get();
+    out.keys = opened.get();
+    out.certificates = opened.get();
+    out.directory = std::move(opened);
     return out;
   }
   PostgresOptions options;
@@ -46,9 +47,14 @@ OpenedDirectory open_directory(boost::asio::io_context& control, const config::S
   options.work = std::move(work);
   std::string why;
   auto directory = make_postgres_directory(control, std::move(options), *out.status, why);
-  if (!directory) return {nullptr, nullptr, nullptr, nullptr, "directory.url: " + why};
-  out.certificates = directory.get();
+  if (!directory) {
+    OpenedDirectory failed;
+    failed.error = "directory.url: " + why;
+    return failed;
+  }
+  out.tenants = dynamic_cast<identity::TenantDirectory*>(directory.get());
   out.keys = dynamic_cast<identity::KeyDirectory*>(directory.get());
+  out.certificates = directory.get();
   out.directory = std::move(directory);
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include "config/settings.hpp"
 #include "identity/key_directory.hpp"
+#include "identity/tenant_directory.hpp"
 #include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
@@ -19,8 +20,9 @@ namespace marquee::store {
 struct OpenedDirectory {
   std::unique_ptr<AdapterStatus> status;  // outlives the directory
   std::unique_ptr<routing::DomainDirectory> directory;
+  identity::TenantDirectory* tenants = nullptr;       // the same object
+  identity::KeyDirectory* keys = nullptr;             // the same object
   routing::CertificateStore* certificates = nullptr;  // the directory's own
-  identity::KeyDirectory* keys = nullptr;             // likewise
   std::string error;                                  // a sentence; both are null then
 };
 

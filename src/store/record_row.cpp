@@ -268,6 +268,8 @@ std::optional<routing::Change> make_change(std::string_view what, std::string_vi
                                    {std::string_view("site"), What::site},
                                    {std::string_view("client"), What::client},
                                    {std::string_view("agency"), What::agency},
+                                   {std::string_view("member"), What::member},
+                                   {std::string_view("module"), What::module},
                                    {std::string_view("credential"), What::credential}}) {
     if (what == word) return routing::Change{kind, std::string(value)};
   }

@@ -2,6 +2,7 @@
 
 #include "store/lookup_sql.hpp"
 #include "store/record_row.hpp"
+#include "store/tenant_sql.hpp"
 
 namespace marquee::store {
 namespace {
@@ -273,6 +274,33 @@ void SqliteDirectory::load_certificate(RecordKind kind, const std::string& row, 
     }
     if (!fault.empty()) out.failure = unavailable(fault);
     done(std::move(out));
+    return fault;
+  });
+}
+
+void SqliteDirectory::ask(const identity::TenantKey& key, identity::TenantDirectory::Done done) {
+  if (!may_have_rows(false, key)) return done({true, {}, {}});
+  ask([key, done = std::move(done)](SqliteDatabase* database, const std::string& why) {
+    identity::TenantAnswer answer;
+    std::string fault = why;
+    SqliteStatement* statement =
+        database ? database->prepare(tenant_sql(kSqlite, key.question)) : nullptr;
+    if (statement) {
+      bind_all(*statement, tenant_parameters(key));
+      Step step;
+      while ((step = statement->step()) == Step::row) {
+        TenantRow row;
+        for (int i = 0; i < statement->columns(); ++i) row.push_back(statement->column(i));
+        add_tenant_row(key.question, row, answer.facts);
+      }
+      if (step == Step::failed) fault = database->error();
+      statement->reset();
+    } else if (database) {
+      fault = database->error();
+    }
+    answer.ok = fault.empty();
+    if (!answer.ok) answer = {false, {}, unavailable(fault)};
+    done(std::move(answer));
     return fault;
   });
 }

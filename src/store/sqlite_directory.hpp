@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "identity/key_directory.hpp"
+#include "identity/tenant_directory.hpp"
 #include "routing/certificate_store.hpp"
 #include "routing/directory.hpp"
 #include "store/adapter_status.hpp"
@@ -27,8 +28,9 @@
 namespace marquee::store {
 
 class SqliteDirectory final : public routing::DomainDirectory,
-                              public routing::CertificateStore,
-                              public identity::KeyDirectory {
+                              public identity::TenantDirectory,
+                              public identity::KeyDirectory,
+                              public routing::CertificateStore {
  public:
   struct Options {
     std::string path;
@@ -49,6 +51,7 @@ class SqliteDirectory final : public routing::DomainDirectory,
   void load_certificate(routing::RecordKind kind, const std::string& row,
                         Certificate done) override;
   void generation(Generation done) override;
+  void ask(const identity::TenantKey& key, identity::TenantDirectory::Done done) override;
   void find_api_key(const std::string& hash, ApiKeyFound done) override;
   void find_embed_token(const std::string& site, const std::string& module,
                         EmbedFound done) override;

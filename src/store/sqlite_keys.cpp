@@ -12,8 +12,7 @@ using Step = SqliteStatement::Step;
 // Empty, or what went wrong.
 template <typename Record, typename Make>
 std::string read_one(SqliteDatabase* database, const std::string& why, const std::string& sql,
-                     const std::vector<std::string>& values, Make make,
-                     KeyAnswer<Record>& answer) {
+                     const std::vector<std::string>& values, Make make, KeyAnswer<Record>& answer) {
   std::string fault = why;
   SqliteStatement* statement = database ? database->prepare(sql) : nullptr;
   if (statement) {

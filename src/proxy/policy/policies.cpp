@@ -1,6 +1,7 @@
 #include "proxy/policy/policies.hpp"
 
 #include <array>
+#include <optional>
 
 #include "proxy/http/redirects.hpp"
 #include "routing/resolution.hpp"
@@ -13,6 +14,13 @@ struct Answer {
   RefusalCause& cause;
 };
 using Policy = bool (*)(const Input&, const Answer&);
+
+// As forwarding fields tell it upstream; nothing: a Unix socket.
+std::optional<base::IpAddress> client_address(const Input& in) {
+  if (auto named = base::IpAddress::parse(in.client_text)) return named;
+  if (in.facts.client_known) return in.facts.client;
+  return std::nullopt;
+}
 
 bool domain_state(const Input& in, const Answer& out) {
   const routing::Domain& domain = *in.plan.domain;
@@ -81,6 +89,36 @@ bool moved(const Input& in, const Answer& out) {
   return true;
 }
 
+bool refused_path(const Input& in, const Answer& out) {
+  if (in.paths.empty()) return false;
+  std::string buffer;
+  const ReadPath path = read_path(in.request.path, buffer);
+  const routing::Domain& domain = *in.plan.domain;
+  switch (in.paths.judge(path)) {
+    case PathVerdict::ambiguous:
+      out.content.status = 400;
+      break;
+    case PathVerdict::refused:
+      out.content.status = 404;  // nothing says that it is there on another host
+      break;
+    case PathVerdict::served:
+      // An app host is everybody's.
+      if (in.plan.route == RouteClass::app ||
+          is_own(path, in.request.path, {domain.module.text(), domain.site.text()}))
+        return false;
+      out.content.status = 404;
+  }
+  out.cause = RefusalCause::path_refused;
+  return true;
+}
+
+bool visitor(const Input& in, const Answer& out) {
+  if (!in.plan.visitors || in.plan.visitors->admits(client_address(in))) return false;
+  out.cause = RefusalCause::client_refused;
+  out.content.status = 403;
+  return true;
+}
+
 bool body_size(const Input& in, const Answer& out) {
   const std::uint64_t limit = in.settings.limits.request_body;
   if (limit == 0 || in.request.body.kind != http::BodyKind::length ||
@@ -93,11 +131,13 @@ bool body_size(const Input& in, const Answer& out) {
 
 // The order is the contract of design 2, step 4. Rate limits and access rules have
 // their places between these.
-constexpr std::array<Policy, 5> order = {
+constexpr std::array<Policy, 7> order = {
     domain_state,  // a domain that is off says nothing else, not even where it would be
     moved,         // a name that was left has no page that https or www could lead to
     https,         // before anything that reads a cookie or a token in the clear
     www,           // one name per site, before caches and limits count by name
+    visitor,       // who may not visit does not learn what is here
+    refused_path,  // before anything that costs a look-up
     body_size,     // last: who may not come in need not know how much would fit
 };
 

@@ -17,8 +17,10 @@ struct Input {
   const DomainPlan& plan;
   const ConnectionFacts& facts;
   const config::Settings& settings;
-  std::string_view host;  // normalised
-  unsigned https_port;    // where clients find our TLS listener; 0: there is none
+  std::string_view host;         // normalised
+  unsigned https_port;           // where clients find our TLS listener; 0: there is none
+  const PathRules& paths;        // of the host's class
+  std::string_view client_text;  // behind a trusted proxy whom that one names
 };
 
 // Runs the list. True when one of them answered: `content` holds the answer

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "identity/key_directory.hpp"
+#include "identity/tenant_directory.hpp"
 #include "net/resolver.hpp"
 #include "store/lookup_sql.hpp"
 #include "store/postgres/change_feed.hpp"
@@ -36,6 +37,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void list_names(const Position& position, std::uint32_t limit,
                   routing::DomainDirectory::Named done);
   void generation(routing::DomainDirectory::Generation done);
+  void ask_tenant(const identity::TenantKey& key, identity::TenantDirectory::Done done);
   // key_questions.cpp
   void find_api_key(const std::string& hash, identity::KeyDirectory::ApiKeyFound done);
   void find_embed_token(const std::string& site, const std::string& module,
@@ -84,6 +86,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   DatabaseFacts facts_;        // of the look-up connection
   std::uint64_t lineage_ = 0;  // of what it reads
   bool unnamed_ = false;       // a pooler loses prepared statements
+  unsigned told_ = 0;          // questions about tenants that were refused, by bit
   std::vector<std::weak_ptr<OpenWork>> working_;
   std::string find_sql_;
   std::string certificate_sql_;

@@ -7,6 +7,7 @@
 #include "store/postgres/directory_core.hpp"
 #include "store/postgres/notifications.hpp"
 #include "store/record_row.hpp"
+#include "store/tenant_sql.hpp"
 
 namespace marquee::store::postgres {
 namespace {
@@ -168,6 +169,43 @@ void DirectoryCore::list_names(const Position& position, std::uint32_t limit,
     done(std::move(page));
   };
   background_.ask(std::move(question));
+}
+
+// Not prepared: an answer is kept for a minute. A table that is not there is a failure
+// to know, told once in the log, and no reason to connect anew.
+void DirectoryCore::ask_tenant(const identity::TenantKey& key,
+                               identity::TenantDirectory::Done done) {
+  Question question;
+  question.late_text = [this, what = key.question] { return tenant_sql(dialect(), what); };
+  question.parameters = tenant_parameters(key);
+  question.limit = options_.timeout;
+  question.done = [this, weak = weak_from_this(), what = key.question,
+                   done = std::move(done)](const Reply& reply) {
+    identity::TenantAnswer answer;
+    if (!reply) {
+      const auto self = weak.lock();
+      answer.failure = {base::FailureSource::dependency, true, reply.sentence};
+      if (self) {
+        status_.failures.fetch_add(1, std::memory_order_relaxed);
+        answer.failure = failure_of(reply);
+        const unsigned bit = 1u << static_cast<unsigned>(what);
+        if (reply.status == Reply::Status::refused &&
+            (std::exchange(told_, told_ | bit) & bit) == 0)
+          status_.logger().error("a table of tenants cannot be read; run  marquee db migrate",
+                                 {{"reason", answer.failure.sentence}});
+      }
+      return done(std::move(answer));
+    }
+    for (std::size_t i = 0; i < reply.result.rows(); ++i) {
+      TenantRow row;
+      for (std::size_t c = 0; c < reply.result.columns(); ++c)
+        row.push_back(reply.result.value(i, c));
+      add_tenant_row(what, row, answer.facts);
+    }
+    answer.ok = true;
+    done(std::move(answer));
+  };
+  lookups_.ask(std::move(question));
 }
 
 void DirectoryCore::generation(routing::DomainDirectory::Generation done) {

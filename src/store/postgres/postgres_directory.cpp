@@ -3,24 +3,13 @@
 #include <algorithm>
 
 #include "store/postgres/directory_core.hpp"
+#include "store/tenant_sql.hpp"
 
 namespace marquee::store {
 namespace {
 
 using namespace routing;
 using postgres::DirectoryCore;
-
-// As CAST(... AS uuid) takes it: a statement with another text would fail.
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    const char c = text[i];
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    if (dash ? c != '-' : !hex) return false;
-  }
-  return true;
-}
 
 base::Failure closing(const std::string& description) {
   return {base::FailureSource::dependency, true,
@@ -31,7 +20,9 @@ base::Failure bad_cursor() {
   return {base::FailureSource::client, false, "the cursor is not one of this list"};
 }
 
-class PostgresDirectory final : public WritableDirectory, public identity::KeyDirectory {
+class PostgresDirectory final : public WritableDirectory,
+                                public identity::TenantDirectory,
+                                public identity::KeyDirectory {
  public:
   explicit PostgresDirectory(std::shared_ptr<DirectoryCore> made)
       : core_(std::move(made)), description_(core_->description()) {
@@ -111,6 +102,14 @@ class PostgresDirectory final : public WritableDirectory, public identity::KeyDi
     core_->submit([done = std::move(done)](DirectoryCore* core) {
       if (core) return core->generation(done);
       done(std::nullopt, 0);
+    });
+  }
+
+  void ask(const identity::TenantKey& key, identity::TenantDirectory::Done done) override {
+    if (!may_have_rows(true, key)) return done({true, {}, {}});
+    core_->submit([key, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->ask_tenant(key, done);
+      done({false, {}, closing(who)});
     });
   }
 

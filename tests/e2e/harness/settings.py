@@ -27,6 +27,7 @@ class Domain:
     certificate: object = "internal"  # or a list of (cert_file, key_file)
     request_fields: dict = dataclasses.field(default_factory=dict)
     response_fields: dict = dataclasses.field(default_factory=dict)
+    visitors: dict = dataclasses.field(default_factory=dict)  # allow, deny, passwords, realm
 
     @property
     def installation(self):
@@ -124,6 +125,8 @@ def _domain(d):
         out["request_fields"] = d.request_fields
     if d.response_fields:
         out["response_fields"] = d.response_fields
+    if d.visitors:
+        out["visitors"] = d.visitors
     if d.host.startswith("*."):
         del out["pair"]
     return out
@@ -160,8 +163,8 @@ def _listener(li):
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json", directory=None, context=None, access=None,
-             rate_limits=None):
+             host_classes=None, access_format="json", directory=None, tenants=None, access=None,
+             rate_limits=None, context=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -196,6 +199,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["rate_limits"] = dict(rate_limits)
     if context:
         out["context"] = {k: seconds(v) if k in ("lifetime", "rotation") else v for k, v in context.items()}
+    if tenants:
+        out["tenants"] = tenants
     if host_classes:
         out["host_classes"] = host_classes
     return out

@@ -1,0 +1,120 @@
+#include "identity/tenancy.hpp"
+
+#include <algorithm>
+
+#include "base/ids.hpp"
+
+namespace marquee::identity {
+namespace {
+
+template <typename Values>
+SiteClaim first_of(const Values& values) {
+  SiteClaim out;
+  for (const auto& value : values) {
+    const std::string_view text(value);
+    if (text.empty()) continue;
+    if (out.site.empty())
+      out.site = text;
+    else
+      out.contradictory |= out.site != text;
+  }
+  return out;
+}
+
+std::string_view trimmed(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
+}  // namespace
+
+SiteClaim claimed_site(std::span<const std::string_view> fields, std::span<const std::string> query,
+                       std::span<const std::string_view> cookies) {
+  if (SiteClaim claim = first_of(fields); !claim.site.empty()) return claim;
+  if (SiteClaim claim = first_of(query); !claim.site.empty()) return claim;
+  return first_of(cookies);
+}
+
+std::vector<std::string_view> cookie_values(std::span<const std::string_view> fields,
+                                            std::string_view name) {
+  std::vector<std::string_view> out;
+  for (std::string_view rest : fields) {
+    while (!rest.empty() && out.size() < 8) {
+      const std::size_t end = rest.find(';');
+      const std::string_view pair = trimmed(rest.substr(0, end));
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+      const std::size_t equals = pair.find('=');
+      if (equals == std::string_view::npos || pair.substr(0, equals) != name) continue;
+      std::string_view value = pair.substr(equals + 1);
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+        value = value.substr(1, value.size() - 2);
+      out.push_back(value);
+    }
+  }
+  return out;
+}
+
+TenantDecision decide(const Caller* caller, std::span<const Membership> memberships,
+                      const SiteClaim& claim, const TenantSite* site,
+                      std::span<const std::string> refused_states) {
+  TenantDecision out;
+  if (!caller || caller->user.empty()) return out;
+  if (claim.contradictory) {
+    out.verdict = TenantVerdict::bad_claim;
+    return out;
+  }
+  std::vector<const Membership*> active;
+  for (const Membership& m : memberships) {
+    const bool refused = std::find(refused_states.begin(), refused_states.end(), m.agency_status) !=
+                         refused_states.end();
+    const bool bound = !caller->agency.empty() && caller->agency != m.agency;
+    if (!refused && !bound && !m.agency.empty()) active.push_back(&m);
+  }
+  out.verdict = TenantVerdict::no_agency;
+  if (active.empty()) return out;
+  const Membership* chosen = active.front();
+  if (!claim.site.empty()) {
+    if (!site) {
+      out.verdict = TenantVerdict::site_not_found;
+      return out;
+    }
+    const auto of_site = std::find_if(active.begin(), active.end(), [site](const Membership* m) {
+      return m->agency == site->agency;
+    });
+    const bool bound = !caller->site.empty() && caller->site != site->id;
+    if (of_site == active.end() || bound || site->id != claim.site) {
+      out.verdict = TenantVerdict::site_denied;
+      return out;
+    }
+    chosen = *of_site;
+    out.site = site->id;
+    out.client = site->client;
+  } else {
+    out.site = caller->site;
+  }
+  out.verdict = TenantVerdict::admitted;
+  out.agency = chosen->agency;
+  out.role = chosen->role;
+  return out;
+}
+
+TenantRefusal refusal_of(TenantVerdict verdict) {
+  switch (verdict) {
+    case TenantVerdict::admitted:
+      break;
+    case TenantVerdict::unauthorized:
+      return {401, "AUTH_REQUIRED", "Unauthorized"};
+    case TenantVerdict::no_agency:
+      return {403, "NO_AGENCY", "No agency membership"};
+    case TenantVerdict::site_denied:
+      return {403, "SITE_ACCESS_DENIED", "Access denied to this site"};
+    case TenantVerdict::site_not_found:
+      return {404, "SITE_NOT_FOUND", "Site not found"};
+    case TenantVerdict::bad_claim:
+      return {400, "SITE_AMBIGUOUS", "The request names more than one site"};
+  }
+  return {};
+}
+
+}  // namespace marquee::identity

@@ -1,0 +1,75 @@
+#include "proxy/module_gate.hpp"
+
+#include "proxy/exchange.hpp"
+#include "proxy/policy/api_route.hpp"
+#include "proxy/policy/module_path.hpp"
+
+namespace marquee::proxy {
+namespace {
+
+using identity::TenantQuestion;
+using policy::ApiVerdict;
+
+// The index of the module's pool, or the plan's own.
+std::uint32_t pool_of(const config::Settings& settings, std::string_view module,
+                      std::uint32_t otherwise) {
+  for (const auto& m : settings.tenants.modules) {
+    if (m.module != module) continue;
+    for (std::size_t i = 0; i < settings.upstreams.size(); ++i)
+      if (settings.upstreams[i].name == *m.upstream) return static_cast<std::uint32_t>(i);
+  }
+  return otherwise;
+}
+
+}  // namespace
+
+Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& answer) {
+  const config::Settings& settings = exchange.settings();
+  if (!settings.tenants.module_apis) return Verdict::pass;
+  const DomainPlan& plan = *exchange.plan();
+  const routing::Domain& domain = *plan.domain;
+  const http::RequestHead& request = exchange.request();
+  const bool app = plan.route == RouteClass::app;
+  const policy::ModuleRoute to =
+      policy::module_of(request.path, {app, domain.module.text(), domain.site.text()});
+  if (to.path.empty()) return Verdict::pass;
+  const identity::Caller* const caller = exchange.caller();
+  // On app hosts the site that a membership was proved for; else what the query says.
+  const std::string site = app && caller && !caller->site.empty() ? caller->site : to.site;
+  if (site.empty())
+    return refuse(answer, 400, "The request names no site", "SITE_REQUIRED",
+                  RefusalCause::path_refused);
+  const auto* installed = facts.find(TenantQuestion::installation, site, to.module);
+  if (!installed) return Verdict::pass;  // asked again
+  if (!installed->installation || !installed->installation->enabled)
+    return refuse(answer, 404, "Module not found", "MODULE_NOT_FOUND", RefusalCause::path_refused);
+  const auto* known = facts.find(TenantQuestion::api_routes, to.module);
+  if (!known) return Verdict::pass;  // asked again
+  const auto decision = policy::judge_api(known->routes, request.method_name, to.path, caller);
+  switch (decision.verdict) {
+    case ApiVerdict::no_route:
+      return refuse(answer, 404, "Not found", "ROUTE_NOT_FOUND", RefusalCause::path_refused);
+    case ApiVerdict::method:
+      refuse(answer, 405, "Method not allowed", "METHOD_NOT_ALLOWED", RefusalCause::path_refused);
+      answer.content.fields.emplace_back("Allow", decision.allow);
+      return Verdict::refuse;
+    case ApiVerdict::login:
+      return refuse(answer, 401, "Unauthorized", "AUTH_REQUIRED", RefusalCause::unauthenticated);
+    case ApiVerdict::scope:
+      return refuse(answer, 403, "Insufficient scope", "SCOPE_REQUIRED",
+                    RefusalCause::access_denied);
+    case ApiVerdict::open:
+    case ApiVerdict::served:
+      break;
+  }
+  if (decision.route)
+    exchange.set_api_route(std::make_shared<const identity::ApiRoute>(*decision.route));
+  if (app) {
+    exchange.set_request_field("x-module-id", to.module);
+    exchange.set_request_field("x-site-module-installation-id", installed->installation->id);
+  }
+  exchange.send_to(pool_of(settings, to.module, plan.pool), request.path);
+  return Verdict::pass;
+}
+
+}  // namespace marquee::proxy

@@ -1,0 +1,17 @@
+// Cross-origin calls and frames of a site's module (proxy/policy/cors.hpp decides):
+// preflights are answered here, before anything asks who the caller is; actual
+// answers are decorated, and the upstream's own fields of that kind replaced.
+#pragma once
+#include "proxy/tenant_facts_gate.hpp"
+
+namespace marquee::proxy {
+
+class OriginGate final : public TenantFactsGate {
+ public:
+  using TenantFactsGate::TenantFactsGate;
+
+ protected:
+  Verdict judge(Exchange& exchange, Facts& facts, GateAnswer& answer) override;
+};
+
+}  // namespace marquee::proxy

@@ -1,0 +1,42 @@
+// A module's API routes (module_api_routes, platform contract 1.8): which of them a
+// request is for, and whether its caller may. Pure.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "identity/caller.hpp"
+#include "identity/tenant_directory.hpp"
+
+namespace marquee::proxy::policy {
+
+enum class ApiVerdict : std::uint8_t {
+  open,  // the module has no routes: nothing to enforce
+  served,
+  no_route,  // 404; also one that is switched off
+  method,    // 405: `allow`
+  login,     // 401
+  scope,     // 403
+};
+
+struct ApiDecision {
+  ApiVerdict verdict = ApiVerdict::open;
+  const identity::ApiRoute* route = nullptr;  // with served
+  std::string allow;                          // methods of the path, for Allow
+};
+
+// Whether "/contacts/:id" is `path`, segment by segment; a parameter is one segment
+// that is not empty.
+bool matches(std::string_view pattern, std::string_view path);
+
+// `path` is within the module's API, decoded, without a trailing slash but for "/". Of
+// several routes the one with a literal where the other has a parameter, from the left.
+// HEAD is served by a GET route. `caller` null: nobody known.
+ApiDecision judge_api(std::span<const identity::ApiRoute> routes, std::string_view method,
+                      std::string_view path, const identity::Caller* caller);
+
+// "*" and "admin" cover all; "read:*" covers "read:contacts" and "read" (contract 2.7).
+bool covers_scope(std::span<const std::string> held, std::string_view wanted);
+
+}  // namespace marquee::proxy::policy

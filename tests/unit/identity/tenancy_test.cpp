@@ -1,0 +1,201 @@
+#include "identity/tenancy.hpp"
+
+#include <doctest/doctest.h>
+
+#include "identity/tenant_cache.hpp"
+
+using namespace marquee;
+using namespace marquee::identity;
+
+namespace {
+
+Caller user(std::string agency = {}, std::string site = {}) {
+  Caller c;
+  c.user = "user-1";
+  c.agency = std::move(agency);
+  c.site = std::move(site);
+  return c;
+}
+
+const std::vector<Membership> kTwo{{"agency-1", "member", "active"}, {"agency-2", "owner", ""}};
+const std::vector<std::string> kRefused{"suspended", "cancelled"};
+const TenantSite kSite{"site-2", "agency-2", "client-2"};
+
+TenantDecision judge(const Caller* who, const std::vector<Membership>& members, SiteClaim claim,
+                     const TenantSite* site) {
+  return decide(who, members, claim, site, kRefused);
+}
+
+}  // namespace
+
+TEST_CASE("tenancy: nobody, and a credential of no user, are unauthorized") {
+  CHECK(judge(nullptr, kTwo, {}, nullptr).verdict == TenantVerdict::unauthorized);
+  const Caller key;
+  CHECK(judge(&key, kTwo, {}, nullptr).verdict == TenantVerdict::unauthorized);
+  const auto says = refusal_of(TenantVerdict::unauthorized);
+  CHECK(says.status == 401);
+  CHECK(says.code == "AUTH_REQUIRED");
+  CHECK(says.sentence == "Unauthorized");
+}
+
+TEST_CASE("tenancy: membership decides the agency and the role") {
+  const Caller who = user();
+  const auto first = judge(&who, kTwo, {}, nullptr);
+  CHECK(first.verdict == TenantVerdict::admitted);
+  CHECK(first.agency == "agency-1");
+  CHECK(first.role == "member");
+  CHECK(first.site.empty());
+  CHECK(judge(&who, {}, {}, nullptr).verdict == TenantVerdict::no_agency);
+  const Caller bound = user("agency-2");
+  CHECK(judge(&bound, kTwo, {}, nullptr).role == "owner");
+  const Caller stranger = user("agency-3");
+  CHECK(judge(&stranger, kTwo, {}, nullptr).verdict == TenantVerdict::no_agency);
+  const Caller left = user();
+  CHECK(judge(&left, {{"agency-1", "owner", "suspended"}}, {}, nullptr).verdict ==
+        TenantVerdict::no_agency);
+}
+
+TEST_CASE("tenancy: a site is accepted only from a member of its agency") {
+  const Caller who = user();
+  const auto own = judge(&who, kTwo, {"site-2", false}, &kSite);
+  CHECK(own.verdict == TenantVerdict::admitted);
+  CHECK(own.agency == "agency-2");
+  CHECK(own.role == "owner");
+  CHECK(own.site == "site-2");
+  CHECK(own.client == "client-2");
+  CHECK(judge(&who, {kTwo[0]}, {"site-2", false}, &kSite).verdict == TenantVerdict::site_denied);
+  CHECK(judge(&who, kTwo, {"site-9", false}, nullptr).verdict == TenantVerdict::site_not_found);
+  CHECK(judge(&who, kTwo, {"site-2", true}, &kSite).verdict == TenantVerdict::bad_claim);
+  // A row that is not the one that was named proves nothing.
+  CHECK(judge(&who, kTwo, {"site-1", false}, &kSite).verdict == TenantVerdict::site_denied);
+  const Caller elsewhere = user("", "site-1");
+  CHECK(judge(&elsewhere, kTwo, {"site-2", false}, &kSite).verdict == TenantVerdict::site_denied);
+  const Caller suspended = user();
+  CHECK(judge(&suspended, {{"agency-2", "owner", "cancelled"}, {"agency-1", "owner", ""}},
+              {"site-2", false}, &kSite)
+            .verdict == TenantVerdict::site_denied);
+}
+
+TEST_CASE("tenancy: the field outranks the query, the query outranks the cookie") {
+  const std::vector<std::string_view> none;
+  const std::vector<std::string_view> field{"f"}, two{"f", "g"}, same{"f", "f", ""}, blank{""};
+  const std::vector<std::string> query{"q"}, no_query;
+  const std::vector<std::string_view> cookie{"c"};
+  CHECK(claimed_site(field, query, cookie).site == "f");
+  CHECK(claimed_site(none, query, cookie).site == "q");
+  CHECK(claimed_site(blank, query, cookie).site == "q");
+  CHECK(claimed_site(none, no_query, cookie).site == "c");
+  CHECK(claimed_site(none, no_query, none).site.empty());
+  CHECK(claimed_site(two, query, cookie).contradictory);
+  CHECK_FALSE(claimed_site(same, query, cookie).contradictory);
+}
+
+TEST_CASE("tenancy: cookies") {
+  const std::vector<std::string_view> fields{"a=1; current_site_id=x;b=2", " current_site_id=\"y\"",
+                                             "xcurrent_site_id=z; current_site_id"};
+  CHECK(cookie_values(fields, "current_site_id") == std::vector<std::string_view>{"x", "y"});
+}
+
+namespace {
+
+struct FakeDirectory final : TenantDirectory {
+  void ask(const TenantKey& key, Done done) override {
+    asked.push_back(key);
+    open.push_back(std::move(done));
+  }
+  void answer(TenantAnswer with) {
+    REQUIRE_FALSE(open.empty());
+    const Done done = std::move(open.front());
+    open.erase(open.begin());
+    done(std::move(with));
+  }
+  std::vector<TenantKey> asked;
+  std::vector<Done> open;
+};
+
+TenantAnswer member_of(std::string agency) {
+  TenantAnswer out;
+  out.ok = true;
+  out.facts.memberships.push_back({std::move(agency), "owner", "active"});
+  return out;
+}
+
+struct CacheRig {
+  FakeDirectory directory;
+  TenantCache cache{directory, {}};
+  TenantCache::Time now{std::chrono::hours(1)};
+  TenantKey key{TenantQuestion::memberships, "user-1", ""};
+  std::vector<TenantCache::Facts> told;
+  bool load() {
+    return cache.load(
+        key, [this] { return now; },
+        [this](const TenantCache::Facts& facts) { told.push_back(facts); });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tenant cache: one question for many, kept for its time and no longer") {
+  CacheRig r;
+  CHECK_FALSE(r.cache.find(r.key, r.now));
+  REQUIRE(r.load());
+  REQUIRE(r.load());
+  CHECK(r.directory.asked.size() == 1);
+  r.directory.answer(member_of("agency-1"));
+  REQUIRE(r.told.size() == 2);
+  CHECK(r.told[0]->memberships.at(0).agency == "agency-1");
+  CHECK(r.cache.find(r.key, r.now + std::chrono::seconds(59)));
+  CHECK_FALSE(r.cache.find(r.key, r.now + std::chrono::seconds(60)));
+}
+
+TEST_CASE("tenant cache: absence is kept for a short time, failure not at all") {
+  CacheRig r;
+  r.load();
+  TenantAnswer none;
+  none.ok = true;
+  r.directory.answer(none);
+  CHECK(r.told.at(0)->memberships.empty());
+  CHECK(r.cache.find(r.key, r.now + std::chrono::seconds(4)));
+  CHECK_FALSE(r.cache.find(r.key, r.now + std::chrono::seconds(5)));
+  r.now += std::chrono::seconds(5);
+  r.load();
+  r.directory.answer({});
+  CHECK_FALSE(r.told.at(1));
+  CHECK_FALSE(r.cache.find(r.key, r.now));
+  CHECK(r.cache.counts().failures == 1);
+}
+
+TEST_CASE("tenant cache: a change voids what it concerns, also what is being asked") {
+  CacheRig r;
+  r.load();
+  r.directory.answer(member_of("agency-1"));
+  const routing::Change other{routing::Change::What::member, "user-2"};
+  r.cache.on_changes({&other, 1});
+  CHECK(r.cache.find(r.key, r.now));
+  const routing::Change own{routing::Change::What::member, "user-1"};
+  r.cache.on_changes({&own, 1});
+  CHECK_FALSE(r.cache.find(r.key, r.now));
+  r.load();
+  r.cache.on_changes({&own, 1});
+  r.directory.answer(member_of("agency-1"));
+  CHECK(r.told.size() == 2);
+  CHECK_FALSE(r.cache.find(r.key, r.now));
+  r.load();
+  r.directory.answer(member_of("agency-1"));
+  const std::vector<routing::Change> many(100, other);
+  r.cache.on_changes(many);
+  CHECK_FALSE(r.cache.find(r.key, r.now));
+}
+
+TEST_CASE("tenant cache: questions under way are bounded") {
+  FakeDirectory directory;
+  TenantCache::Options options;
+  options.questions = 1;
+  TenantCache cache(directory, options);
+  const auto clock = [] { return TenantCache::Time{}; };
+  const auto done = [](const TenantCache::Facts&) {};
+  CHECK(cache.load({TenantQuestion::site, "a", ""}, clock, done));
+  CHECK_FALSE(cache.load({TenantQuestion::site, "b", ""}, clock, done));
+  directory.answer(member_of("x"));
+  CHECK(cache.load({TenantQuestion::site, "b", ""}, clock, done));
+}
