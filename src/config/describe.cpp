@@ -111,6 +111,8 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
        "Bounds on time. Those of upstreams stand under upstreams."},
       {"http2", describe(s.http2), "HTTP/2 with clients."},
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
+      {"branding", describe(s.branding),
+       "How the brands of domains are applied to pages of upstreams."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},
   };

@@ -147,6 +147,8 @@ Section describe(Domain& d) {
            "itself may be set and added."},
           {"response_fields", describe(d.response_fields, FieldTarget::any),
            "Changes to the fields sent to the client."},
+          {"brand", describe(d.brand),
+           "White label: what visitors see of the agency. Rows of a directory have their own."},
       },
       &d.mark};
 }

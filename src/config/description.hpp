@@ -124,6 +124,8 @@ Section describe(Limits& limits);
 Section describe(Timeouts& timeouts);
 Section describe(Http2& http2);
 Section describe(Forwarding& forwarding);
+Section describe(Brand& brand);
+Section describe(Branding& branding);
 Section describe(Log& log);
 Section describe(Admin& admin);
 

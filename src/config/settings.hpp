@@ -93,6 +93,18 @@ struct FieldEdits {
   std::vector<std::string> remove;
 };
 
+// A tenant's brand, as module_custom_domains.white_label has it. What is no colour or
+// no address that a page may name is left out where it is used (brand/brand.hpp).
+struct Brand {
+  std::string name;
+  std::string logo_url;
+  std::string favicon_url;
+  std::string primary;
+  std::string secondary;
+  bool hide_powered_by = false;
+  std::string css;
+};
+
 struct Domain {
   Mark mark;
   Marked<std::string> host;  // "shop.acme.com" or "*.sites.example.com"
@@ -112,6 +124,7 @@ struct Domain {
   std::optional<Marked<std::string>> path;  // template; absent: that of the host class
   FieldEdits request_fields;
   FieldEdits response_fields;
+  Brand brand;
 };
 
 enum class Balance : std::uint8_t { least_loaded, round_robin };
@@ -261,6 +274,15 @@ struct Http2 {
   std::uint32_t continuations = 8;        // frames of one field block
 };
 
+// How brands of domains are applied.
+struct Branding {
+  bool html = true;  // pages of upstreams are branded
+  std::string title_separator = " | ";
+  std::vector<std::string> removed_classes{"dramac-branding"};  // with hide_powered_by
+  std::vector<std::string> removed_attributes{"data-dramac-branding"};
+  std::vector<std::string> css_hosts;  // that a tenant's CSS may name in url()
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -301,6 +323,7 @@ struct Settings {
   Timeouts timeouts;
   Http2 http2;
   Forwarding forwarding;
+  Branding branding;
   Log log;
   Admin admin;
 };

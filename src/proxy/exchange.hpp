@@ -142,6 +142,7 @@ class Exchange final : public net::Expiring,
 
   // exchange_response.cpp
   void edit_response();
+  void brand_response();
   void send_response_head();
   bool tunnel_proven() const;
   std::size_t to_client(const BodySlice& slice);

@@ -1,4 +1,7 @@
 // The answer's way out: its head edited, its body streamed to the client.
+#include <string>
+
+#include "proxy/branding/branded_head.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/websocket_key.hpp"
 
@@ -80,9 +83,17 @@ void Exchange::edit_response() {
     }
     dated |= f.id == http::FieldId::date;
   }
+  if (plan_ && plan_->brand && response_.status >= 200 && !local_.active()) brand_response();
   if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
   // RFC 9110 6.6.1: who has a clock dates what came without one.
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
+}
+
+void Exchange::brand_response() {
+  if (!plan_->brand->rewrites()) return;
+  std::string origin(facts_->secure ? "https://" : "http://");
+  origin += request_.host;
+  edit_page_head(response_, request_, *plan_->brand, origin, arena_);
 }
 
 void Exchange::start_tunnel() {

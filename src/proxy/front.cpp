@@ -37,6 +37,7 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       services_(worker.turn(), snapshots_, records_, random_),
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {
+  services_.filters = &filters_;
   worker_.on_turn_end([this] { on_turn_end(); });
 }
 
@@ -101,9 +102,9 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
       same->reset();
       continue;
     }
-    auto pool =
-        std::make_shared<ConnectionPool>(worker_, tls_.buffers(), group,
-                                 snapshot->settings().upstreams[pools.size()], random_.next());
+    auto pool = std::make_shared<ConnectionPool>(worker_, tls_.buffers(), group,
+                                                 snapshot->settings().upstreams[pools.size()],
+                                                 random_.next());
     for (const auto& p : old)
       if (p && static_cast<ConnectionPool&>(*p).group().name == group->name)
         pool->adopt(static_cast<ConnectionPool&>(*p));

@@ -12,6 +12,7 @@
 #include "net/worker.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
+#include "proxy/filter/response_filters.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/overload.hpp"
 #include "proxy/request_records.hpp"
@@ -85,6 +86,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   RequestRecords records_;
   SnapshotSlot snapshots_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
+  ResponseFilters filters_;
   Services services_;
   ExchangePool exchanges_;
   TlsFront tls_;

@@ -121,8 +121,12 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
   plan->route = route_of(d.host_class);
   plan->pool = d.upstream_index;
   plan->context = context_of(d);
+  plan->brand = make_domain_brand(d.white_label(), settings.branding);
+  if (plan->brand && !plan->brand->field.empty())
+    plan->context.add("x-white-label", plan->brand->field);
   plan->request_fields = FieldPlan(d.request_fields);
-  plan->response_fields = FieldPlan(d.response_fields);
+  plan->response_fields =
+      FieldPlan(plan->brand ? with_brand(d.response_fields, *plan->brand) : d.response_fields);
   plan->certificate = certificate_of(d, intermediates, plan->covered);
   if (d.redirect) return plan;  // nothing goes upstream
   const std::string& host_field = settings.upstreams[plan->pool].host_field;

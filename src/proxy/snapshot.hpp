@@ -10,6 +10,7 @@
 #include "base/ip.hpp"
 #include "config/settings.hpp"
 #include "proxy/arena.hpp"
+#include "proxy/branding/domain_brand.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
@@ -43,8 +44,9 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   FieldBlock context;      // the plain tenant fields
   FieldPlan request_fields;
   FieldPlan response_fields;
-  std::string host_field;      // sent as Host; empty: the client's
-  bool endpoint_host = false;  // the endpoint's own name is sent as Host
+  std::string host_field;                    // sent as Host; empty: the client's
+  bool endpoint_host = false;                // the endpoint's own name is sent as Host
+  std::shared_ptr<const DomainBrand> brand;  // null: the domain has none
 
   // Where the domain's certificate comes from, and within which scope sessions
   // may be resumed.

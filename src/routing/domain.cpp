@@ -96,6 +96,9 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
   if (!set_way(settings, *row.upstream, path, *domain)) return nullptr;
   domain->request_fields = row.request_fields;
   domain->response_fields = row.response_fields;
+  const config::Brand& b = row.brand;
+  domain->own_brand = {b.logo_url,  b.favicon_url,     b.name, b.primary,
+                       b.secondary, b.hide_powered_by, b.css};
   domain->certificates = row.certificates;
   domain->certificate_source =
       row.certificates.empty() ? CertificateSource::internal : CertificateSource::files;

@@ -27,6 +27,7 @@ class Domain:
     certificate: object = "internal"  # or a list of (cert_file, key_file)
     request_fields: dict = dataclasses.field(default_factory=dict)
     response_fields: dict = dataclasses.field(default_factory=dict)
+    brand: dict = dataclasses.field(default_factory=dict)
 
     @property
     def installation(self):
@@ -124,6 +125,8 @@ def _domain(d):
         out["request_fields"] = d.request_fields
     if d.response_fields:
         out["response_fields"] = d.response_fields
+    if d.brand:
+        out["brand"] = d.brand
     if d.host.startswith("*."):
         del out["pair"]
     return out
@@ -160,7 +163,7 @@ def _listener(li):
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json", directory=None):
+             host_classes=None, access_format="json", directory=None, branding=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -189,6 +192,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["forwarding"] = dict(forwarding)
     if directory:
         out["directory"] = dict(directory)
+    if branding:
+        out["branding"] = dict(branding)
     if host_classes:
         out["host_classes"] = host_classes
     return out
