@@ -18,7 +18,7 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
     build) echo $build ;;
     run) echo $build ca-certificates curl ;;
     test) echo $build doctest-dev python3 python3-pytest python3-h2 python3-hpack python3-hyperframe \
-      python3-grpcio curl openssl wrk nghttp2-client slowhttptest nodejs node-ws chromium postgresql sqlite3 ;;
+      python3-grpcio curl openssl wrk nghttp2-client slowhttptest nodejs node-ws chromium postgresql pgbouncer sqlite3 ;;
     bench) echo $build libbenchmark-dev python3 curl openssl nginx-light haproxy wrk \
       nghttp2-client valgrind linux-perf ;;
     fuzz) echo $build clang "libclang-rt-$clang-dev" ;;
@@ -61,7 +61,7 @@ need() {  # SUBCOMMAND: installs what it needs and what is missing
     [[ $installed == *" installed=$name "* ]] && continue
     missing+=("$name")
     case $name in nginx-light) servers+=(nginx) ;; haproxy) servers+=(haproxy) ;;
-      postgresql) servers+=(postgresql) ;; esac
+      postgresql) servers+=(postgresql) ;; pgbouncer) servers+=(pgbouncer) ;; esac
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
   [[ $EUID -eq 0 ]] || command -v sudo > /dev/null ||

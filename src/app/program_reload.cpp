@@ -58,6 +58,8 @@ admin::ReloadResult Program::apply(config::Settings next) {
   const config::Change change = config::compare(old, next);
   config::Settings settings = config::until_restart(old, std::move(next));
 
+  if (std::string lost = config::lost_pool(settings); !lost.empty()) return refuse(std::move(lost));
+
   // Build and start: nothing that serves is touched until all of it stands.
   UpstreamGroups::Prepared groups = upstreams_.prepare(settings);
   if (!groups.error.empty()) return refuse(groups.error);

@@ -79,13 +79,25 @@ std::vector<UpstreamChange> upstreams(const std::vector<Upstream>& old,
   return out;
 }
 
-auto values(const Directory& d) {  // all but the marks
-  return std::tie(d.kind, d.path, d.url, d.trust_status, d.encryption_key, d.poll_interval,
-                  d.timeout, *d.modules.upstream, *d.modules.path, *d.sites.upstream, *d.sites.path,
-                  d.refused_agencies, d.refused_subscriptions, d.serve_unpublished, d.cache,
+// What is opened once: the source itself, and what is remembered of it.
+auto opened(const Directory& d) {
+  return std::tie(d.kind, d.path, d.url, d.encryption_key, d.poll_interval, d.timeout, d.cache,
                   d.snapshot);
 }
-bool same(const Directory& a, const Directory& b) { return values(a) == values(b); }
+
+// Where rows lead and which are refused is asked anew for each of them. With
+// another kind of source that is not meant for the rows of this one.
+Directory until_restart(const Directory& old, const Directory& next) {
+  Directory out = old;
+  if (next.kind != old.kind) return out;
+  out.trust_status = next.trust_status;
+  out.modules = next.modules;
+  out.sites = next.sites;
+  out.refused_agencies = next.refused_agencies;
+  out.refused_subscriptions = next.refused_subscriptions;
+  out.serve_unpublished = next.serve_unpublished;
+  return out;
+}
 
 std::string shown_workers(std::uint32_t n) { return n == 0 ? "auto" : std::to_string(n); }
 
@@ -122,9 +134,10 @@ Change compare(const Settings& old, const Settings& next) {
         std::to_string(next.tls.failed_handshake_burst));
   waits("tls.failed_handshake_rate", show_decimal(old.tls.failed_handshake_rate),
         show_decimal(next.tls.failed_handshake_rate));
-  if (!same(old.directory, next.directory)) {
+  if (opened(old.directory) != opened(next.directory)) {
     out.restart.emplace_back(
-        "directory changed, which takes a restart; what it was stays in force");
+        "directory changed, which takes a restart; what it was stays in force (modules, "
+        "sites, trust_directory_status, refused_* and serve_unpublished follow at once)");
   }
   return out;
 }
@@ -137,7 +150,7 @@ Settings until_restart(const Settings& old, Settings next) {
   // An address that is still served is not left without its token.
   if (!next.admin.address.empty() && next.admin.token.empty()) next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
-  next.directory = old.directory;
+  next.directory = until_restart(old.directory, next.directory);
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;
   next.tls.certificate_cache = old.tls.certificate_cache;
@@ -145,6 +158,19 @@ Settings until_restart(const Settings& old, Settings next) {
   next.tls.failed_handshake_burst = old.tls.failed_handshake_burst;
   next.tls.failed_handshake_rate = old.tls.failed_handshake_rate;
   return next;
+}
+
+std::string lost_pool(const Settings& settings) {
+  for (const DirectoryRoute* route : {&settings.directory.modules, &settings.directory.sites}) {
+    const std::string& name = *route->upstream;
+    const bool known =
+        name.empty() || std::any_of(settings.upstreams.begin(), settings.upstreams.end(),
+                                    [&](const Upstream& u) { return u.name == name; });
+    if (!known)
+      return "the directory in force sends domains to the upstream " + in_quotes(name) +
+             ": keep it in the settings until the restart";
+  }
+  return {};
 }
 
 }  // namespace marquee::config

@@ -50,4 +50,8 @@ Change compare(const Settings& old, const Settings& next);
 // that need a restart, so that a later comparison still finds them.
 Settings until_restart(const Settings& old, Settings next);
 
+// Why the result of until_restart() cannot be put in force: a part that waits
+// still needs an upstream that is gone. Empty: it can.
+std::string lost_pool(const Settings& settings);
+
 }  // namespace marquee::config

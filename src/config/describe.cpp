@@ -105,7 +105,8 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
        "Hosts that belong to the platform itself, without an entry under domains."},
       {"domains", Items{domain}, "Customers' hostnames, and what each leads to."},
       {"directory", describe(s.directory),
-       "Where domains are found that do not stand in this file. A change needs a restart."},
+       "Where domains are found that do not stand in this file. Where its rows lead and which of "
+       "them are refused follows a reload; a change of the rest needs a restart."},
       {"limits", describe(s.limits), "Bounds on what clients and upstreams may send."},
       {"timeouts", describe(s.timeouts),
        "Bounds on time. Those of upstreams stand under upstreams."},

@@ -30,6 +30,8 @@ void Exchange::reset() {
   // Its connection was closed over it (a drain's deadline): one record all the same.
   if (client_) services_.sink.record(*this);
   if (waiting_for_route_) stop_waiting();
+  if (waits_at_gate_) stop_waiting_at_gate();
+  if (gates_entered_) leave_gates();
   if (opening_) pool_->cancel(*this);
   drop_upstream();
   drop_filters();
@@ -42,6 +44,9 @@ void Exchange::reset() {
   if (route_) let_go_of_route();
   kept_plan_.reset();
   kept_pool_.reset();
+  chosen_pool_ = domains_own_pool;
+  caller_.reset();
+  response_fields_of_gates_.clear();
   client_ = nullptr;
   facts_ = nullptr;
   pool_ = nullptr;
@@ -68,7 +73,7 @@ void Exchange::leave_snapshot() {
   if (plan_) {
     kept_plan_ = plan_->shared_from_this();
     plan_ = kept_plan_.get();
-    kept_pool_ = pin_->pools[plan_->pool];
+    kept_pool_ = pin_->pools[chosen_pool_ == domains_own_pool ? plan_->pool : chosen_pool_];
   }
   services_.snapshots.unpin(pin_);
   pin_ = nullptr;
@@ -84,11 +89,11 @@ void Exchange::on_request_head() {
   }
   client_text_ = client_of(request_, *facts_, pin_->shared->trusted(), arena_);
   ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
-  proceed();
+  if (!answer_at_edge(EdgePaths::When::any_host)) proceed();
 }
 
 void Exchange::proceed() {
-  if (route() && apply_policies()) choose_upstream();
+  if (route() && !answer_at_edge(EdgePaths::When::domain) && apply_policies()) pass_gates();
 }
 
 bool Exchange::apply_policies() {
@@ -105,11 +110,12 @@ bool Exchange::apply_policies() {
 }
 
 void Exchange::choose_upstream() {
-  pool_ = pin_->pools[plan_->pool].get();
-  const config::Upstream& upstream = settings().upstreams[plan_->pool];
+  const std::uint32_t pool = chosen_pool_ == domains_own_pool ? plan_->pool : chosen_pool_;
+  pool_ = pin_->pools[pool].get();
+  const config::Upstream& upstream = settings().upstreams[pool];
   read_idle_ = upstream.read_idle;
   first_byte_ = upstream.first_byte;
-  target_ = plan_->target(request_.path, host_, arena_);
+  if (target_.empty()) target_ = plan_->target(request_.path, host_, arena_);
   if (target_.empty()) return refuse(http::Refusal::bad_target);
   add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(), host_, ids_,
                      turn_.wall_ms(), arena_, request_additions_);

@@ -7,6 +7,7 @@
 //
 //   exchange.cpp           head -> policies -> upstream chosen -> sent
 //   exchange_route.cpp     host -> domain, perhaps after a look-up
+//   exchange_gates.cpp     paths of our own; who asks, how often: may wait
 //   exchange_response.cpp  answer's head edited, body streamed back
 //   exchange_filters.cpp   the filters between the two, for answers that have any
 //   exchange_end.cpp       failures, retries, time limits, the one record
@@ -15,14 +16,18 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/hostname.hpp"
 #include "net/turn.hpp"
 #include "proxy/arena.hpp"
 #include "proxy/connection_facts.hpp"
+#include "proxy/edge_paths.hpp"
 #include "proxy/ends.hpp"
 #include "proxy/filter/filter_chain.hpp"
 #include "proxy/floor_window.hpp"
+#include "proxy/gate.hpp"
 #include "proxy/http/body_decoder.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/head_parser.hpp"
@@ -33,6 +38,10 @@
 #include "proxy/route_table.hpp"
 #include "proxy/services.hpp"
 #include "proxy/snapshot_slot.hpp"
+
+namespace marquee::identity {
+struct Caller;
+}
 
 namespace marquee::proxy {
 
@@ -81,6 +90,21 @@ class Exchange final : public net::Expiring,
   void on_upstream_writable();
 
   void on_deadline(net::Deadline& which) override;
+
+  // --- Told by gates (proxy/gate.hpp) --------------------------------------
+  // After Verdict::wait, never from within enter().
+  void gate_decided(Gate::Verdict verdict, GateAnswer answer = {});
+  // To the upstream, beside what Marquee itself sets; copied.
+  void set_request_field(std::string_view name, std::string_view value);
+  // In every answer to this request, also one of our own, in place of the
+  // upstream's fields of that name; an empty value only removes those. Copied.
+  void set_response_field(std::string_view name, std::string_view value);
+  // Another pool (an index into Settings::upstreams) than the domain's. `target`,
+  // copied: what the upstream is asked for; empty: as the domain says.
+  void send_to(std::uint32_t pool, std::string_view target = {});
+  // Who asks, as far as a gate has found out; null: nobody known.
+  void set_caller(std::shared_ptr<const identity::Caller> caller) { caller_ = std::move(caller); }
+  const identity::Caller* caller() const { return caller_.get(); }
 
   // --- Asked by ends and sinks --------------------------------------------
   bool active() const { return client_ != nullptr; }
@@ -132,6 +156,14 @@ class Exchange final : public net::Expiring,
   void let_go_of_route();
   void close_if_moved();
 
+  // exchange_gates.cpp
+  bool answer_at_edge(EdgePaths::When when);
+  void answer_for(GateAnswer answer);
+  void pass_gates();
+  void stop_waiting_at_gate();
+  void leave_gates();
+  void read_on_if_answered();
+
   // exchange.cpp
   void proceed();
   std::string_view host_for_upstream() const;
@@ -143,6 +175,7 @@ class Exchange final : public net::Expiring,
   // exchange_response.cpp
   void edit_response();
   void brand_response();
+  void put_fields_of_gates();
   void send_response_head();
   bool tunnel_proven() const;
   std::size_t to_client(const BodySlice& slice);
@@ -215,6 +248,12 @@ class Exchange final : public net::Expiring,
   const DomainPlan* plan_ = nullptr;
   RouteTable::Entry* route_ = nullptr;  // held: the plan is a row's of the directory
   RouteTable::Ticket waiting_for_route_ = 0;
+  std::size_t gates_entered_ = 0;
+  bool waits_at_gate_ = false;  // at the last one entered
+  static constexpr std::uint32_t domains_own_pool = ~0u;
+  std::uint32_t chosen_pool_ = domains_own_pool;
+  std::shared_ptr<const identity::Caller> caller_;
+  std::vector<AddedField> response_fields_of_gates_;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
   std::shared_ptr<UpstreamPool> kept_pool_;
   config::Timeouts timeouts_;  // copies: outlive the snapshot
@@ -241,6 +280,7 @@ class Exchange final : public net::Expiring,
   FloorWindow window_out_;  // of the answer's, by taken_by_client()
 
   net::Deadline route_time_;     // while a look-up is waited for
+  net::Deadline gate_time_;      // while a gate is
   net::Deadline upstream_time_;  // first byte, then idle
   net::Deadline total_time_;
   net::Deadline body_time_;  // the body floor's window

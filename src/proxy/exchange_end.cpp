@@ -70,6 +70,7 @@ void Exchange::answer_error(unsigned status) {
 
 void Exchange::answer_locally(LocalContent content) {
   if (waiting_for_route_) stop_waiting();
+  if (waits_at_gate_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -157,6 +158,7 @@ void Exchange::break_client() {
   if (!client_) return;
   ClientEnd* client = client_;
   if (waiting_for_route_) stop_waiting();
+  if (waits_at_gate_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -193,6 +195,7 @@ void Exchange::on_deadline(net::Deadline& which) {
   if (!client_) return;
   if (&which == &body_time_) return on_body_window();
   if (&which == &route_time_) return refuse(RefusalCause::directory_unavailable, 503);
+  if (&which == &gate_time_) return refuse(RefusalCause::gate_unavailable, 503);
   if (&which == &total_time_) return fail_upstream(UpstreamFailure::total_timeout);
   if (outcome_.tunnel) return on_client_lost(ClientLoss::idle);
   // While the client takes nothing the upstream cannot be blamed.

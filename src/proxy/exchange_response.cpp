@@ -85,6 +85,7 @@ void Exchange::edit_response() {
   }
   if (plan_ && plan_->brand && response_.status >= 200 && !local_.active()) brand_response();
   if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
+  if (!response_fields_of_gates_.empty() && response_.status >= 200) put_fields_of_gates();
   // RFC 9110 6.6.1: who has a clock dates what came without one.
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
 }
@@ -94,6 +95,13 @@ void Exchange::brand_response() {
   std::string origin(facts_->secure ? "https://" : "http://");
   origin += request_.host;
   edit_page_head(response_, request_, *plan_->brand, origin, arena_);
+}
+
+void Exchange::put_fields_of_gates() {
+  for (const AddedField& added : response_fields_of_gates_) {
+    for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, added.name);
+    if (!added.value.empty()) response_additions_.add(added.name, added.value);
+  }
 }
 
 void Exchange::start_tunnel() {

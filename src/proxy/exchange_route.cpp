@@ -123,11 +123,7 @@ void Exchange::on_route_known() {
   proceed();
   if (waiting_for_route_) return;  // the other of two names
   route_time_.disarm();
-  // What came meanwhile and was not taken is read on, if only to be thrown away.
-  if (request_paused_ && client_ && !opening_ && local_.active()) {
-    request_paused_ = false;
-    client_->resume_request();
-  }
+  read_on_if_answered();
 }
 
 void Exchange::let_go_of_route() {

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/uuid.hpp"
 #include "net/worker.hpp"
+#include "proxy/branding/stylesheet.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/filter/response_filters.hpp"
@@ -87,6 +88,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   SnapshotSlot snapshots_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
   ResponseFilters filters_;
+  Stylesheets stylesheets_;
   Services services_;
   ExchangePool exchanges_;
   TlsFront tls_;

@@ -14,10 +14,11 @@ std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
 }  // namespace
 
 std::string_view name(RefusalCause c) {
-  return text_of<RefusalCause, 14>(
-      c, {"none", "protocol", "misdirected", "unknown_host", "domain_disabled", "agency_suspended",
-          "installation_disabled", "site_unpublished", "directory_unavailable",
-          "unknown_host_flood", "slow_head", "slow_body", "body_too_large", "response_filter"});
+  return text_of<RefusalCause, 15>(
+      c,
+      {"none", "protocol", "misdirected", "unknown_host", "domain_disabled", "agency_suspended",
+       "installation_disabled", "site_unpublished", "directory_unavailable", "unknown_host_flood",
+       "gate_unavailable", "slow_head", "slow_body", "body_too_large", "response_filter"});
 }
 
 std::string_view name(RouteClass c) {

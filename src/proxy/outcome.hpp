@@ -22,6 +22,7 @@ enum class RefusalCause : std::uint8_t {
   site_unpublished,
   directory_unavailable,  // it does not answer, and the domain is not known
   unknown_host_flood,     // this client asked for too many names that nobody has
+  gate_unavailable,       // a check that the request needs did not come to an end
   slow_head,
   slow_body,
   body_too_large,

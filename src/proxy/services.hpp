@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "net/turn.hpp"
 #include "proxy/body_backlog.hpp"
+#include "proxy/edge_paths.hpp"
 #include "proxy/ends.hpp"
 #include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
@@ -18,6 +20,7 @@ namespace marquee::proxy {
 
 class Exchange;
 class FilterChain;
+class Gate;
 class RouteTable;
 class SnapshotSlot;
 
@@ -65,7 +68,9 @@ struct Services {
   base::Random& random;
   FilterSource* filters = nullptr;  // null: no answer is filtered
   RouteTable* routes = nullptr;     // null: the settings are the only directory
-  bool draining = false;            // answers say "Connection: close"
+  std::vector<Gate*> gates;         // in the order in which a request passes them
+  EdgePaths edge_paths;
+  bool draining = false;  // answers say "Connection: close"
   std::shared_ptr<BodyBacklog> backlog = std::make_shared<BodyBacklog>();
   unsigned https_port = 0;  // public port of the first TLS listener; 0: none
   // "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).

@@ -2,6 +2,7 @@
 else byte for byte as it came."""
 import base64
 import json
+import re
 import threading
 
 import pytest
@@ -134,3 +135,27 @@ def test_a_streamed_page_arrives_piece_by_piece(pair):
                 client.reader.fill(deadline)
             go_on.set()
         assert b"S | Rose Bakery</title>" in client.reader.buffer
+
+
+def test_the_stylesheet_of_a_page(pair):
+    proxy, origin = pair
+    answer, _ = ask(pair, answering())
+    path = re.search(r'<link rel="stylesheet" href="([^"]+)">', answer.body.decode())[1]
+    before = origin.mark()
+    with proxy.plain() as client:
+        sheet = client.get(path, "bakery.test")
+        assert sheet.status == 200 and sheet.field("content-type") == "text/css; charset=utf-8"
+        assert b"letter-spacing:1px" in sheet.body and b"--brand-primary:#8b1e3f;--brand-primary-foreground:#ffffff" in sheet.body
+        assert sheet.field("cache-control") == "public, max-age=31536000, immutable"
+        assert sheet.field("x-content-type-options") == "nosniff"
+        known = client.get(path, "bakery.test", [("If-None-Match", sheet.field("etag"))])
+        assert known.status == 304 and not known.body and not known.all("content-length")
+        head = client.get(path, "bakery.test", method="HEAD")
+        assert head.status == 200 and head.field("content-length") == str(len(sheet.body))
+        # Of another tenant: nothing of this one's.
+        other = client.get(path, "evil.test")
+        assert other.status == 200 and other.field("cache-control") == "no-cache"
+        text = other.body.decode()
+        assert "letter-spacing" not in text and "evil.test" not in text and "</" not in text and "@import" not in text
+        assert client.get(path, "plain.test").status == 200  # no brand, no path of ours: the upstream's
+    assert len(origin.requests) == before + 1

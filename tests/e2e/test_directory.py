@@ -5,7 +5,7 @@ import ssl
 import time
 
 import pytest
-from harness import Domain, EchoOrigin, Marquee, eventually
+from harness import Domain, EchoOrigin, Marquee, Upstream, eventually
 
 SETTINGS = {"kind": "sqlite", "modules": {"upstream": "main", "path": "{path}"},
             "sites": {"upstream": "main"}}
@@ -190,3 +190,24 @@ def test_known_domains_go_on_without_the_directory(running):
         assert client.get("/", "known.test").status == 200
     rows.run("ALTER TABLE module_custom_domains_gone RENAME TO module_custom_domains")
     eventually(lambda: status(proxy, "asleep.test") == 200)
+
+
+def test_a_reload_leads_the_directorys_domains_elsewhere():
+    with EchoOrigin() as one, EchoOrigin() as two, \
+            Marquee(upstreams=[Upstream("main", [one.endpoint]), Upstream("other", [two.endpoint])],
+                    directory=SETTINGS) as proxy, Directory(proxy) as rows:
+        rows.add("new.test")
+        with proxy.plain() as client:
+            eventually(lambda: client.get("/1", "new.test").status == 200, 5)
+            proxy.sections["directory"] = {**SETTINGS, "modules": {"upstream": "other", "path": "{path}"}}
+            before = len(two.requests)
+            proxy.reload()
+            assert client.get("/2", "new.test").status == 200
+            assert len(two.requests) == before + 1, "the domain still leads to the old upstream"
+            # Not even the pool's loss takes domains down: such settings are refused.
+            del proxy.sections["directory"]
+            proxy.upstreams = proxy.upstreams[:1]
+            proxy.write_settings()
+            answer = proxy.admin.call("/v1/reload", "POST", b"")
+            assert answer.json()["ok"] is False and '"other"' in str(answer.json()["problems"]), answer.body
+            assert client.get("/3", "new.test").status == 200

@@ -101,10 +101,14 @@ std::string white_label_field(const Usable& u, std::string_view sheet) {
 
 }  // namespace
 
-std::string stylesheet_of(const routing::WhiteLabel& row, const config::Branding& settings) {
+std::string stylesheet_of(const routing::WhiteLabel& row,
+                          const std::vector<std::string>& css_hosts) {
+  brand::Brand colours;
+  colours.primary = row.primary_color;
+  colours.secondary = row.secondary_color;
   brand::CssPolicy policy;
-  policy.hosts = settings.css_hosts;
-  return brand::brand_stylesheet(brand_of(row, settings), row.custom_css, policy).css;
+  policy.hosts = css_hosts;
+  return brand::brand_stylesheet(colours, row.custom_css, policy).css;
 }
 
 std::shared_ptr<const DomainBrand> make_domain_brand(const routing::WhiteLabel& row,
@@ -112,7 +116,8 @@ std::shared_ptr<const DomainBrand> make_domain_brand(const routing::WhiteLabel& 
   if (row == routing::WhiteLabel{}) return nullptr;
   auto out = std::make_shared<DomainBrand>();
   brand::Brand brand = brand_of(row, settings);
-  const std::string sheet = stylesheet_of(row, settings);
+  const std::string sheet = stylesheet_of(row, settings.css_hosts);
+  out->css_hosts = settings.css_hosts;
   if (!sheet.empty()) {
     out->sheet_path = std::string(kSheetPrefix) +
                       hex_of(tls::digest_of({"marquee stylesheet", sheet}), kSheetDigest) +

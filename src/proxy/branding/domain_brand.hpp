@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "brand/brand.hpp"
 #include "config/settings.hpp"
@@ -24,9 +25,10 @@ inline constexpr std::size_t kMaxWhiteLabelField = 4096;
 
 struct DomainBrand {
   brand::BrandPlan plan;
-  std::string sheet_path;  // empty: no colours and no CSS
-  std::string tag;         // eight hex digits; another one where a page would be another
-  std::string field;       // x-white-label
+  std::string sheet_path;              // empty: no colours and no CSS
+  std::vector<std::string> css_hosts;  // of the settings that it was made under
+  std::string tag;    // eight hex digits; another one where a page would be another
+  std::string field;  // x-white-label
   // Checked; for pages of our own.
   std::string name;
   std::string logo_url;
@@ -41,7 +43,8 @@ std::shared_ptr<const DomainBrand> make_domain_brand(const routing::WhiteLabel& 
                                                      const config::Branding& settings);
 
 // The content of the domain's stylesheet; empty where it has none.
-std::string stylesheet_of(const routing::WhiteLabel& row, const config::Branding& settings);
+std::string stylesheet_of(const routing::WhiteLabel& row,
+                          const std::vector<std::string>& css_hosts);
 
 // The digest in the path that asks for a domain's stylesheet; empty: another path.
 std::string_view sheet_digest(std::string_view path);

@@ -159,3 +159,33 @@ TEST_CASE("a directory waits for a restart, and its secrets are not told") {
   next.directory.mark.line = 7;
   CHECK(compare(old, next).restart.empty());
 }
+
+TEST_CASE("where a directory's rows lead follows a reload, with the same kind of source only") {
+  Settings old, next;
+  old.upstreams.resize(2);
+  old.upstreams[0].name = "a";
+  old.upstreams[1].name = "b";
+  old.directory.kind = DirectoryKind::sqlite;
+  old.directory.modules.upstream.value = "a";
+  next = old;
+  next.directory.modules.upstream.value = "b";
+  next.directory.refused_agencies = {"late"};
+  next.directory.serve_unpublished = true;
+  CHECK(compare(old, next).restart.empty());
+  Settings in_force = until_restart(old, next);
+  CHECK(*in_force.directory.modules.upstream == "b");
+  CHECK(in_force.directory.refused_agencies == std::vector<std::string>{"late"});
+  CHECK(in_force.directory.serve_unpublished);
+  CHECK(lost_pool(in_force).empty());
+
+  next.directory.path = "/elsewhere";
+  CHECK(compare(old, next).restart.size() == 1);
+  CHECK(until_restart(old, next).directory.path.empty());
+  CHECK(*until_restart(old, next).directory.modules.upstream == "b");
+
+  next.directory = {};
+  next.upstreams.erase(next.upstreams.begin());
+  in_force = until_restart(old, next);
+  CHECK(*in_force.directory.modules.upstream == "a");
+  CHECK(lost_pool(in_force).find("\"a\"") != std::string::npos);
+}

@@ -8,6 +8,8 @@
 #include "proxy/branding/branded_head.hpp"
 #include "proxy/branding/content_policy.hpp"
 #include "proxy/branding/entity_tags.hpp"
+#include "proxy/branding/stylesheet.hpp"
+#include "proxy/snapshot.hpp"
 
 using namespace marquee;
 using namespace marquee::proxy;
@@ -260,4 +262,56 @@ TEST_CASE("a policy of the domain's own edits lets the stylesheet in") {
   const auto out = with_brand(edits, *make_domain_brand(bakery(), {}));
   CHECK(out.set[0].second == "style-src 'self'");
   CHECK(out.set[1].second == "style-src 'none'");
+}
+
+TEST_CASE("the stylesheet is answered at the edge") {
+  routing::Domain domain(*base::parse_hostname("shop.example.com").name);
+  domain.own_brand = bakery();
+  DomainPlan plan;
+  plan.domain = std::make_shared<routing::Domain>(domain);
+  plan.brand = make_domain_brand(bakery(), {});
+  Stylesheets source;
+  struct Answer {
+    bool given = false;
+    LocalContent content;
+    std::string field(std::string_view name) const {
+      for (const auto& [n, value] : content.fields)
+        if (n == name) return value;
+      return {};
+    }
+  };
+  const auto ask = [&](std::string_view path, std::string_view tags = {},
+                       http::Method method = http::Method::get) {
+    http::RequestHead request;
+    request.method = method;
+    if (!tags.empty()) request.fields.push({"If-None-Match", tags, http::FieldId::other});
+    Answer out;
+    out.given = source.answer({request, path, &plan}, out.content);
+    return out;
+  };
+  const std::string path = plan.brand->sheet_path;
+  const std::string etag = "\"" + std::string(sheet_digest(path)) + "\"";
+  const Answer whole = ask(path);
+  CHECK(whole.given);
+  CHECK(whole.content.body == stylesheet_of(bakery(), {}));
+  CHECK(whole.content.content_type == "text/css; charset=utf-8");
+  CHECK(whole.field("Cache-Control") == "public, max-age=31536000, immutable");
+  CHECK(whole.field("ETag") == etag);
+  CHECK(whole.field("X-Content-Type-Options") == "nosniff");
+  for (const std::string& tags : {etag, "W/" + etag, "\"x\", " + etag, std::string("*")}) {
+    const Answer known = ask(path, tags);
+    CHECK(known.content.status == 304);
+    CHECK(known.content.body.empty());
+    CHECK(known.content.content_type.empty());
+  }
+  CHECK(ask(path, "\"x\"").content.status == 200);
+  // Another digest: what there is now, for this once.
+  const std::string other =
+      std::string(kSheetPrefix) + std::string(kSheetDigest, '0') + std::string(kSheetSuffix);
+  CHECK(ask(other).content.body == whole.content.body);
+  CHECK(ask(other).field("Cache-Control") == "no-cache");
+  CHECK(ask(path, {}, http::Method::post).content.status == 405);
+  CHECK_FALSE(ask("/.well-known/marquee/brand-x.css").given);
+  plan.brand = nullptr;
+  CHECK_FALSE(ask(path).given);
 }

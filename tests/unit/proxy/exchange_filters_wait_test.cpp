@@ -66,7 +66,7 @@ TEST_CASE("a verdict that comes late, after any event") {
         const std::string expected = plain(scenario, options);
         for (std::size_t after = 1; after < 60; ++after) {
           CAPTURE(after);
-          Gate gate;
+          HeldFilter gate;
           FilterRig f(scenario, options, gated(gate));
           std::size_t waited = 0;
           const auto decide = [&] {
@@ -96,7 +96,7 @@ TEST_CASE("a verdict that comes late, after any event") {
 TEST_CASE("one party goes, or the settings do, while the verdict is awaited") {
   const Scenario s{"", {{"", get("/")}}, {{{head_end, answer(body)}}}};
   SUBCASE("the client") {
-    Gate gate;
+    HeldFilter gate;
     Scenario leaving = s;
     leaving.client.push_back({"", "", Action::reset});
     FilterRig f(leaving, {}, gated(gate));
@@ -108,7 +108,7 @@ TEST_CASE("one party goes, or the settings do, while the verdict is awaited") {
     f.finish();
   }
   SUBCASE("its connection, from outside") {
-    Gate gate;
+    HeldFilter gate;
     FilterRig f(s, {}, gated(gate));
     f.rig.play();
     REQUIRE(gate.filter);
@@ -119,7 +119,7 @@ TEST_CASE("one party goes, or the settings do, while the verdict is awaited") {
     CHECK(f.rig.records.all.size() == 1);
   }
   SUBCASE("the upstream: what it has sent is not whole") {
-    Gate gate;
+    HeldFilter gate;
     Scenario cut{"", {{"", get("/")}}, {{{head_end, answer(body).substr(0, 60), Action::reset}}}};
     FilterRig f(cut, {}, gated(gate));
     f.rig.play();
@@ -131,7 +131,7 @@ TEST_CASE("one party goes, or the settings do, while the verdict is awaited") {
     f.finish();
   }
   SUBCASE("nobody, and no verdict comes: 502 after read_idle") {
-    Gate gate;
+    HeldFilter gate;
     FilterRig f(s, {}, gated(gate));
     f.rig.play();
     f.finish();
@@ -141,7 +141,7 @@ TEST_CASE("one party goes, or the settings do, while the verdict is awaited") {
     CHECK(f.rig.records.all.size() == 1);
   }
   SUBCASE("the settings") {
-    Gate gate;
+    HeldFilter gate;
     FilterRig f(s, {}, gated(gate));
     f.rig.play();
     f.rig.reload(s.settings);
@@ -153,7 +153,7 @@ TEST_CASE("one party goes, or the settings do, while the verdict is awaited") {
     f.finish();
   }
   SUBCASE("the request: its body grows beyond the limit") {
-    Gate gate;
+    HeldFilter gate;
     Scenario big{"",
                  {{"", get("/", "Transfer-Encoding: chunked\r\n", "POST") + "3\r\nabc\r\n"},
                   {"", "9\r\nabcdefghi\r\n0\r\n\r\n"}},
@@ -170,7 +170,7 @@ TEST_CASE("a body that a filter does not take yet stops the upstream, and goes o
   for (const Scenario& scenario : waiting()) {
     CAPTURE(scenario.name);
     const std::string expected = plain(scenario, {});
-    Gate gate;
+    HeldFilter gate;
     gate.head = HeadVerdict::engage;
     gate.body_open = false;
     FilterRig f(scenario, {}, gated(gate));
@@ -192,7 +192,7 @@ TEST_CASE("the end that a filter holds: the upstream is free meanwhile, trailers
   for (const Scenario& scenario : waiting()) {
     CAPTURE(scenario.name);
     const std::string expected = plain(scenario, {});
-    Gate gate;
+    HeldFilter gate;
     gate.head = HeadVerdict::engage;
     gate.end_open = false;
     FilterRig f(scenario, {}, gated(gate));
@@ -217,7 +217,7 @@ TEST_CASE("a filter that never goes on has read_idle, and then the answer is bro
   for (const bool at_end : {false, true}) {
     CAPTURE(at_end);
     const Scenario s{"", {{"", get("/")}}, {{{head_end, answer(body)}}}};
-    Gate gate;
+    HeldFilter gate;
     gate.head = HeadVerdict::engage;
     (at_end ? gate.end_open : gate.body_open) = false;
     FilterRig f(s, {}, gated(gate));
@@ -263,7 +263,7 @@ TEST_CASE("a head edited before and after a wait") {
       "",
       {{"", get("/")}, leave(body)},
       {{{head_end, answer(body, "Vary: Origin\r\nETag: \"1\"\r\nX-B: 1\r\nX-B: 2\r\n")}}}};
-  Gate gate;
+  HeldFilter gate;
   gate.edit = [](ResponseHeadEdit& head) {
     CHECK(head.status() == 200);
     CHECK(head.content_length() == body.size());

@@ -25,7 +25,7 @@ class TestSource final : public FilterSource {
 };
 
 // What a test does to the GateFilter of the answer that is under way.
-struct Gate {
+struct HeldFilter {
   class GateFilter* filter = nullptr;
   std::optional<HeadVerdict> head;  // none: pending
   bool body_open = true;            // takes bytes
@@ -37,7 +37,7 @@ struct Gate {
 // An identity that waits where its gate says so.
 class GateFilter final : public ResponseFilter {
  public:
-  explicit GateFilter(Gate& gate) : gate_(gate) { gate.filter = this; }
+  explicit GateFilter(HeldFilter& gate) : gate_(gate) { gate.filter = this; }
   ~GateFilter() override { gate_.filter = nullptr; }
   HeadVerdict on_head(ResponseHeadEdit& head) override {
     if (gate_.edit) gate_.edit(head);
@@ -60,11 +60,11 @@ class GateFilter final : public ResponseFilter {
   void open() { wake(); }
 
  private:
-  Gate& gate_;
+  HeldFilter& gate_;
   bool end_held_ = false;
 };
 
-inline void Gate::wake() {
+inline void HeldFilter::wake() {
   if (filter) filter->open();
 }
 
@@ -143,7 +143,7 @@ template <typename Filter, typename... Arguments>
 TestSource::Make one(Arguments... arguments) {
   return [arguments...](FilterChain& chain) { chain.add(std::make_unique<Filter>(arguments...)); };
 }
-inline TestSource::Make gated(Gate& gate) {
+inline TestSource::Make gated(HeldFilter& gate) {
   return [&gate](FilterChain& chain) { chain.add(std::make_unique<GateFilter>(gate)); };
 }
 

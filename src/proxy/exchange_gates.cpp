@@ -1,0 +1,88 @@
+// Between the policies and the upstream: paths of our own, and the gates, which
+// may make the request wait. Its body is not read meanwhile, its client may leave,
+// and a deadline ends it.
+#include <utility>
+
+#include "proxy/exchange.hpp"
+
+namespace marquee::proxy {
+
+bool Exchange::answer_at_edge(EdgePaths::When when) {
+  if (services_.edge_paths.empty()) return false;
+  const std::string_view path = request_.path.substr(0, request_.path.find('?'));
+  EdgeSource* const source = services_.edge_paths.find(path, when);
+  LocalContent content;
+  if (!source || !source->answer({request_, path, plan_}, content)) return false;
+  answer_for({std::move(content), RefusalCause::none});
+  return true;
+}
+
+// Its last act: the exchange may be over, and in use again, when it returns.
+void Exchange::answer_for(GateAnswer answer) {
+  outcome_.cause = answer.cause;
+  if (answer.content.status >= 400 && answer.content.content_type.empty())
+    return answer_error(answer.content.status);
+  answer_locally(std::move(answer.content));
+}
+
+void Exchange::pass_gates() {
+  while (gates_entered_ < services_.gates.size()) {
+    Gate& gate = *services_.gates[gates_entered_++];
+    GateAnswer answer;
+    switch (gate.enter(*this, answer)) {
+      case Gate::Verdict::pass:
+        break;
+      case Gate::Verdict::refuse:
+        return answer_for(std::move(answer));
+      case Gate::Verdict::wait:
+        waits_at_gate_ = true;
+        turn_.deadlines().arm(gate_time_, *this, gate.longest_wait(), turn_.now());
+        return;
+    }
+  }
+  choose_upstream();
+}
+
+void Exchange::gate_decided(Gate::Verdict verdict, GateAnswer answer) {
+  waits_at_gate_ = false;
+  gate_time_.disarm();
+  if (verdict == Gate::Verdict::pass)
+    pass_gates();
+  else
+    answer_for(std::move(answer));
+  read_on_if_answered();
+}
+
+void Exchange::stop_waiting_at_gate() {
+  waits_at_gate_ = false;
+  gate_time_.disarm();
+  services_.gates[gates_entered_ - 1]->cancel(*this);
+}
+
+void Exchange::leave_gates() {
+  const std::size_t entered = std::exchange(gates_entered_, 0);
+  for (std::size_t i = 0; i < entered; ++i) services_.gates[i]->left(*this);
+}
+
+// What came of a body while a request waited, and was not taken, is read on, if
+// only to be thrown away.
+void Exchange::read_on_if_answered() {
+  if (!request_paused_ || !client_ || opening_ || !local_.active()) return;
+  request_paused_ = false;
+  client_->resume_request();
+}
+
+void Exchange::set_request_field(std::string_view name, std::string_view value) {
+  request_additions_.add(arena_.copy(name), arena_.copy(value));
+}
+
+void Exchange::set_response_field(std::string_view name, std::string_view value) {
+  response_fields_of_gates_.push_back({arena_.copy(name), arena_.copy(value)});
+}
+
+void Exchange::send_to(std::uint32_t pool, std::string_view target) {
+  chosen_pool_ = pool;
+  if (!target.empty()) target_ = arena_.copy(target);
+}
+
+}  // namespace marquee::proxy
