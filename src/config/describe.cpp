@@ -114,6 +114,8 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
       {"branding", describe(s.branding),
        "How the brands of domains are applied to pages of upstreams."},
+      {"answers", describe(s.answers),
+       "What becomes of the fields of upstreams' answers on customers' domains."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},
   };

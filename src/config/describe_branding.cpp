@@ -1,4 +1,4 @@
-// White label: a domain's brand, and how brands are applied.
+// White label: a domain's brand, how brands are applied, fields of answers.
 #include <algorithm>
 #include <memory>
 
@@ -59,6 +59,24 @@ std::string host_fault(std::string_view name) {
   return "which is not a hostname in lower case; write for example fonts.example.com";
 }
 
+// A hostname, or all names below one.
+std::string platform_host_fault(std::string_view name) {
+  if (name.starts_with("*.")) name.remove_prefix(2);
+  return host_fault(name);
+}
+
+// A field name, or the beginning of one with * behind it.
+std::string field_pattern_fault(std::string_view name) {
+  if (name == "none") return {};
+  if (name.ends_with('*')) name.remove_suffix(1);
+  return name.empty() ? std::string() : removed_fault(name);
+}
+
+// Removing what belongs to one connection, or to the message, is not for settings.
+std::string removable_fault(std::string_view name) {
+  return name == "none" ? std::string() : field_name_fault(name);
+}
+
 // The first item replaces the default; `none` alone is an empty list.
 Texts replacing(std::vector<std::string>& field, Rule rule) {
   auto fresh = std::make_shared<bool>(true);
@@ -107,6 +125,43 @@ Section describe(Branding& b) {
       {"css_hosts", replacing(b.css_hosts, host_fault),
        "Hosts that a tenant's CSS may name in url() with https, beside the site itself.", "", "",
        "fonts.example.com"},
+  }};
+}
+
+Section describe(Answers& a) {
+  return {{
+      {"domains", choice(a.domains, {"directory", "all", "none"}),
+       "Where this section holds: on domains of the directory, also on those of this file, or "
+       "nowhere. Never on hosts of the platform itself."},
+      {"security_fields", Flag{&a.security_fields},
+       "Adds X-Content-Type-Options: nosniff and Referrer-Policy where the upstream says nothing "
+       "of it."},
+      {"hsts", Duration{&a.hsts, Ms(0), std::chrono::hours(17'520), true},
+       "Strict-Transport-Security for so long, over https and where the certificate is not of "
+       "Marquee's own CA; 0 is none. The upstream's own is never passed on.",
+       "", "", "8760h"},
+      {"hsts_subdomains", Flag{&a.hsts_subdomains},
+       "Says includeSubDomains with it. A customer's other hosts then need https, too."},
+      {"removed_fields", replacing(a.removed_fields, removable_fault),
+       "Fields of upstreams that are not passed on; without it Server and X-Powered-By. none is "
+       "nothing.",
+       "", "", "[Server, X-Powered-By]"},
+      {"server", text(a.server, field_value_fault), "What Server says instead.", "", "", "web"},
+      {"rewrite", choice(a.rewrite, {"hosts", "own_paths", "off"}),
+       "Names of the platform in Location, Content-Location, Refresh, Link and cookies become the "
+       "visitor's host: hosts always, own_paths only where the path is one that this domain's "
+       "template leads to."},
+      {"platform_hosts", replacing(a.platform_hosts, platform_host_fault),
+       "Names of the platform, beside those of host_classes and of upstreams; *.NAME is all below.",
+       "", "", "[app.example.com, \"*.platform.example\"]"},
+      {"allowed_fields", replacing(a.allowed_fields, field_pattern_fault),
+       "The only fields that rows of a directory may set (config.custom_headers); NAME* is all "
+       "that begin so. Without it all that are not denied.",
+       "", "", "[X-*, Content-Security-Policy]"},
+      {"denied_fields", replacing(a.denied_fields, field_pattern_fault),
+       "Fields that rows may not set, beside those that steer browsers or frame messages; without "
+       "it Access-Control-*, Age, Date, ETag, Vary and Via.",
+       "", "", "[Access-Control-*]"},
   }};
 }
 

@@ -126,6 +126,7 @@ Section describe(Http2& http2);
 Section describe(Forwarding& forwarding);
 Section describe(Brand& brand);
 Section describe(Branding& branding);
+Section describe(Answers& answers);
 Section describe(Log& log);
 Section describe(Admin& admin);
 

@@ -283,6 +283,24 @@ struct Branding {
   std::vector<std::string> css_hosts;  // that a tenant's CSS may name in url()
 };
 
+enum class AnswerScope : std::uint8_t { directory, all, none };
+enum class HostRewrite : std::uint8_t { hosts, own_paths, off };
+
+// What becomes of the fields of upstreams' answers on customers' domains.
+struct Answers {
+  AnswerScope domains = AnswerScope::directory;
+  bool security_fields = true;
+  Ms hsts{0};  // max-age; 0: no such field
+  bool hsts_subdomains = false;
+  std::vector<std::string> removed_fields{"Server", "X-Powered-By"};
+  std::string server;  // instead of the upstream's; empty: none
+  HostRewrite rewrite = HostRewrite::hosts;
+  std::vector<std::string> platform_hosts;  // beside those of host_classes and upstreams
+  // Of config.custom_headers, beside what no row may set (routing/record_json.cpp).
+  std::vector<std::string> allowed_fields;  // empty: all
+  std::vector<std::string> denied_fields{"Access-Control-*", "Age", "Date", "ETag", "Vary", "Via"};
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -324,6 +342,7 @@ struct Settings {
   Http2 http2;
   Forwarding forwarding;
   Branding branding;
+  Answers answers;
   Log log;
   Admin admin;
 };

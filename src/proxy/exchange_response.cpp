@@ -83,15 +83,23 @@ void Exchange::edit_response() {
     }
     dated |= f.id == http::FieldId::date;
   }
-  if (plan_ && plan_->brand && response_.status >= 200 && !local_.active()) brand_response();
+  if (plan_ && !local_.active()) apply_plan();
   if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
   if (!response_fields_of_gates_.empty() && response_.status >= 200) put_fields_of_gates();
   // RFC 9110 6.6.1: who has a clock dates what came without one.
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
 }
 
-void Exchange::brand_response() {
-  if (!plan_->brand->rewrites()) return;
+// Of the domain, to what its upstream says.
+void Exchange::apply_plan() {
+  if (plan_->answers) {
+    const bool places = plan_->answers->names_places(response_);
+    plan_->answers->apply(
+        response_,
+        {request_, facts_->secure, places ? plan_->upstream_prefix(host_, arena_) : "", arena_},
+        response_additions_);
+  }
+  if (!plan_->brand || !plan_->brand->rewrites() || response_.status < 200) return;
   std::string origin(facts_->secure ? "https://" : "http://");
   origin += request_.host;
   edit_page_head(response_, request_, *plan_->brand, origin, arena_);

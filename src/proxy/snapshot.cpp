@@ -101,6 +101,13 @@ std::string_view DomainPlan::target(std::string_view path, std::string_view host
   return out.status == routing::Expansion::ok ? out.target : std::string_view{};
 }
 
+std::string_view DomainPlan::upstream_prefix(std::string_view host, Arena& arena) const {
+  std::string_view root = target("/", host, arena);
+  if (!root.ends_with('/') || root.find('?') != std::string_view::npos) return {};
+  root.remove_suffix(1);
+  return root;
+}
+
 // Below the sites base every label is a stranger to its neighbours: sessions have
 // a scope of their own. Without a directory the leaf is one for all, since labels are whatever a
 // stranger sends: one each would be made and kept for nothing.
@@ -125,8 +132,10 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
   if (plan->brand && !plan->brand->field.empty())
     plan->context.add("x-white-label", plan->brand->field);
   plan->request_fields = FieldPlan(d.request_fields);
-  plan->response_fields =
-      FieldPlan(plan->brand ? with_brand(d.response_fields, *plan->brand) : d.response_fields);
+  config::FieldEdits edits = d.response_fields;
+  if (d.record) edits.set = allowed_fields(edits.set, settings.answers);
+  plan->response_fields = FieldPlan(plan->brand ? with_brand(edits, *plan->brand) : edits);
+  plan->answers = AnswerPlan::make(d, settings);
   plan->certificate = certificate_of(d, intermediates, plan->covered);
   if (d.redirect) return plan;  // nothing goes upstream
   const std::string& host_field = settings.upstreams[plan->pool].host_field;

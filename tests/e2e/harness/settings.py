@@ -163,7 +163,7 @@ def _listener(li):
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json", directory=None, branding=None):
+             host_classes=None, access_format="json", directory=None, branding=None, answers=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -192,6 +192,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["forwarding"] = dict(forwarding)
     if directory:
         out["directory"] = dict(directory)
+    if answers:
+        out["answers"] = dict(answers)
     if branding:
         out["branding"] = dict(branding)
     if host_classes:
