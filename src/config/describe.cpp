@@ -116,6 +116,7 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
        "How the brands of domains are applied to pages of upstreams."},
       {"answers", describe(s.answers),
        "What becomes of the fields of upstreams' answers on customers' domains."},
+      {"compression", describe(s.compression), "Content codings of answers."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},
   };

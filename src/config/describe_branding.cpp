@@ -77,6 +77,11 @@ std::string removable_fault(std::string_view name) {
   return name == "none" ? std::string() : field_name_fault(name);
 }
 
+std::string coding_fault(std::string_view name) {
+  if (name == "br" || name == "zstd" || name == "gzip") return {};
+  return "which is not a content coding that is known here; write br, zstd or gzip";
+}
+
 // The first item replaces the default; `none` alone is an empty list.
 Texts replacing(std::vector<std::string>& field, Rule rule) {
   auto fresh = std::make_shared<bool>(true);
@@ -162,6 +167,22 @@ Section describe(Answers& a) {
        "Fields that rows may not set, beside those that steer browsers or frame messages; without "
        "it Access-Control-*, Age, Date, ETag, Vary and Via.",
        "", "", "[Access-Control-*]"},
+  }};
+}
+
+Section describe(Compression& c) {
+  return {{
+      {"answers", choice(c.answers, {"branded", "all", "off"}),
+       "Which are compressed: those of branded domains, whose upstreams are asked for pages that "
+       "can be read; those of every domain; none. An answer that its upstream has compressed stays "
+       "so, but for branded pages."},
+      {"least_size", size(c.least_size, 0, 1u << 20),
+       "Answers that are known to be smaller stay as they are."},
+      {"level", number(c.level, 1, 9), "1 is quick, 9 is small."},
+      {"codings", replacing(c.codings, coding_fault),
+       "What is offered, best first among those that a client likes equally; without it br, zstd "
+       "and gzip.",
+       "", "", "[zstd, gzip]"},
   }};
 }
 

@@ -127,6 +127,7 @@ Section describe(Forwarding& forwarding);
 Section describe(Brand& brand);
 Section describe(Branding& branding);
 Section describe(Answers& answers);
+Section describe(Compression& compression);
 Section describe(Log& log);
 Section describe(Admin& admin);
 

@@ -301,6 +301,16 @@ struct Answers {
   std::vector<std::string> denied_fields{"Access-Control-*", "Age", "Date", "ETag", "Vary", "Via"};
 };
 
+enum class Compress : std::uint8_t { branded, all, off };
+
+// Content codings of answers, chosen by the client's Accept-Encoding.
+struct Compression {
+  Compress answers = Compress::branded;
+  std::uint64_t least_size = 1024;
+  std::uint32_t level = 4;  // 1 is quick, 9 is small
+  std::vector<std::string> codings{"br", "zstd", "gzip"};
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -343,6 +353,7 @@ struct Settings {
   Forwarding forwarding;
   Branding branding;
   Answers answers;
+  Compression compression;
   Log log;
   Admin admin;
 };

@@ -136,6 +136,11 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
   if (d.record) edits.set = allowed_fields(edits.set, settings.answers);
   plan->response_fields = FieldPlan(plan->brand ? with_brand(edits, *plan->brand) : edits);
   plan->answers = AnswerPlan::make(d, settings);
+  const config::Compression& c = settings.compression;
+  if (c.answers == config::Compress::all || (c.answers == config::Compress::branded && plan->brand))
+    for (const std::string& coding : c.codings) plan->codings.push_back(parse_coding(coding));
+  plan->coding_level = c.level;
+  plan->coding_least_size = c.least_size;
   plan->certificate = certificate_of(d, intermediates, plan->covered);
   if (d.redirect) return plan;  // nothing goes upstream
   const std::string& host_field = settings.upstreams[plan->pool].host_field;

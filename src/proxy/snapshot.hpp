@@ -12,6 +12,7 @@
 #include "proxy/answers/answer_plan.hpp"
 #include "proxy/arena.hpp"
 #include "proxy/branding/domain_brand.hpp"
+#include "proxy/coding/codec.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
@@ -49,6 +50,10 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   bool endpoint_host = false;                 // the endpoint's own name is sent as Host
   std::shared_ptr<const DomainBrand> brand;   // null: the domain has none
   std::shared_ptr<const AnswerPlan> answers;  // null: answers pass as they are
+  // What answers may be compressed with; empty: nothing.
+  std::vector<Coding> codings;
+  unsigned coding_level = 4;
+  std::uint64_t coding_least_size = 1024;
 
   // Where the domain's certificate comes from, and within which scope sessions
   // may be resumed.

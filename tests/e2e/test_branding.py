@@ -1,6 +1,7 @@
 """White label in front of real upstreams: pages branded as they stream, everything
 else byte for byte as it came."""
 import base64
+import gzip
 import json
 import re
 import threading
@@ -159,3 +160,34 @@ def test_the_stylesheet_of_a_page(pair):
         assert "letter-spacing" not in text and "evil.test" not in text and "</" not in text and "@import" not in text
         assert client.get(path, "plain.test").status == 200  # no brand, no path of ours: the upstream's
     assert len(origin.requests) == before + 1
+
+
+BIG = PAGE.replace(b"<p>fresh</p>", b"<p>fresh</p>" + b"<i>words of a page</i>" * 3000)
+
+
+def test_compressed_at_the_edge(pair):
+    """Asked for as it is, branded, compressed: what comes out is the page that is branded uncompressed."""
+    plain, _ = ask(pair, answering(BIG))
+    assert not plain.all("content-encoding") and plain.all("vary") == ["Accept-Encoding"]
+    for accept, coding in (("gzip", "gzip"), ("br;q=0.1, gzip;q=0.9", "gzip"), ("gzip, br, zstd", "br"), ("zstd", "zstd")):
+        answer, request = ask(pair, answering(BIG, fields='ETag: "v"\r\nVary: Origin\r\n'), fields=[("Accept-Encoding", accept)])
+        assert request.all("accept-encoding") == ["identity"]
+        assert answer.field("content-encoding") == coding and answer.field("vary") == "Origin, Accept-Encoding"
+        assert answer.field("etag").startswith('W/"') and len(answer.body) < len(BIG) / 10
+        if coding == "gzip":
+            assert gzip.decompress(answer.body) == plain.body
+    # Small, compressed already, or of another type: as it came.
+    for handler in (answering(), answering(BIG, "image/png"), answering(gzip.compress(BIG), "text/css", "Content-Encoding: gzip\r\n")):
+        answer, _ = ask(pair, handler, fields=[("Accept-Encoding", "br, gzip")])
+        assert answer.all("content-encoding") in ([], ["gzip"])
+    answer, _ = ask(pair, answering(BIG), host="plain.test", fields=[("Accept-Encoding", "gzip")])
+    assert not answer.all("content-encoding") and answer.body == BIG
+
+
+def test_an_upstream_that_compresses_all_the_same(pair):
+    plain, _ = ask(pair, answering(BIG))
+    coded = answering(gzip.compress(BIG), fields="Content-Encoding: gzip\r\n")
+    answer, _ = ask(pair, coded)
+    assert not answer.all("content-encoding") and answer.body == plain.body
+    answer, _ = ask(pair, coded, fields=[("Accept-Encoding", "gzip")])
+    assert answer.field("content-encoding") == "gzip" and gzip.decompress(answer.body) == plain.body

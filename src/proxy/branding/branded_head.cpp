@@ -8,6 +8,7 @@
 #include "brand/safe_url.hpp"
 #include "proxy/branding/content_policy.hpp"
 #include "proxy/branding/entity_tags.hpp"
+#include "proxy/coding/negotiation.hpp"
 #include "proxy/http/accept.hpp"
 #include "proxy/http/framing.hpp"
 
@@ -117,8 +118,7 @@ bool is_brandable(const http::ResponseHead& response) {
   if (response.status < 200 || response.status == 206) return false;
   const http::Field* type = response.fields.find(http::FieldId::content_type);
   if (!type || !names_html(type->value)) return false;
-  const std::string_view coding = value_of(response.fields, "content-encoding");
-  if (!coding.empty() && !iequals(coding, "identity")) return false;
+  if (coding_of(response.fields) == Coding::unknown) return false;
   return !lists(response.fields, "cache-control", "no-transform");
 }
 

@@ -3,20 +3,32 @@
 #include <memory>
 
 #include "proxy/branding/branded_head.hpp"
+#include "proxy/coding/negotiation.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/filter/brand_filter.hpp"
+#include "proxy/filter/coding_filter.hpp"
 
 namespace marquee::proxy {
 
 bool ResponseFilters::wants(const Exchange& exchange) const {
   const DomainPlan* plan = exchange.plan();
-  return plan && plan->brand;
+  return plan && (plan->brand || !plan->codings.empty());
 }
 
 void ResponseFilters::add_filters(FilterChain& chain, const Exchange& exchange) {
-  const auto& brand = exchange.plan()->brand;
-  if (brand->rewrites() && is_brandable(exchange.response()))
-    chain.add(std::make_unique<BrandFilter>(brand));
+  const DomainPlan& plan = *exchange.plan();
+  const http::ResponseHead& response = exchange.response();
+  const Coding coding = coding_of(response.fields);
+  const bool brands = plan.brand && plan.brand->rewrites() && is_brandable(response);
+  if (brands) {
+    if (coding != Coding::identity) chain.add(std::make_unique<DecodeFilter>(coding));
+    chain.add(std::make_unique<BrandFilter>(plan.brand));
+  }
+  if (plan.codings.empty() || (coding != Coding::identity && !brands) ||
+      !is_compressible(response, plan.coding_least_size))
+    return;
+  chain.add(std::make_unique<EncodeFilter>(choose_coding(exchange.request().fields, plan.codings),
+                                           plan.coding_level, vary_by_coding(response.fields)));
 }
 
 }  // namespace marquee::proxy

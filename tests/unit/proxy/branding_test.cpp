@@ -208,7 +208,9 @@ TEST_CASE("which answers are branded") {
   CHECK_FALSE(brandable(200, {}));
   CHECK_FALSE(brandable(200, {{"Content-Type", "text/html; charset=shift_jis"}}));
   CHECK_FALSE(brandable(200, {{"Content-Type", "application/xhtml+xml"}}));
-  CHECK_FALSE(brandable(200, {html, {"Content-Encoding", "gzip"}}));
+  CHECK(brandable(200, {html, {"Content-Encoding", "gzip"}}));
+  CHECK_FALSE(brandable(200, {html, {"Content-Encoding", "gzip, br"}}));
+  CHECK_FALSE(brandable(200, {html, {"Content-Encoding", "br"}, {"content-encoding", "br"}}));
   CHECK_FALSE(
       brandable(200, {html, {"Cache-Control", "private"}, {"cache-control", "a, No-Transform"}}));
 }
