@@ -177,8 +177,8 @@ Section describe(Compression& c) {
        "can be read; those of every domain; none. An answer that its upstream has compressed stays "
        "so, but for branded pages."},
       {"least_size", size(c.least_size, 0, 1u << 20),
-       "Answers that are known to be smaller stay as they are."},
-      {"level", number(c.level, 1, 9), "1 is quick, 9 is small."},
+       "Answers that are known to be smaller stay as they are.", "", "per answer"},
+      {"level", number(c.level, 1, 9), "1 is quick, 9 is small.", "level", "per answer"},
       {"codings", replacing(c.codings, coding_fault),
        "What is offered, best first among those that a client likes equally; without it br, zstd "
        "and gzip.",

@@ -25,7 +25,8 @@ void ResponseFilters::add_filters(FilterChain& chain, const Exchange& exchange) 
     chain.add(std::make_unique<BrandFilter>(plan.brand));
   }
   if (plan.codings.empty() || (coding != Coding::identity && !brands) ||
-      !is_compressible(response, plan.coding_least_size))
+      // The length of what was coded says nothing of what it is.
+      !is_compressible(response, coding == Coding::identity ? plan.coding_least_size : 0))
     return;
   chain.add(std::make_unique<EncodeFilter>(choose_coding(exchange.request().fields, plan.codings),
                                            plan.coding_level, vary_by_coding(response.fields)));
