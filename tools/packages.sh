@@ -18,7 +18,8 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
     build) echo $build ;;
     run) echo $build ca-certificates curl ;;
     test) echo $build doctest-dev python3 python3-pytest python3-h2 python3-hpack python3-hyperframe \
-      python3-grpcio curl openssl wrk nghttp2-client slowhttptest nodejs node-ws chromium postgresql pgbouncer sqlite3 ;;
+      python3-grpcio python3-jwt python3-cryptography curl openssl wrk nghttp2-client slowhttptest \
+      nodejs node-ws node-jose chromium postgresql pgbouncer sqlite3 ;;
     bench) echo $build libbenchmark-dev python3 curl openssl nginx-light haproxy wrk \
       nghttp2-client valgrind linux-perf ;;
     fuzz) echo $build clang "libclang-rt-$clang-dev" ;;

@@ -107,6 +107,8 @@ class StatusSource {
   virtual bool ready() = 0;
   // Why new connections are not served at present ("memory"); empty: they are.
   virtual std::string overload() { return {}; }
+  // The public keys of the tenant context (RFC 7517); empty: there are none.
+  virtual std::string key_set() { return {}; }
   // Reads the settings again. `done` is called exactly once, on the control
   // thread, during the call or later; also when a reload is already under way
   // (then with that one's result, or its own after it).

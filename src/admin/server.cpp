@@ -107,6 +107,12 @@ asio::awaitable<Response> route(StatusSource& source, const Request& request) {
     const ReloadResult result = co_await reload(source);
     co_return answer(result.ok ? 200 : 422, "application/json", reload_json(result));
   }
+  if (path == "/.well-known/marquee/jwks.json") {
+    if (!read) co_return wrong_method("GET, HEAD");
+    std::string keys = source.key_set();
+    if (keys.empty()) keys = R"({"keys":[]})";
+    co_return answer(200, "application/jwk-set+json", std::move(keys));
+  }
   const bool known =
       path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/v1/status";
   if (!known) {

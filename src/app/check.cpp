@@ -7,6 +7,7 @@
 #include "app/cli.hpp"
 #include "config/reader.hpp"
 #include "config/system_ports.hpp"
+#include "identity/check.hpp"
 #include "routing/check.hpp"
 #include "tls/certified_key.hpp"
 #include "tls/context.hpp"
@@ -24,6 +25,7 @@ Loaded load_and_check(const std::string& path) {
     for (auto& problem : tls::check(reading.settings.tls)) reading.problems.push_back(problem);
     for (auto& problem : tls::check(reading.settings, std::time(nullptr)))
       reading.problems.push_back(problem);
+    for (auto& problem : identity::check(reading.settings)) reading.problems.push_back(problem);
     config::sort_problems(reading.problems);
   }
   Loaded out;

@@ -1,7 +1,10 @@
 #include "app/demo_page.hpp"
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cctype>
+
+#include "base/base64.hpp"
 
 namespace marquee::app {
 namespace {
@@ -144,6 +147,23 @@ std::string demo_mark(std::string_view text, std::string_view colour) {
   return out.append(text).append("</text></svg>\n");
 }
 
+std::string decoded_context(const DemoRequest& request) {
+  const std::string token = value_of(request, "x-tenant-context");
+  const std::size_t first = token.find('.');
+  const std::size_t second = first == std::string::npos ? first : token.find('.', first + 1);
+  if (second == std::string::npos) return "null";
+  const std::string_view text = token;
+  boost::json::object out;
+  for (const auto& [name, part] : {std::pair{"header", text.substr(0, first)},
+                                   {"claims", text.substr(first + 1, second - first - 1)}}) {
+    boost::system::error_code error;
+    auto value = boost::json::parse(base::base64url_decode(part).value_or(""), error);
+    if (error) return "null";
+    out[name] = std::move(value);
+  }
+  return boost::json::serialize(out);
+}
+
 std::string demo_page(const DemoRequest& request) {
   std::string host = value_of(request, "x-forwarded-host");
   if (host.empty()) host = value_of(request, "host");
@@ -152,6 +172,11 @@ std::string demo_page(const DemoRequest& request) {
   page += "<p>A demo module runtime. It shows what reached it, and nothing else.</p>\n";
   page += "<h2>Tenant</h2>\n";
   table(page, request, true);
+  if (const std::string context = decoded_context(request); context != "null") {
+    page += "<h2>Signed context, decoded</h2>\n<table>\n";
+    row(page, "x-tenant-context", context);
+    page += "</table>\n";
+  }
   page += "<h2>Request</h2>\n<table>\n";
   row(page, "Method", request.method);
   row(page, "Target", request.target);

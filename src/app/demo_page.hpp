@@ -13,6 +13,10 @@ struct DemoRequest {
   std::vector<std::pair<std::string, std::string>> fields;  // as received, in order
 };
 
+// What x-tenant-context says, as JSON: {"header":..,"claims":..}. For show: nothing is
+// verified (docs/upstreams.md has how to). "null" where there is none.
+std::string decoded_context(const DemoRequest& request);
+
 // Every byte of the request is escaped.
 std::string demo_page(const DemoRequest& request);
 

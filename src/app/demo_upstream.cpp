@@ -167,6 +167,7 @@ Task<void> echo(Exchange& e) {
       {"target", request.target},
       {"version", "HTTP/" + std::to_string(version / 10) + "." + std::to_string(version % 10)},
       {"fields", std::move(fields)},
+      {"context", boost::json::parse(decoded_context(request))},
       {"body", boost::json::object{{"length", body.length}, {"sha256", body.sha256}}}});
   if (e.ok) co_await send(e, 200, "application/json", std::move(out) + "\n");
 }

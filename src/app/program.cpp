@@ -97,6 +97,7 @@ std::string Program::start() {
   lend_directory();
   watch_resources();
   put_in_force(snapshot_, std::move(groups.groups), context_);
+  if (const std::string error = open_context_keys(); !error.empty()) return error;
   if (const std::string error = open_listeners(settings); !error.empty()) return error;
   admin_ = std::make_unique<admin::Server>(
       control_, *this,
@@ -273,6 +274,7 @@ void Program::stop() {
   }
   for (Node& node : nodes_)
     if (node.thread.joinable()) node.thread.join();
+  context_keys_.reset();
   directory_.reset();  // answers what is open, to workers that are still there
   blocking_.join();
   nodes_.clear();

@@ -20,6 +20,7 @@
 
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
+#include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
@@ -49,6 +50,7 @@ class Program final : public admin::StatusSource {
   std::vector<base::MetricSnapshot> metrics() override { return registry_.scrape(); }
   bool ready() override { return state_ == admin::ServerState::serving; }
   std::string overload() override;
+  std::string key_set() override { return context_keys_ ? context_keys_->ring().document() : ""; }
   void reload(std::function<void(admin::ReloadResult)> done) override;
 
  private:
@@ -70,6 +72,7 @@ class Program final : public admin::StatusSource {
   std::string open_tls();
   std::string open_directory();
   void lend_directory();
+  std::string open_context_keys();
   void declare_directory_metrics();
   std::string open_listeners(const config::Settings& settings);
   void make_nodes();
@@ -129,6 +132,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<tls::CertificateCache> certificates_;
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<DirectoryService> directory_;  // null: the settings are the only one
+  std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

@@ -1,6 +1,8 @@
 // The directory of domains within the program.
 #include "app/program.hpp"
 #include "base/uuid.hpp"
+#include "identity/check.hpp"
+#include "store/context_keys.hpp"
 #include "store/open_directory.hpp"
 
 namespace marquee::app {
@@ -25,6 +27,21 @@ std::string Program::open_directory() {
   return {};
 }
 
+// Before the first connection is accepted: keys of a local file are there at once.
+std::string Program::open_context_keys() {
+  const config::Settings& settings = snapshot_->settings();
+  auto opened = store::open_key_store(control_, settings);
+  if (!opened.store) return opened.error;
+  context_keys_ = std::make_unique<ContextKeys>(
+      control_, std::move(opened.store), logger_,
+      [this](const std::shared_ptr<const identity::KeyRing>& keys) {
+        on_all_workers([keys](Node& node) { node.front->set_context_keys(keys); });
+      });
+  context_keys_->put_in_force(settings.context);
+  // A database may come later; a file that is no good now will not be better then.
+  return identity::keys_in_directory(settings) ? std::string() : context_keys_->trouble();
+}
+
 // Before the first settings are put in force on them.
 void Program::lend_directory() {
   if (!directory_) return;
@@ -42,6 +59,12 @@ void Program::lend_directory() {
 
 void Program::declare_directory_metrics() {
   using base::MetricKind;
+  registry_.collected(
+      {"marquee_context_keys", "Keys of the tenant context that are known here."},
+      MetricKind::gauge, {}, [this](std::vector<base::MetricSample>& out) {
+        if (context_keys_)
+          out.push_back(sample(static_cast<double>(context_keys_->ring().keys().size())));
+      });
   using Counts = routing::LookupCache::Counts;
   const auto collected = [this](const char* name, const char* help, MetricKind kind, auto read) {
     registry_.collected({name, help}, kind, {}, [this, read](std::vector<base::MetricSample>& out) {

@@ -97,6 +97,7 @@ admin::ReloadResult Program::apply(config::Settings next) {
   logger_.set_level(base::log_level(in_force.log.level).value_or(base::LogLevel::info));
   admin_->set_token(in_force.admin.token);
   put_in_force(snapshot, std::move(groups.groups), context);
+  context_keys_->put_in_force(in_force.context);
   change_listeners(change.listeners, in_force, std::move(added));
   const unsigned port = https_port();
   on_all_workers([port](Node& node) { node.front->set_https_port(port); });

@@ -99,6 +99,11 @@ Directory until_restart(const Directory& old, const Directory& next) {
   return out;
 }
 
+std::string shown_keys(ContextKeys keys) {
+  constexpr const char* words[] = {"auto", "state_dir", "directory"};
+  return words[static_cast<std::size_t>(keys)];
+}
+
 std::string shown_workers(std::uint32_t n) { return n == 0 ? "auto" : std::to_string(n); }
 
 }  // namespace
@@ -134,6 +139,8 @@ Change compare(const Settings& old, const Settings& next) {
         std::to_string(next.tls.failed_handshake_burst));
   waits("tls.failed_handshake_rate", show_decimal(old.tls.failed_handshake_rate),
         show_decimal(next.tls.failed_handshake_rate));
+  waits("context.jwks_path", in_quotes(*old.context.jwks_path), in_quotes(*next.context.jwks_path));
+  waits("context.keys", shown_keys(old.context.keys), shown_keys(next.context.keys));
   if (opened(old.directory) != opened(next.directory)) {
     out.restart.emplace_back(
         "directory changed, which takes a restart; what it was stays in force (modules, "
@@ -151,6 +158,8 @@ Settings until_restart(const Settings& old, Settings next) {
   if (!next.admin.address.empty() && next.admin.token.empty()) next.admin.token = old.admin.token;
   next.log.queue = old.log.queue;
   next.directory = until_restart(old.directory, next.directory);
+  next.context.jwks_path = old.context.jwks_path;
+  next.context.keys = old.context.keys;
   for (const auto& [was, is] : listeners(old.listeners, next.listeners).kept)
     next.listeners[is].backlog = old.listeners[was].backlog;
   next.tls.certificate_cache = old.tls.certificate_cache;

@@ -117,6 +117,8 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"answers", describe(s.answers),
        "What becomes of the fields of upstreams' answers on customers' domains."},
       {"compression", describe(s.compression), "Content codings of answers."},
+      {"context", describe(s.context),
+       "The signed tenant context, x-tenant-context: proof for upstreams of whose request it is."},
       {"log", describe(s.log), "Access log and diagnostic log."},
       {"admin", describe(s.admin), "The admin interface: status, metrics, reload."},
   };

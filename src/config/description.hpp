@@ -128,6 +128,7 @@ Section describe(Brand& brand);
 Section describe(Branding& branding);
 Section describe(Answers& answers);
 Section describe(Compression& compression);
+Section describe(Context& context);
 Section describe(Log& log);
 Section describe(Admin& admin);
 

@@ -336,6 +336,29 @@ struct Forwarding {
   bool trust_request_id = false;  // also from untrusted clients
 };
 
+enum class ContextAlgorithm : std::uint8_t { eddsa, es256, hs256 };
+enum class ContextKeys : std::uint8_t { automatic, state_dir, directory };
+
+// The signed tenant context (design 9).
+struct Context {
+  Mark mark;
+  bool enabled = true;
+  Marked<std::string> issuer{"marquee", {}};
+  ContextAlgorithm algorithm = ContextAlgorithm::eddsa;
+  Mark algorithm_mark;
+  Ms lifetime{60'000};
+  Ms rotation{std::chrono::hours(24 * 7)};
+  ContextKeys keys = ContextKeys::automatic;
+  Mark keys_mark;
+  std::string key_file;  // PEM, signs; empty: Marquee makes its keys
+  Mark key_mark;
+  std::string other_key_file;  // PEM, published beside it while the two are exchanged
+  Mark other_key_mark;
+  std::string secret;  // HS256
+  Mark secret_mark;
+  Marked<std::string> jwks_path{"/.well-known/marquee/jwks.json", {}};  // empty: not public
+};
+
 struct Settings {
   std::vector<std::string> files;  // files read, the named one first
   std::string state_dir = "/var/lib/marquee";
@@ -354,6 +377,7 @@ struct Settings {
   Branding branding;
   Answers answers;
   Compression compression;
+  Context context;
   Log log;
   Admin admin;
 };

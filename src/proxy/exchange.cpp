@@ -60,6 +60,7 @@ void Exchange::reset() {
   window_in_.stop();
   window_out_.stop();
   request_additions_.clear();
+  tenant_fields_.reset();
   response_additions_.clear();
   arena_.clear();
   host_ = target_ = client_text_ = {};
@@ -117,8 +118,10 @@ void Exchange::choose_upstream() {
   first_byte_ = upstream.first_byte;
   if (target_.empty()) target_ = plan_->target(request_.path, host_, arena_);
   if (target_.empty()) return refuse(http::Refusal::bad_target);
-  add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(), host_, ids_,
-                     turn_.wall_ms(), arena_, request_additions_);
+  tenant_fields_ = services_.tenant_context.fields(*plan_, host_, caller_.get(), settings().context,
+                                                   turn_.wall_ms() / 1000);
+  add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(),
+                     *tenant_fields_, ids_, turn_.wall_ms(), arena_, request_additions_);
   if (plan_->brand) ask_for_page(request_, *plan_->brand, arena_, request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
   if (!request_complete_) {

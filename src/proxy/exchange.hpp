@@ -288,6 +288,7 @@ class Exchange final : public net::Expiring,
   http::RequestHead request_;
   http::ResponseHead response_;
   Additions request_additions_;
+  TenantContext::Block tenant_fields_;  // one of their blocks, held
   Additions response_additions_;
   RequestIds ids_;
   Arena arena_;

@@ -41,6 +41,9 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
   services_.edge_paths.add(std::string(kSheetPrefix), EdgePaths::Match::prefix,
                            EdgePaths::When::domain, stylesheets_);
   worker_.on_turn_end([this] { on_turn_end(); });
+  services_.tenant_context.tell([this](bool minted) {
+    (minted ? metrics_.contexts_minted : metrics_.contexts_failed).increment(cells_);
+  });
 }
 
 Front::~Front() { close_all(); }
@@ -91,6 +94,9 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
     log_.reset();
   }
   records_.set_log(log_.get());
+  const std::string& key_set = *snapshot->settings().context.jwks_path;
+  if (snapshots_.alive() == 0 && key_set != "off")  // another one takes a restart
+    services_.edge_paths.add(key_set, EdgePaths::Match::exact, EdgePaths::When::any_host, key_set_);
   std::vector<std::shared_ptr<UpstreamPool>> old;
   if (snapshots_.alive() > 0) old = snapshots_.current().pools;
   std::vector<std::shared_ptr<UpstreamPool>> pools;

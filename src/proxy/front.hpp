@@ -14,6 +14,7 @@
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/filter/response_filters.hpp"
+#include "proxy/key_set_answer.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/overload.hpp"
 #include "proxy/request_records.hpp"
@@ -56,6 +57,10 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void close_all();
   std::size_t snapshots_alive() const { return snapshots_.alive(); }
   void set_https_port(unsigned port) { services_.https_port = port; }
+  // Keys that sign the tenant context.
+  void set_context_keys(std::shared_ptr<const identity::KeyRing> keys) {
+    services_.tenant_context.install(std::move(keys));
+  }
 
   // ConnectionOwner
   void on_closed(ClientConnection& connection) override;
@@ -90,6 +95,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   ResponseFilters filters_;
   Stylesheets stylesheets_;
   Services services_;
+  KeySetAnswer key_set_{services_.tenant_context};
   ExchangePool exchanges_;
   TlsFront tls_;
   std::vector<std::shared_ptr<ConnectionPool>> retiring_;

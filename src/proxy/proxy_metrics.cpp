@@ -67,6 +67,10 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
           {"marquee_accept_pauses_total", "Times that accepting paused for want of descriptors."})),
       connections(r.gauge<Scheme>({"marquee_connections", "Client connections open now."},
                                   base::axis("scheme", Scheme::https))),
-      in_flight(r.gauge<>({"marquee_requests_in_flight", "Requests begun and not ended."})) {}
+      in_flight(r.gauge<>({"marquee_requests_in_flight", "Requests begun and not ended."})),
+      contexts_minted(r.counter<>(
+          {"marquee_context_tokens_total", "Tokens of the tenant context that were signed."})),
+      contexts_failed(r.counter<>({"marquee_context_failures_total",
+                                   "Times that a token was wanted and could not be signed."})) {}
 
 }  // namespace marquee::proxy

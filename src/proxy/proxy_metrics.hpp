@@ -56,6 +56,8 @@ struct ProxyMetrics {
   base::Counter<> accept_pauses;
   base::Gauge<Scheme> connections;
   base::Gauge<> in_flight;
+  base::Counter<> contexts_minted;
+  base::Counter<> contexts_failed;
 };
 
 }  // namespace marquee::proxy

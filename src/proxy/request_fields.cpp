@@ -116,8 +116,9 @@ std::string_view client_of(const http::RequestHead& request, const ConnectionFac
 
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
                         const ConnectionFacts& facts, const config::Settings& settings,
-                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids,
-                        std::int64_t wall_ms, Arena& arena, Additions& additions) {
+                        const base::CidrList& trusted, const FieldBlock& tenant,
+                        const RequestIds& ids, std::int64_t wall_ms, Arena& arena,
+                        Additions& additions) {
   for (http::Field& f : request.fields) {
     const http::FieldClass c = http::field_class(f.id);
     if (c == http::FieldClass::context || c == http::FieldClass::forwarding) f.dropped = true;
@@ -126,7 +127,7 @@ void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
   }
   plan.request_fields.apply(request.fields, additions);
   additions.add(plan.context);
-  additions.add("x-custom-domain", host);
+  additions.add(tenant);
   additions.add("x-request-start", number(static_cast<std::uint64_t>(wall_ms), arena));
   additions.add("x-request-id", ids.request_id());
   additions.add("traceparent", ids.traceparent());

@@ -50,10 +50,12 @@ std::string_view client_of(const http::RequestHead& request, const ConnectionFac
                            const base::CidrList& trusted, Arena& arena);
 
 // Drops forged and replaced fields of `request`, and adds forwarding and tenant
-// fields. Views point into the arena, the facts, the ids and the plan.
+// fields: those of the plan, and `tenant` (proxy/tenant_context.hpp). Views point into
+// the arena, the facts, the ids, the plan and the block.
 void add_request_fields(http::RequestHead& request, const DomainPlan& plan,
                         const ConnectionFacts& facts, const config::Settings& settings,
-                        const base::CidrList& trusted, std::string_view host, const RequestIds& ids,
-                        std::int64_t wall_ms, Arena& arena, Additions& additions);
+                        const base::CidrList& trusted, const FieldBlock& tenant,
+                        const RequestIds& ids, std::int64_t wall_ms, Arena& arena,
+                        Additions& additions);
 
 }  // namespace marquee::proxy

@@ -11,6 +11,7 @@
 #include "proxy/ends.hpp"
 #include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
+#include "proxy/tenant_context.hpp"
 
 namespace marquee::base {
 class Random;
@@ -70,6 +71,7 @@ struct Services {
   RouteTable* routes = nullptr;     // null: the settings are the only directory
   std::vector<Gate*> gates;         // in the order in which a request passes them
   EdgePaths edge_paths;
+  TenantContext tenant_context;
   bool draining = false;  // answers say "Connection: close"
   std::shared_ptr<BodyBacklog> backlog = std::make_shared<BodyBacklog>();
   unsigned https_port = 0;  // public port of the first TLS listener; 0: none

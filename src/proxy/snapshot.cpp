@@ -1,6 +1,7 @@
 #include "proxy/snapshot.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace marquee::proxy {
 namespace {
@@ -122,7 +123,9 @@ DomainPlan::Certificate DomainPlan::certificate_for(std::string_view host) const
 std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> domain,
                                       const config::Settings& settings,
                                       tls::IntermediateSet* intermediates) {
+  static std::atomic<std::uint64_t> plans{0};
   auto plan = std::make_shared<DomainPlan>();
+  plan->serial = plans.fetch_add(1, std::memory_order_relaxed) + 1;
   plan->domain = std::move(domain);
   const routing::Domain& d = *plan->domain;
   plan->route = route_of(d.host_class);

@@ -41,6 +41,7 @@ class FieldPlan {
 // A domain, ready for requests: what can be computed before the first one is.
 struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   std::shared_ptr<const routing::Domain> domain;
+  std::uint64_t serial = 0;  // of this plan in this process, never used again
   RouteClass route = RouteClass::custom;
   std::uint32_t pool = 0;  // index into Settings::upstreams
   FieldBlock context;      // the plain tenant fields

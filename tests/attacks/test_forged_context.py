@@ -5,9 +5,10 @@ import pytest
 from harness.attack import canary
 
 SET = ["x-tenant-agency-id", "x-tenant-client-id", "x-tenant-site-id", "x-site-id", "x-module-id",
-       "x-site-module-installation-id", "x-custom-domain", "x-domain-id", "x-request-start", "x-real-ip",
+       "x-site-module-installation-id", "x-custom-domain", "x-domain-id", "x-request-start",
+       "x-tenant-context", "x-real-ip",
        "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"]
-ONLY_STRIPPED = ["x-tenant-user-id", "x-tenant-role", "x-tenant-context", "x-tenant-anything", "x-white-label",
+ONLY_STRIPPED = ["x-tenant-user-id", "x-tenant-role", "x-tenant-anything", "x-white-label",
                  "x-forwarded-server", "x-forwarded-prefix", "x-forwarded-ssl", "x-forwarded-whatever"]
 NAMES = SET + ONLY_STRIPPED
 

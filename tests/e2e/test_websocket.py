@@ -35,6 +35,8 @@ def opened(ends):
     yield open_one
     for client in clients:
         client.end()
+    # The server hears of their ends a little later: that is not to be the next test's.
+    eventually(lambda: len(server.of("close")) == len(server.of("open")), 10, "the server's end of each")
     assert proxy.alive(), proxy.tail()
 
 

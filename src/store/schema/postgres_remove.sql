@@ -39,6 +39,6 @@ BEGIN
     END IF;
   END IF;
   IF to_regclass('marquee.schema_steps') IS NOT NULL THEN
-    DELETE FROM marquee.schema_steps WHERE number IN (10, 20);
+    DELETE FROM marquee.schema_steps WHERE number >= 10;
   END IF;
 END $do$;

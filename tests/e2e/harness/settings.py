@@ -163,7 +163,7 @@ def _listener(li):
 
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
-             host_classes=None, access_format="json", directory=None, branding=None, answers=None):
+             host_classes=None, access_format="json", directory=None, branding=None, answers=None, context=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -196,6 +196,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["answers"] = dict(answers)
     if branding:
         out["branding"] = dict(branding)
+    if context:
+        out["context"] = {k: seconds(v) if k in ("lifetime", "rotation") else v for k, v in context.items()}
     if host_classes:
         out["host_classes"] = host_classes
     return out

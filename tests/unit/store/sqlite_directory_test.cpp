@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include "conformance.hpp"
 #include "directory_rig.hpp"
+#include "store/embedded.hpp"
 #include "store/sqlite_migration.hpp"
 
 using namespace marquee;
@@ -74,7 +76,10 @@ TEST_CASE("a migration is carried out once, and a newer one is not touched") {
   REQUIRE(database);
   const Migration first = migrate_sqlite(*database);
   CHECK_MESSAGE(first.error.empty(), first.error);
-  CHECK(first.done.size() == 3);
+  const auto files = embedded_files();
+  CHECK(static_cast<std::ptrdiff_t>(first.done.size()) ==
+        std::count_if(files.begin(), files.end(),
+                      [](const EmbeddedFile& f) { return f.name.starts_with("sqlite_"); }));
   CHECK(migrate_sqlite(*database).done.empty());
   REQUIRE(database->run("INSERT INTO marquee_schema_steps (number, name) VALUES (999, 'x')") == "");
   CHECK(migrate_sqlite(*database).error.find("newer") != std::string::npos);

@@ -1,0 +1,28 @@
+// Who asks, once an access check has found out. The checks fill it and give it to the
+// exchange (Exchange::set_caller); the fields x-tenant-user-id, x-tenant-role,
+// x-tenant-agency-id, x-tenant-site-id and x-site-id are made of it by
+// proxy/request_fields, as is the second form of the signed tenant context: a check
+// sets none of them itself.
+#pragma once
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace marquee::identity {
+
+struct Caller {
+  std::string user;     // id; empty: a credential of no user
+  std::string role;     // in `agency`, e.g. owner, admin, member
+  std::string agency;   // empty: not bound to one. Never another than the domain's
+  std::string site;     // that this request is for; empty: none chosen. The same
+  std::string api_key;  // id of the key's row, where one was used; never the key
+  // SHA-256 of the credential (JWT, API key, embed token) as it came.
+  std::array<std::uint8_t, 32> digest{};
+  // When the credential ends, Unix time. What is made from it ends no later.
+  std::chrono::sys_seconds expires_at = std::chrono::sys_seconds::max();
+
+  friend bool operator==(const Caller&, const Caller&) = default;
+};
+
+}  // namespace marquee::identity
