@@ -49,6 +49,13 @@ if(MARQUEE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+find_package(ZLIB REQUIRED)
+find_path(BROTLI_INCLUDE brotli/encode.h REQUIRED)
+find_path(ZSTD_INCLUDE zstd.h REQUIRED)
+add_library(marquee_codings INTERFACE)
+target_include_directories(marquee_codings SYSTEM INTERFACE ${BROTLI_INCLUDE} ${ZSTD_INCLUDE})
+target_link_libraries(marquee_codings INTERFACE ZLIB::ZLIB brotlienc brotlidec zstd)
+
 # Asio and Beast are compiled once each; every unit sees the SEPARATE macros.
 add_library(marquee_asio STATIC cmake/asio.cpp)
 target_compile_definitions(marquee_asio PUBLIC

@@ -13,7 +13,7 @@ packages_of() {  # SUBCOMMAND -> package names, one word each
   if [[ $(debian_release) == 12 ]]; then boost=1.81 clang=14; fi
   local build="g++ cmake ninja-build ccache mold libboost$boost-dev libboost-json$boost-dev
     libssl-dev libnghttp2-dev libyaml-cpp-dev libc-ares-dev libidn2-dev libspdlog-dev libcli11-dev
-    prometheus-cpp-dev libsqlite3-dev libpq-dev libhiredis-dev"
+    prometheus-cpp-dev libsqlite3-dev libpq-dev libhiredis-dev zlib1g-dev libbrotli-dev libzstd-dev"
   case $1 in
     build) echo $build ;;
     run) echo $build ca-certificates curl ;;

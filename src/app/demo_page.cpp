@@ -15,6 +15,7 @@ constexpr std::string_view page_start = R"(<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Demo module</title>
+<link rel="icon" href="/mark.svg?text=D&amp;colour=4338ca">
 <style>
 :root { --brand-primary: #4338ca; color-scheme: light dark; --ink: #1c1917; --soft: #78716c;
   --paper: #fafaf9; --card: #fff; --line: #e7e5e4; }
@@ -25,6 +26,8 @@ body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere; }
+header { height: .5rem; background: var(--brand-primary); }
+#logo { height: 3.5rem; margin: 0 0 1rem; display: block; }
 h1 em { color: var(--brand-primary); font-style: normal; }
 h2 { font-size: 1.05rem; margin: 2.25rem 0 .6rem; }
 p { margin: 0 0 .75rem; color: var(--soft); }
@@ -41,7 +44,13 @@ a { color: var(--brand-primary); }
 </style>
 </head>
 <body>
+<header></header>
 <main>
+<img id="logo" alt="" src="/mark.svg?text=D&amp;colour=4338ca">
+<script>
+const brand = document.querySelector('meta[name="brand-logo"]');
+if (brand) document.getElementById('logo').src = brand.content;
+</script>
 )";
 
 constexpr std::string_view page_end = R"(<h2>Try</h2>
@@ -49,6 +58,7 @@ constexpr std::string_view page_end = R"(<h2>Try</h2>
 <a href="/bytes/1000">/bytes/1000</a> &middot; <a href="/slow?ms=500">/slow?ms=500</a> &middot;
 <a href="/hints">/hints</a> &middot; PUT /upload &middot; /ws</p>
 </main>
+<footer class="dramac-branding"><p>Powered by the demo module</p></footer>
 </body>
 </html>
 )";
@@ -120,6 +130,22 @@ void table(std::string& page, const DemoRequest& request, bool tenant) {
 }
 
 }  // namespace
+
+std::string demo_mark(std::string_view text, std::string_view colour) {
+  const auto all = [](std::string_view s, auto good) {
+    return !s.empty() && std::all_of(s.begin(), s.end(), good);
+  };
+  const auto letter = [](unsigned char c) { return std::isalnum(c) != 0; };
+  const auto digit = [](unsigned char c) { return std::isxdigit(c) != 0; };
+  if (text.size() > 3 || !all(text, letter)) text = "?";
+  if (colour.size() != 6 || !all(colour, digit)) colour = "78716c";
+  std::string out =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"64\" height=\"64\" viewBox=\"0 0 64 64\">"
+      "<rect width=\"64\" height=\"64\" rx=\"14\" fill=\"#";
+  out.append(colour).append("\"/><text x=\"32\" y=\"44\" font-size=\"34\" text-anchor=\"middle\" ");
+  out.append("font-family=\"system-ui,sans-serif\" font-weight=\"700\" fill=\"#fff\">");
+  return out.append(text).append("</text></svg>\n");
+}
 
 std::string decoded_context(const DemoRequest& request) {
   const std::string token = value_of(request, "x-tenant-context");

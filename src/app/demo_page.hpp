@@ -20,4 +20,8 @@ std::string decoded_context(const DemoRequest& request);
 // Every byte of the request is escaped.
 std::string demo_page(const DemoRequest& request);
 
+// A logo or icon as SVG: up to three letters or digits on a colour of six hex digits.
+// Anything else is shown as a question mark on grey.
+std::string demo_mark(std::string_view text, std::string_view colour);
+
 }  // namespace marquee::app

@@ -250,6 +250,23 @@ Task<void> hints(Exchange& e) {
   if (e.ok) co_await send(e, 200, "text/plain; charset=utf-8", "hints came first\n");
 }
 
+// The value of one "key=..." of the query, as written.
+std::string_view parameter(std::string_view query, std::string_view key) {
+  while (!query.empty()) {
+    const std::string_view part = query.substr(0, query.find('&'));
+    if (part.size() > key.size() && part.starts_with(key) && part[key.size()] == '=')
+      return part.substr(key.size() + 1);
+    query.remove_prefix(std::min(part.size() + 1, query.size()));
+  }
+  return {};
+}
+
+Task<void> mark(Exchange& e) {
+  co_await read_body(e);
+  std::string picture = demo_mark(parameter(e.query, "text"), parameter(e.query, "colour"));
+  if (e.ok) co_await send(e, 200, "image/svg+xml", std::move(picture));
+}
+
 Task<void> slow(Exchange& e) {
   co_await read_body(e);
   co_await pause(std::chrono::milliseconds(number(e.query, "ms", 500, 600'000)));
@@ -282,6 +299,7 @@ Task<void> answer(Exchange& e) {
   if (e.path == "/stream") return stream_lines(e);
   if (e.path == "/hints") return hints(e);
   if (e.path == "/slow") return slow(e);
+  if (e.path == "/mark.svg") return mark(e);
   if (e.path.starts_with("/bytes/")) return bytes(e);
   return page(e);
 }

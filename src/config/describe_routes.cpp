@@ -197,6 +197,8 @@ Section describe(Domain& d) {
           {"response_fields", describe(d.response_fields, FieldTarget::any),
            "Changes to the fields sent to the client."},
           {"visitors", describe(d.visitors), "Who may visit; without it that of the host class."},
+          {"brand", describe(d.brand),
+           "White label: what visitors see of the agency. Rows of a directory have their own."},
       },
       &d.mark};
 }

@@ -108,6 +108,18 @@ struct PathLists {
   std::vector<std::string> allowed;  // empty: all that is not refused
 };
 
+// A tenant's brand, as module_custom_domains.white_label has it. What is no colour or
+// no address that a page may name is left out where it is used (brand/brand.hpp).
+struct Brand {
+  std::string name;
+  std::string logo_url;
+  std::string favicon_url;
+  std::string primary;
+  std::string secondary;
+  bool hide_powered_by = false;
+  std::string css;
+};
+
 struct Domain {
   Mark mark;
   Marked<std::string> host;  // "shop.acme.com" or "*.sites.example.com"
@@ -128,6 +140,7 @@ struct Domain {
   FieldEdits request_fields;
   FieldEdits response_fields;
   Visitors visitors;  // empty: those of the host class
+  Brand brand;
 };
 
 enum class Balance : std::uint8_t { least_loaded, round_robin };
@@ -413,6 +426,43 @@ struct RateLimits {
   LimitRedis redis;
 };
 
+// How brands of domains are applied.
+struct Branding {
+  bool html = true;  // pages of upstreams are branded
+  std::string title_separator = " | ";
+  std::vector<std::string> removed_classes{"dramac-branding"};  // with hide_powered_by
+  std::vector<std::string> removed_attributes{"data-dramac-branding"};
+  std::vector<std::string> css_hosts;  // that a tenant's CSS may name in url()
+};
+
+enum class AnswerScope : std::uint8_t { directory, all, none };
+enum class HostRewrite : std::uint8_t { hosts, own_paths, off };
+
+// What becomes of the fields of upstreams' answers on customers' domains.
+struct Answers {
+  AnswerScope domains = AnswerScope::directory;
+  bool security_fields = true;
+  Ms hsts{0};  // max-age; 0: no such field
+  bool hsts_subdomains = false;
+  std::vector<std::string> removed_fields{"Server", "X-Powered-By"};
+  std::string server;  // instead of the upstream's; empty: none
+  HostRewrite rewrite = HostRewrite::hosts;
+  std::vector<std::string> platform_hosts;  // beside those of host_classes and upstreams
+  // Of config.custom_headers, beside what no row may set (routing/record_json.cpp).
+  std::vector<std::string> allowed_fields;  // empty: all
+  std::vector<std::string> denied_fields{"Access-Control-*", "Age", "Date", "ETag", "Vary", "Via"};
+};
+
+enum class Compress : std::uint8_t { branded, all, off };
+
+// Content codings of answers, chosen by the client's Accept-Encoding.
+struct Compression {
+  Compress answers = Compress::branded;
+  std::uint64_t least_size = 1024;
+  std::uint32_t level = 4;  // 1 is quick, 9 is small
+  std::vector<std::string> codings{"br", "zstd", "gzip"};
+};
+
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -498,6 +548,9 @@ struct Settings {
   Access access;
   RateLimits rate_limits;
   Forwarding forwarding;
+  Branding branding;
+  Answers answers;
+  Compression compression;
   Context context;
   Log log;
   Admin admin;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/hostname.hpp"
+#include "proxy/branding/branded_head.hpp"
 #include "proxy/policy/policies.hpp"
 
 namespace marquee::proxy {
@@ -131,6 +132,7 @@ void Exchange::choose_upstream() {
                                                    turn_.wall_ms() / 1000);
   add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(),
                      *tenant_fields_, ids_, turn_.wall_ms(), arena_, request_additions_);
+  if (plan_->brand) ask_for_page(request_, *plan_->brand, arena_, request_additions_);
   turn_.deadlines().arm(total_time_, *this, upstream.total, turn_.now());
   if (!request_complete_) {
     window_in_.begin(0);

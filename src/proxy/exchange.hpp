@@ -185,6 +185,7 @@ class Exchange final : public net::Expiring,
 
   // exchange_response.cpp
   void edit_response();
+  void apply_plan();
   void put_fields_of_gates();
   void send_response_head();
   bool tunnel_proven() const;

@@ -13,6 +13,7 @@ namespace marquee::proxy {
 
 // True: the head waits for a filter's verdict, until on_chain_head().
 bool Exchange::filters_hold_head() {
+  if (!services_.filters->wants(*this)) return false;
   if (local_.active() || response_.body.kind == http::BodyKind::none || response_.status == 101)
     return false;
   chain_.emplace(static_cast<ChainOwner&>(*this), static_cast<BodySink&>(*this));

@@ -1,5 +1,8 @@
 // The answer's way out: its head edited, its body streamed to the client.
+#include <string>
+
 #include "proxy/answer_rules.hpp"
+#include "proxy/branding/branded_head.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/websocket_key.hpp"
 
@@ -81,6 +84,7 @@ void Exchange::edit_response() {
     }
     dated |= f.id == http::FieldId::date;
   }
+  if (plan_ && !local_.active()) apply_plan();
   if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
   if (!response_fields_of_gates_.empty() && response_.status >= 200) put_fields_of_gates();
   if (response_.status >= 200) {
@@ -92,6 +96,21 @@ void Exchange::edit_response() {
   }
   // RFC 9110 6.6.1: who has a clock dates what came without one.
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
+}
+
+// Of the domain, to what its upstream says.
+void Exchange::apply_plan() {
+  if (plan_->answers) {
+    const bool places = plan_->answers->names_places(response_);
+    plan_->answers->apply(
+        response_,
+        {request_, facts_->secure, places ? plan_->upstream_prefix(host_, arena_) : "", arena_},
+        response_additions_);
+  }
+  if (!plan_->brand || !plan_->brand->rewrites() || response_.status < 200) return;
+  std::string origin(facts_->secure ? "https://" : "http://");
+  origin += request_.host;
+  edit_page_head(response_, request_, *plan_->brand, origin, arena_);
 }
 
 void Exchange::put_fields_of_gates() {

@@ -40,6 +40,9 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {
   services_.gates.push_back(&access_);
+  services_.filters = &filters_;
+  services_.edge_paths.add(std::string(kSheetPrefix), EdgePaths::Match::prefix,
+                           EdgePaths::When::domain, stylesheets_);
   worker_.on_turn_end([this] { on_turn_end(); });
   services_.tenant_context.tell([this](bool minted) {
     (minted ? metrics_.contexts_minted : metrics_.contexts_failed).increment(cells_);

@@ -11,8 +11,10 @@
 #include "base/uuid.hpp"
 #include "net/worker.hpp"
 #include "proxy/access_gate.hpp"
+#include "proxy/branding/stylesheet.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
+#include "proxy/filter/response_filters.hpp"
 #include "proxy/gate.hpp"
 #include "proxy/key_set_answer.hpp"
 #include "proxy/listener.hpp"
@@ -102,6 +104,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
   std::vector<std::unique_ptr<Gate>> gates_;
   AccessGate access_;
   std::unique_ptr<RouteTable> routes_;  // null: the settings are the only directory
+  ResponseFilters filters_;
+  Stylesheets stylesheets_;
   Services services_;
   KeySetAnswer key_set_{services_.tenant_context};
   ExchangePool exchanges_;

@@ -21,7 +21,7 @@ void LocalAnswer::start(LocalContent content) {
   if (head_request) {
     push("Content-Length", length_);
     content_.body.clear();
-  } else if (content_.status != 204) {  // RFC 9110 8.6: no length there
+  } else if (content_.status != 204 && content_.status != 304) {
     head.body = {http::BodyKind::length, content_.body.size()};
   }
   exchange_.on_response_head();

@@ -53,6 +53,8 @@ class AccessSink {
 class FilterSource {
  public:
   virtual ~FilterSource() = default;
+  // False: no answer under this request's plan is filtered. Asked for each answer.
+  virtual bool wants(const Exchange&) const { return true; }
   // Adds none for an answer that is to pass as it is.
   virtual void add_filters(FilterChain& chain, const Exchange& exchange) = 0;
 };

@@ -115,6 +115,13 @@ std::string_view DomainPlan::target(std::string_view path, std::string_view host
   return out.status == routing::Expansion::ok ? out.target : std::string_view{};
 }
 
+std::string_view DomainPlan::upstream_prefix(std::string_view host, Arena& arena) const {
+  std::string_view root = target("/", host, arena);
+  if (!root.ends_with('/') || root.find('?') != std::string_view::npos) return {};
+  root.remove_suffix(1);
+  return root;
+}
+
 // Below the sites base every label is a stranger to its neighbours: sessions have
 // a scope of their own. Without a directory the leaf is one for all, since labels are whatever a
 // stranger sends: one each would be made and kept for nothing.
@@ -137,8 +144,19 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
   plan->route = route_of(d.host_class);
   plan->pool = d.upstream_index;
   plan->context = context_of(d);
+  plan->brand = make_domain_brand(d.white_label(), settings.branding);
+  if (plan->brand && !plan->brand->field.empty())
+    plan->context.add("x-white-label", plan->brand->field);
   plan->request_fields = FieldPlan(d.request_fields);
-  plan->response_fields = FieldPlan(d.response_fields);
+  config::FieldEdits edits = d.response_fields;
+  if (d.record) edits.set = allowed_fields(edits.set, settings.answers);
+  plan->response_fields = FieldPlan(plan->brand ? with_brand(edits, *plan->brand) : edits);
+  plan->answers = AnswerPlan::make(d, settings);
+  const config::Compression& c = settings.compression;
+  if (c.answers == config::Compress::all || (c.answers == config::Compress::branded && plan->brand))
+    for (const std::string& coding : c.codings) plan->codings.push_back(parse_coding(coding));
+  plan->coding_level = c.level;
+  plan->coding_least_size = c.least_size;
   plan->certificate = certificate_of(d, intermediates, plan->covered);
   if (d.redirect) return plan;  // nothing goes upstream
   if (const config::Visitors& who = visitors_of(settings.hosts, d); !who.empty())

@@ -10,7 +10,10 @@
 
 #include "base/ip.hpp"
 #include "config/settings.hpp"
+#include "proxy/answers/answer_plan.hpp"
 #include "proxy/arena.hpp"
+#include "proxy/branding/domain_brand.hpp"
+#include "proxy/coding/codec.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
@@ -48,8 +51,14 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   FieldPlan request_fields;
   FieldPlan response_fields;
   std::shared_ptr<const policy::Visitors> visitors;  // null: anybody
-  std::string host_field;                            // sent as Host; empty: the client's
-  bool endpoint_host = false;                        // the endpoint's own name is sent as Host
+  std::string host_field;                     // sent as Host; empty: the client's
+  bool endpoint_host = false;                 // the endpoint's own name is sent as Host
+  std::shared_ptr<const DomainBrand> brand;   // null: the domain has none
+  std::shared_ptr<const AnswerPlan> answers;  // null: answers pass as they are
+  // What answers may be compressed with; empty: nothing.
+  std::vector<Coding> codings;
+  unsigned coding_level = 4;
+  std::uint64_t coding_least_size = 1024;
 
   // Where the domain's certificate comes from, and within which scope sessions
   // may be resumed.
@@ -61,6 +70,9 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   Certificate certificate_for(std::string_view host) const;
   std::vector<std::string> covered;  // names in the certificate, for the 421 rule
 
+  // What stands in front of the visitor's path at the upstream: "/site/x", or nothing
+  // where the template is another than a prefix.
+  std::string_view upstream_prefix(std::string_view host, Arena& arena) const;
   // What the upstream is asked for; empty when the path may not be rewritten.
   std::string_view target(std::string_view path, std::string_view host, Arena& arena) const;
 };

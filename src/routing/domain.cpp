@@ -98,6 +98,9 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
   domain->response_fields = row.response_fields;
   if (!row.visitors.empty())
     domain->visitors = std::make_shared<const config::Visitors>(row.visitors);
+  const config::Brand& b = row.brand;
+  domain->own_brand = {b.logo_url,  b.favicon_url,     b.name, b.primary,
+                       b.secondary, b.hide_powered_by, b.css};
   domain->certificates = row.certificates;
   domain->certificate_source =
       row.certificates.empty() ? CertificateSource::internal : CertificateSource::files;

@@ -73,6 +73,8 @@ struct Domain : std::enable_shared_from_this<Domain> {
   DomainState state = DomainState::serving;
   std::optional<RedirectTo> redirect;          // then nothing goes upstream
   std::shared_ptr<const DomainRecord> record;  // null: from the settings
+  WhiteLabel own_brand;                        // of the settings; else the record has it
+  const WhiteLabel& white_label() const { return record ? record->white_label : own_brand; }
 };
 
 // From one row of the settings; nothing if its host, upstream or path template

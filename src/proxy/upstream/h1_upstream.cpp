@@ -247,6 +247,8 @@ bool H1Upstream::consume_body() {
     paused_ = true;
     return false;
   }
+  // Behind a chunk stands its line: that nothing more is at hand is told afterwards.
+  head_held_ = !slice.flush && !slice.end && phase_ == Phase::body;
   if (decoder_.ended()) return consume_body();
   return true;
 }

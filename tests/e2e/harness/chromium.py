@@ -87,8 +87,9 @@ class NetLog:
                 if params.get("net_error") and name in str(urls.get(source["id"], "") or params)]
 
 
-def visit(url, pins, within=60, net_log=None):
-    """Loads the page; every name ending in .test is 127.0.0.1. Returns (DOM, NetLog)."""
+def visit(url, pins, within=60, net_log=None, picture=None):
+    """Loads the page; every name ending in .test is 127.0.0.1. Returns (DOM, NetLog).
+    `picture`: where a PNG of 800 by 600 pixels goes, for which there is a second load."""
     folder = tempfile.mkdtemp(prefix="mq-chromium-")
     log = os.path.join(folder, "net.json")
     command = [
@@ -97,6 +98,10 @@ def visit(url, pins, within=60, net_log=None):
         "--disable-features=OptimizationHints,MediaRouter,Translate", "--no-proxy-server", "--enable-logging=stderr",
         f"--user-data-dir={folder}/profile", "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND",
         f"--ignore-certificate-errors-spki-list={','.join(pins)}", f"--log-net-log={log}", "--dump-dom", url]
+    if picture:
+        shot = [a for a in command if a != "--dump-dom" and not a.startswith("--log-net-log")]
+        subprocess.run([*shot[:-1], f"--screenshot={picture}", "--window-size=800,600", "--hide-scrollbars", url], check=True,
+                       timeout=within, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": folder})
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
                                env={**os.environ, "HOME": folder})
     try:

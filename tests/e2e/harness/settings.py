@@ -28,6 +28,7 @@ class Domain:
     request_fields: dict = dataclasses.field(default_factory=dict)
     response_fields: dict = dataclasses.field(default_factory=dict)
     visitors: dict = dataclasses.field(default_factory=dict)  # allow, deny, passwords, realm
+    brand: dict = dataclasses.field(default_factory=dict)
 
     @property
     def installation(self):
@@ -127,6 +128,8 @@ def _domain(d):
         out["response_fields"] = d.response_fields
     if d.visitors:
         out["visitors"] = d.visitors
+    if d.brand:
+        out["brand"] = d.brand
     if d.host.startswith("*."):
         del out["pair"]
     return out
@@ -164,7 +167,7 @@ def _listener(li):
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
              host_classes=None, access_format="json", directory=None, tenants=None, access=None,
-             rate_limits=None, context=None):
+             rate_limits=None, branding=None, answers=None, context=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -197,6 +200,10 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["access"] = dict(access)
     if rate_limits:
         out["rate_limits"] = dict(rate_limits)
+    if answers:
+        out["answers"] = dict(answers)
+    if branding:
+        out["branding"] = dict(branding)
     if context:
         out["context"] = {k: seconds(v) if k in ("lifetime", "rotation") else v for k, v in context.items()}
     if tenants:

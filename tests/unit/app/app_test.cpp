@@ -110,14 +110,23 @@ TEST_CASE("explain follows a request to its end") {
   CHECK(!explain(settings(), "GET", "http://bakery.localhost:8080/").reaches_upstream);
 }
 
+TEST_CASE("the demo's pictures hold nothing but letters and colours") {
+  const std::string good = demo_mark("RB", "8b1e3f");
+  CHECK(good.find("fill=\"#8b1e3f\"") != std::string::npos);
+  CHECK(good.find(">RB</text>") != std::string::npos);
+  for (const char* text : {"", "<x>", "long", "\"a"})
+    for (const char* colour : {"", "red", "8b1e3g", "8b1e3f\""})
+      CHECK(demo_mark(text, colour) == demo_mark("?", "78716c"));
+}
+
 TEST_CASE("the demo page escapes everything that it shows") {
   const std::string page = demo_page({"GET",
-                                      "/<script>",
+                                      "/<script>alert",
                                       {{"Host", "a\"b"},
                                        {"X-Tenant-Agency-Id", "<img src=x onerror='1'>"},
                                        {"X-\"Evil", "\xff&"}}});
-  CHECK(page.find("<script>") == std::string::npos);
-  CHECK(page.find("<img") == std::string::npos);
+  CHECK(page.find("<script>alert") == std::string::npos);
+  CHECK(page.find("<img src=x") == std::string::npos);
   CHECK(page.find("&lt;img src=x onerror=&#39;1&#39;&gt;") != std::string::npos);
   CHECK(page.find("X-&quot;Evil") != std::string::npos);
   CHECK(page.find("&#xfffd;&amp;") != std::string::npos);

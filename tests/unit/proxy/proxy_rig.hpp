@@ -26,6 +26,7 @@ namespace marquee::proxy::testing {
 
 inline config::Settings rig_settings() {
   config::Settings settings;
+  settings.answers.domains = config::AnswerScope::none;  // its own tests have it
   settings.files = {"marquee.yaml"};
   config::Upstream upstream;
   upstream.name = "app";
