@@ -17,17 +17,17 @@ namespace marquee::identity {
 
 enum class AccessResult : std::uint8_t {
   granted,
-  anonymous,      // nothing was shown, and nothing has to be
-  missing,        // nothing was shown: 401
-  invalid,        // not what it pretends to be: 401
-  expired,        // 401
-  wrong_tenant,   // good, but of another agency, site or module: 403
-  scope,          // good, but for less than this: 403
-  origin,         // good, but not from here (an API key's or embed's own list): 403
-  address,        // likewise, by the client's address: 403
-  flood,          // this client showed too many that were wrong: 429
-  ambiguous_path, // 400
-  unavailable,    // it cannot be checked now: 503
+  anonymous,       // nothing was shown, and nothing has to be
+  missing,         // nothing was shown: 401
+  invalid,         // not what it pretends to be: 401
+  expired,         // 401
+  wrong_tenant,    // good, but of another agency, site or module: 403
+  scope,           // good, but for less than this: 403
+  origin,          // good, but not from here (an API key's or embed's own list): 403
+  address,         // likewise, by the client's address: 403
+  flood,           // this client showed too many that were wrong: 429
+  ambiguous_path,  // 400
+  unavailable,     // it cannot be checked now: 503
   count_,
 };
 std::string_view name(AccessResult result);
@@ -53,7 +53,7 @@ struct TenantOfRequest {
   std::string_view module{};
   routing::HostClass host = routing::HostClass::custom;
   const base::IpAddress* client = nullptr;  // null: not known
-  std::string_view origin{};                 // of the page that asks; empty: not said
+  std::string_view origin{};                // of the page that asks; empty: not said
   // Of a path below /embed: whose embed it is. Embed tokens are for one only.
   std::string_view embed_module{};
   std::string_view embed_site{};

@@ -56,13 +56,13 @@ class Checker {
           c == Credential::api_key || (c == Credential::embed && access().embed.legacy);
       if (stored && settings_.directory.kind == config::DirectoryKind::yaml)
         fault(r.mark, where +
-                          " accepts proofs that stand in a directory (api_key, or embed with legacy), but there is none; write directory: { "
+                          " accepts proofs that stand in a directory (api_key, or embed with "
+                          "legacy), but there is none; write directory: { "
                           "kind: sqlite } or postgres");
     }
     for (const std::string& open : r.open) {
-      const bool below = std::any_of(r.paths.begin(), r.paths.end(), [&open](const auto& path) {
-        return covers(path, open);
-      });
+      const bool below = std::any_of(r.paths.begin(), r.paths.end(),
+                                     [&open](const auto& path) { return covers(path, open); });
       if (!below)
         fault(r.mark, where + ".open is " + open +
                           ", which is below none of its paths; remove it, or write such a path");
@@ -77,8 +77,9 @@ class Checker {
       fault(i.mark, where + " has no keys; write secret, keys_file or jwks_url");
     // One key, one algorithm, one issuer: never a choice that a token could make.
     if (static_cast<int>(file) + static_cast<int>(url) + static_cast<int>(secret) > 1)
-      fault(i.mark, where + " has several of secret, keys_file and jwks_url; write one issuer for "
-                            "each");
+      fault(i.mark, where +
+                        " has several of secret, keys_file and jwks_url; write one issuer for "
+                        "each");
     if (!i.ca_file.empty() && !url)
       fault(i.ca_mark, where + ".ca_file is given, but no jwks_url; remove it");
     if (!file) return;
@@ -104,7 +105,8 @@ Issuers make_issuers(const config::Tokens& settings) {
     issuer.name = row.name;
     KeySet keys;
     if (!row.secret.empty()) {
-      if (const jose::KeyPtr key = jose::Key::from_secret(row.secret).key) keys.push_back({{}, key});
+      if (const jose::KeyPtr key = jose::Key::from_secret(row.secret).key)
+        keys.push_back({{}, key});
     } else if (!row.keys_file.empty()) {
       keys = read_key_file(content_of(row.keys_file)).keys;
     }

@@ -14,8 +14,6 @@
 
 namespace marquee::identity {
 
-
-
 class ProofCache {
  public:
   using Time = std::chrono::steady_clock::time_point;

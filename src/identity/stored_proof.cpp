@@ -20,8 +20,8 @@ constexpr double kMostTime = 253'402'300'799'000;  // milliseconds: the year 999
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool same_letters(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool is_id(std::string_view text) {
@@ -142,9 +142,8 @@ Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std:
 }
 
 std::string sign_embed_token(const EmbedClaims& claims, std::string_view secret) {
-  json::object object{{"siteId", claims.site},
-                      {"moduleId", claims.module},
-                      {"exp", claims.expires * 1000}};
+  json::object object{
+      {"siteId", claims.site}, {"moduleId", claims.module}, {"exp", claims.expires * 1000}};
   if (!claims.domains.empty()) object["domains"] = json::value_from(claims.domains);
   const std::string signed_part =
       std::string(kSignedEmbed) + base::base64url_encode(json::serialize(object));
@@ -184,7 +183,8 @@ Proof proof_of(const KeyAnswer<EmbedTokenRecord>& answer, const EmbedClaims& cla
     return failed(Credential::embed, AccessResult::invalid);
   EmbedClaims bound = claims;
   if (row.expires_at)
-    bound.expires = std::min<std::int64_t>(bound.expires, row.expires_at->time_since_epoch().count());
+    bound.expires =
+        std::min<std::int64_t>(bound.expires, row.expires_at->time_since_epoch().count());
   if (bound.expires <= now) return failed(Credential::embed, AccessResult::expired);
   bound.domains = row.domains;
   return good_embed(bound, digest);

@@ -161,13 +161,11 @@ TokenFault judge(const json::object& claims, const TokenIssuer& rules, std::int6
   if (claims.contains("type") && text_of(claims, "type") != "access") return TokenFault::use;
   const ClaimNames& names = rules.claims;
   out.issuer = rules.name;
-  const bool read = read_word(claims, names.user, out.user) && !out.user.empty() &&
-                    read_word(claims, names.role, out.role) &&
-                    read_word(claims, names.agency, out.agency) &&
-                    read_word(claims, names.site, out.site) &&
-                    read_word(claims, names.module, out.module) &&
-                    read_word(claims, "client_id", out.oauth_client) &&
-                    read_scopes(claims, names, out);
+  const bool read =
+      read_word(claims, names.user, out.user) && !out.user.empty() &&
+      read_word(claims, names.role, out.role) && read_word(claims, names.agency, out.agency) &&
+      read_word(claims, names.site, out.site) && read_word(claims, names.module, out.module) &&
+      read_word(claims, "client_id", out.oauth_client) && read_scopes(claims, names, out);
   return read ? TokenFault::none : TokenFault::claims;
 }
 
@@ -177,8 +175,8 @@ bool may_be_of(const TokenIssuer& issuer, const json::object& claims) {
 }
 
 // unknown_key: none fits; signature: those that fit did not sign it.
-TokenFault check_signature(std::string_view input, std::string_view signature,
-                           std::string_view kid, jose::Algorithm algorithm, const KeySet& keys) {
+TokenFault check_signature(std::string_view input, std::string_view signature, std::string_view kid,
+                           jose::Algorithm algorithm, const KeySet& keys) {
   TokenFault fault = TokenFault::unknown_key;
   std::size_t tries = 0;
   for (const jose::Jwk& entry : keys) {
@@ -259,8 +257,8 @@ TokenVerdict verify_token(std::string_view token, std::span<const TokenIssuer> i
     for (const jose::Jwk& entry : *issuers[i].keys)
       algorithm_known |= entry.key->algorithm() == *algorithm;
     if (!may_be_of(issuers[i], claims)) continue;
-    const TokenFault fault = check_signature(parts->signed_part, *signature, kid, *algorithm,
-                                             *issuers[i].keys);
+    const TokenFault fault =
+        check_signature(parts->signed_part, *signature, kid, *algorithm, *issuers[i].keys);
     if (fault == TokenFault::none) {
       out.issuer = i;
       out.fault = judge(claims, issuers[i], now, out.token);

@@ -14,24 +14,24 @@
 
 namespace marquee::identity {
 
-inline constexpr std::size_t kMostClaim = 128;       // bytes of an id, a role, a scope
+inline constexpr std::size_t kMostClaim = 128;  // bytes of an id, a role, a scope
 inline constexpr std::size_t kMostScopes = 64;
 
 enum class TokenFault : std::uint8_t {
   none,
   too_large,
-  malformed,         // not three parts of base64url, or their JSON is not strict
-  header,            // typ of something else, or crit, or compression
-  algorithm,         // "none", or one that no key of ours has
-  unknown_key,       // no key of that kid and algorithm: a rotation, perhaps
+  malformed,    // not three parts of base64url, or their JSON is not strict
+  header,       // typ of something else, or crit, or compression
+  algorithm,    // "none", or one that no key of ours has
+  unknown_key,  // no key of that kid and algorithm: a rotation, perhaps
   signature,
   expired,
-  not_yet_valid,     // nbf, or iat, is ahead of our clock
-  too_old,           // lives longer than the issuer's rules allow
+  not_yet_valid,  // nbf, or iat, is ahead of our clock
+  too_old,        // lives longer than the issuer's rules allow
   issuer,
   audience,
-  use,               // a refresh token, say
-  claims,            // exp or the user is missing, or a claim is not of its type
+  use,     // a refresh token, say
+  claims,  // exp or the user is missing, or a claim is not of its type
 };
 std::string_view name(TokenFault fault);
 
@@ -64,15 +64,15 @@ struct Token {
   std::string agency;  // ids as the token has them; empty: not said
   std::string site;
   std::string module;
-  std::string oauth_client;         // "client_id"
+  std::string oauth_client;  // "client_id"
   std::vector<std::string> scopes;
-  bool scoped = false;              // there was a scope claim, perhaps an empty one
-  std::int64_t expires = 0;         // seconds since 1970, without leeway
+  bool scoped = false;       // there was a scope claim, perhaps an empty one
+  std::int64_t expires = 0;  // seconds since 1970, without leeway
 };
 
 struct TokenVerdict {
   TokenFault fault = TokenFault::none;
-  Token token;                  // with none
+  Token token;                    // with none
   std::size_t issuer = SIZE_MAX;  // index of the one whose keys or rules were asked last
 };
 

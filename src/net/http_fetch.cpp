@@ -97,9 +97,8 @@ class HttpFetch::Job : public std::enable_shared_from_this<Job> {
 
  private:
   void later(std::string sentence) {
-    asio::post(io_, [self = shared_from_this(), sentence = std::move(sentence)] {
-      self->fail(sentence);
-    });
+    asio::post(
+        io_, [self = shared_from_this(), sentence = std::move(sentence)] { self->fail(sentence); });
   }
   void fail(const std::string& sentence) { end({false, 0, {}, request_.url + " " + sentence}); }
   void fail(const char* doing, const Error& ec) {
@@ -167,8 +166,8 @@ class HttpFetch::Job : public std::enable_shared_from_this<Job> {
   void judge() {
     const unsigned status = parser_.get().result_int();
     if (status != 200) {
-      return end({false, status, {}, request_.url + " answered with status " +
-                                         std::to_string(status)});
+      return end(
+          {false, status, {}, request_.url + " answered with status " + std::to_string(status)});
     }
     end({true, status, std::move(parser_.get().body()), {}});
   }

@@ -19,8 +19,8 @@ namespace marquee::net {
 class Resolver;
 
 struct FetchRequest {
-  std::string url;      // "https://host[:port]/path"
-  std::string ca_file;  // PEM; empty: the system's roots
+  std::string url;                         // "https://host[:port]/path"
+  std::string ca_file;                     // PEM; empty: the system's roots
   std::size_t most = 256u << 10;           // bytes of the body
   std::chrono::milliseconds limit{5'000};  // from the connect to the last byte
 };

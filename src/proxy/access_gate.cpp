@@ -88,7 +88,7 @@ std::string key_of(Credential kind, const Digest& digest) {
 // is gone find nobody.
 struct AccessGate::Mailbox {
   std::mutex mutex;
-  Post post;  // empty: the gate is gone
+  Post post;                   // empty: the gate is gone
   AccessGate* gate = nullptr;  // the worker's thread only
   void send(std::function<void()> job) {
     const std::lock_guard hold(mutex);
@@ -122,8 +122,8 @@ void AccessGate::install(const config::Settings& settings) {
   cache_.reset();
   wrong_.reset();
   if (policy_.empty()) return;
-  cache_ = std::make_unique<identity::ProofCache>(access.cache, access.ttl, access.negative_ttl,
-                                                  seed_);
+  cache_ =
+      std::make_unique<identity::ProofCache>(access.cache, access.ttl, access.negative_ttl, seed_);
   wrong_ = std::make_unique<tls::RefusalBudget>(access.wrong_burst, access.wrong_rate, seed_, 4096);
 }
 
@@ -151,7 +151,8 @@ Gate::Verdict AccessGate::enter(Exchange& exchange, GateAnswer& answer) {
   if (!found.rule) return Verdict::pass;
   const std::optional<Shown> shown = shown_by(exchange, *found.rule);
   if (shown) return check(exchange, *found.rule, *shown, answer);
-  const AccessResult result = found.rule->optional ? AccessResult::anonymous : AccessResult::missing;
+  const AccessResult result =
+      found.rule->optional ? AccessResult::anonymous : AccessResult::missing;
   count(AccessProof::none, result);
   return found.rule->optional ? Verdict::pass : refuse(result, found.rule, answer);
 }
@@ -162,8 +163,7 @@ std::optional<AccessGate::Shown> AccessGate::shown_by(const Exchange& exchange,
                                                       const AccessRule& rule) const {
   const http::RequestHead& request = exchange.request();
   bool twice = false;
-  const std::string_view bearer =
-      identity::bearer_of(only(request, "authorization", twice));
+  const std::string_view bearer = identity::bearer_of(only(request, "authorization", twice));
   if (rule.accepts(Credential::api_key)) {
     std::string_view key = only(request, "x-api-key", twice);
     if (key.empty() && identity::is_platform_key(bearer)) key = bearer;
@@ -193,8 +193,8 @@ Gate::Verdict AccessGate::check(Exchange& exchange, const AccessRule& rule, cons
     return refuse(AccessResult::flood, &rule, answer);
   }
   if (shown.kind == Credential::jwt)
-    return decide(exchange, rule,
-                  remember(digest, check_token(shown.text, digest), exchange), nullptr, answer);
+    return decide(exchange, rule, remember(digest, check_token(shown.text, digest), exchange),
+                  nullptr, answer);
   identity::EmbedClaims embed;
   std::optional<Proof> proof;
   if (shown.kind == Credential::embed)
@@ -273,14 +273,13 @@ void AccessGate::send(const std::string& key, const Question& question) {
             return identity::proof_of(found, digest, now);
           });
         });
-  keys_->find_embed_token(
-      question.embed.site, question.embed.module,
-      [hand_over, digest = question.digest,
-       claims = question.embed](identity::KeyAnswer<identity::EmbedTokenRecord> found) {
-        hand_over([found = std::move(found), claims, digest](std::int64_t now) {
-          return identity::proof_of(found, claims, digest, now);
-        });
-      });
+  keys_->find_embed_token(question.embed.site, question.embed.module,
+                          [hand_over, digest = question.digest, claims = question.embed](
+                              identity::KeyAnswer<identity::EmbedTokenRecord> found) {
+                            hand_over([found = std::move(found), claims, digest](std::int64_t now) {
+                              return identity::proof_of(found, claims, digest, now);
+                            });
+                          });
 }
 
 void AccessGate::deliver(const std::string& key, Proof proof) {
@@ -292,8 +291,7 @@ void AccessGate::deliver(const std::string& key, Proof proof) {
     if (proof.result == AccessResult::invalid)
       for (const Exchange* exchange : question.waiting)
         wrong_->failed(prefix_of(*exchange), turn_.now());
-    if (question.epoch == epoch_)
-      cache_->put(question.digest, proof, turn_.now(), wall_seconds());
+    if (question.epoch == epoch_) cache_->put(question.digest, proof, turn_.now(), wall_seconds());
   }
   // Whoever is told may end others, which then leave by cancel().
   told_ = &question.waiting;

@@ -71,16 +71,14 @@ class AccessGate final : public Gate {
   Verdict check(Exchange& exchange, const identity::AccessRule& rule, const Shown& shown,
                 GateAnswer& answer);
   identity::Proof check_token(std::string_view token, const identity::Digest& digest);
-  std::optional<identity::Proof> check_embed(std::string_view token,
-                                             const identity::Digest& digest,
+  std::optional<identity::Proof> check_embed(std::string_view token, const identity::Digest& digest,
                                              identity::EmbedClaims& legacy) const;
   Verdict ask(Exchange& exchange, const Shown& shown, const identity::Digest& digest,
               identity::EmbedClaims embed, const identity::AccessRule& rule, GateAnswer& answer);
   void send(const std::string& key, const Question& question);
   void deliver(const std::string& key, identity::Proof proof);
-  Verdict decide(Exchange& exchange, const identity::AccessRule& rule,
-                 const identity::Proof& proof, identity::ProofCache::Entry* entry,
-                 GateAnswer& answer);
+  Verdict decide(Exchange& exchange, const identity::AccessRule& rule, const identity::Proof& proof,
+                 identity::ProofCache::Entry* entry, GateAnswer& answer);
   Verdict decide_late(Exchange& exchange, const identity::Proof& proof, GateAnswer& answer);
   identity::Proof& remember(const identity::Digest& digest, identity::Proof proof,
                             const Exchange& exchange);

@@ -51,10 +51,10 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   FieldPlan request_fields;
   FieldPlan response_fields;
   std::shared_ptr<const policy::Visitors> visitors;  // null: anybody
-  std::string host_field;                     // sent as Host; empty: the client's
-  bool endpoint_host = false;                 // the endpoint's own name is sent as Host
-  std::shared_ptr<const DomainBrand> brand;   // null: the domain has none
-  std::shared_ptr<const AnswerPlan> answers;  // null: answers pass as they are
+  std::string host_field;                            // sent as Host; empty: the client's
+  bool endpoint_host = false;                        // the endpoint's own name is sent as Host
+  std::shared_ptr<const DomainBrand> brand;          // null: the domain has none
+  std::shared_ptr<const AnswerPlan> answers;         // null: answers pass as they are
   // What answers may be compressed with; empty: nothing.
   std::vector<Coding> codings;
   unsigned coding_level = 4;

@@ -25,8 +25,8 @@ class RefusalBudget {
   bool allows(std::uint64_t prefix, Time now) const;
   // A handshake of this client failed. What was under way when the bucket ran empty
   // becomes a debt, of at most another burst: else each token that comes back would
-  // let in all that arrive until the first of them has failed. When the prefix's set is full of worse
-  // offenders, the mildest one is forgotten.
+  // let in all that arrive until the first of them has failed. When the prefix's set is full of
+  // worse offenders, the mildest one is forgotten.
   void failed(std::uint64_t prefix, Time now);
 
  private:

@@ -1,9 +1,8 @@
 // Any key set: read or refused with a reason, within its bounds, and no key of it
 // takes a signature that nobody made.
-#include "identity/key_set.hpp"
-
 #include <openssl/err.h>
 
+#include "identity/key_set.hpp"
 #include "input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

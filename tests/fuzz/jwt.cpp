@@ -42,8 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::size_t dot = token.rfind('.');
-  require(issuer.keys->front().key->verify(std::string_view(token).substr(0, dot),
-                                           *marquee::base::base64url_decode(token.substr(dot + 1))));
+  require(
+      issuer.keys->front().key->verify(std::string_view(token).substr(0, dot),
+                                       *marquee::base::base64url_decode(token.substr(dot + 1))));
   const auto word = [](std::string_view s, bool may_be_empty) {
     require(s.size() <= identity::kMostClaim && (may_be_empty || !s.empty()));
     for (const char c : s) require(c > ' ' && c <= '~');

@@ -27,7 +27,9 @@ namespace {
 template <auto Free>
 struct Freed {
   template <typename T>
-  void operator()(T* object) const { Free(object); }
+  void operator()(T* object) const {
+    Free(object);
+  }
 };
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 
@@ -115,8 +117,8 @@ bool signature_is_good(const json::object& jwk, std::string_view input, std::str
 }  // namespace
 
 // The claims; throws for whatever is not a context for this module, now, by this Marquee.
-json::object verify(const json::object& key_set, std::string_view issuer,
-                    std::string_view audience, std::string_view token, std::int64_t now) {
+json::object verify(const json::object& key_set, std::string_view issuer, std::string_view audience,
+                    std::string_view token, std::int64_t now) {
   constexpr std::int64_t tolerance = 5;  // seconds
   const auto first = token.find('.');
   const auto second = token.find('.', first == token.npos ? first : first + 1);

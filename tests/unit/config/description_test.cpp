@@ -42,8 +42,9 @@ TEST_CASE("every key has a line of documentation, and a name of lower case") {
     CHECK_MESSAGE(key.doc.size() > 10, at);
     CHECK_MESSAGE(key.doc.back() == '.', at);
     CHECK_MESSAGE(!has_control(key.doc), at);
-    CHECK_MESSAGE(
-        key.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos, at);
+    CHECK_MESSAGE(key.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") ==
+                      std::string_view::npos,
+                  at);
   });
   CHECK(count > 90);
 }

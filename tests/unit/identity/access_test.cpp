@@ -23,7 +23,8 @@ AccessPolicy policy_of(std::vector<config::AccessRule> rules) {
   return AccessPolicy(access);
 }
 
-Proof good(const std::string& agency, const std::string& site = "", const std::string& module = "") {
+Proof good(const std::string& agency, const std::string& site = "",
+           const std::string& module = "") {
   Proof p;
   p.result = AccessResult::granted;
   p.caller.user = "u";
@@ -73,14 +74,32 @@ TEST_CASE("no way around a rule by another spelling of its path") {
     const auto found = policy.find("GET", path, HostClass::custom);
     CHECK((found.ambiguous || (found.rule && !found.rule->optional)));
   };
-  for (const char* path :
-       {"//api/modules/x", "/./api/modules", "/x/../api/modules/x", "/api//modules", "/%61pi/modules",
-        "/api%2fmodules/x", "/api%2Fmodules", "/api/%6dodules", "/%2561pi/modules", "/api;v=1/modules",
-        "/api/modules;x", "\\api\\modules", "/x/%2e%2e/api/modules", "/public/../api/modules",
-        "/public/%2e%2e/api/modules/x", "/public/..%2fapi/modules", "/public/..;/api/modules",
-        "/api/modules/health/../x", "/api/modules/health/%2e%2e/x", "/api/modules/health/..;/x",
-        "/api/modules/health%2f..%2fx", "/api/modules/./x", "/public/%252e%252e/api/modules", "/API/Modules/x",
-        "/%25252561pi/modules", "/api/modules/HEALTH"})
+  for (const char* path : {"//api/modules/x",
+                           "/./api/modules",
+                           "/x/../api/modules/x",
+                           "/api//modules",
+                           "/%61pi/modules",
+                           "/api%2fmodules/x",
+                           "/api%2Fmodules",
+                           "/api/%6dodules",
+                           "/%2561pi/modules",
+                           "/api;v=1/modules",
+                           "/api/modules;x",
+                           "\\api\\modules",
+                           "/x/%2e%2e/api/modules",
+                           "/public/../api/modules",
+                           "/public/%2e%2e/api/modules/x",
+                           "/public/..%2fapi/modules",
+                           "/public/..;/api/modules",
+                           "/api/modules/health/../x",
+                           "/api/modules/health/%2e%2e/x",
+                           "/api/modules/health/..;/x",
+                           "/api/modules/health%2f..%2fx",
+                           "/api/modules/./x",
+                           "/public/%252e%252e/api/modules",
+                           "/API/Modules/x",
+                           "/%25252561pi/modules",
+                           "/api/modules/HEALTH"})
     guarded(path);
   // Not of any rule, however it is read.
   for (const char* path : {"/a%20b", "/caf%C3%A9", "/x//y", "/x/../y", "/100%", "/%zz"}) {

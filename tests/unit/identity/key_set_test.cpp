@@ -63,8 +63,9 @@ TEST_CASE("a key set: what is not understood is left out; none usable is refused
   CHECK(two.left_out == 2);
   for (const std::string& bad :
        {std::string("{}"), std::string(R"({"keys":[]})"), std::string(R"({"keys":{}})"),
-        std::string(R"({"keys":[{"kty":"oct","k":"AA"}]})"), R"({"keys":[{)" + ec + R"(}],"keys":[]})",
-        R"({"keys":[{)" + ec + R"(,"use":"enc"}]})", R"({"keys":[{)" + ec + R"(,"alg":"HS256"}]})",
+        std::string(R"({"keys":[{"kty":"oct","k":"AA"}]})"),
+        R"({"keys":[{)" + ec + R"(}],"keys":[]})", R"({"keys":[{)" + ec + R"(,"use":"enc"}]})",
+        R"({"keys":[{)" + ec + R"(,"alg":"HS256"}]})",
         R"({"keys":[{)" + signing::KeyPair::rsa(1024).jwk() + "}]}", std::string("no key"),
         std::string("-----BEGIN nothing")}) {
     CAPTURE(bad);

@@ -104,15 +104,16 @@ TEST_CASE("a key is of one site and module, and from some places only") {
   TenantOfRequest request{"a-1", "s-1", "m-1", HostClass::custom, &inside, "https://app.example",
                           "",    ""};
   CHECK(judge(proof, rule, request) == AccessResult::granted);
-  for (const char* origin : {"https://APP.example", "https://a.b.shop.example", "http://shop.example",
-                             "https://plain.example:8443", "https://plain.example/page?x"}) {
+  for (const char* origin :
+       {"https://APP.example", "https://a.b.shop.example", "http://shop.example",
+        "https://plain.example:8443", "https://plain.example/page?x"}) {
     request.origin = origin;
     CAPTURE(origin);
     CHECK(judge(proof, rule, request) == AccessResult::granted);
   }
-  for (const char* origin : {"", "null", "http://app.example", "https://app.example:444",
-                             "https://evilshop.example", "https://shop.example.evil",
-                             "https://app.example@evil.test", "app.example", "https://"}) {
+  for (const char* origin :
+       {"", "null", "http://app.example", "https://app.example:444", "https://evilshop.example",
+        "https://shop.example.evil", "https://app.example@evil.test", "app.example", "https://"}) {
     request.origin = origin;
     CAPTURE(origin);
     CHECK(judge(proof, rule, request) == AccessResult::origin);
@@ -192,10 +193,10 @@ TEST_CASE("embed tokens of the platform prove nothing without their row") {
   CHECK(proof().result == AccessResult::invalid);
   answer.status = KeyFound::unavailable;
   CHECK(proof().result == AccessResult::unavailable);
-  for (const char* none : {"{}", R"({"siteId":"s"})", R"({"siteId":"s","moduleId":"m","exp":"1"})",
-                           R"({"siteId":"s","siteId":"t","moduleId":"m","exp":1})",
-                           R"({"siteId":"","moduleId":"m","exp":1})",
-                           R"({"siteId":"s","moduleId":"m","exp":-1})"})
+  for (const char* none :
+       {"{}", R"({"siteId":"s"})", R"({"siteId":"s","moduleId":"m","exp":"1"})",
+        R"({"siteId":"s","siteId":"t","moduleId":"m","exp":1})",
+        R"({"siteId":"","moduleId":"m","exp":1})", R"({"siteId":"s","moduleId":"m","exp":-1})"})
     CHECK_FALSE(read_legacy_embed(legacy(none)));
   CHECK_FALSE(read_legacy_embed("a.b.c"));
   CHECK_FALSE(read_legacy_embed(std::string(3000, 'A')));

@@ -69,10 +69,10 @@ TEST_CASE("claims inside others, and by other names") {
   TokenIssuer issuer = platform();
   issuer.claims.role = "app_metadata.role";
   issuer.claims.agency = "https://x.example/agency";
-  const TokenVerdict v = verify(
-      signing::hs256(kSecret, claims(R"(,"app_metadata":{"role":"owner"},)"
-                                     R"("https://x.example/agency":"a-1","role":"none")")),
-      issuer);
+  const TokenVerdict v =
+      verify(signing::hs256(kSecret, claims(R"(,"app_metadata":{"role":"owner"},)"
+                                            R"("https://x.example/agency":"a-1","role":"none")")),
+             issuer);
   CHECK(v.fault == TokenFault::none);
   CHECK(v.token.role == "owner");
   CHECK(v.token.agency == "a-1");
@@ -88,8 +88,8 @@ TEST_CASE("each asymmetric algorithm, with and without a kid") {
     refused(pair.token(R"({"alg":")" + alg + R"(","kid":"k1"})", claims()), TokenFault::none,
             issuer);
     refused(pair.token(R"({"alg":")" + alg + R"("})", claims()), TokenFault::none, issuer);
-    refused(pair.token(R"({"alg":")" + alg + R"(","kid":"k2"})", claims()),
-            TokenFault::unknown_key, issuer);
+    refused(pair.token(R"({"alg":")" + alg + R"(","kid":"k2"})", claims()), TokenFault::unknown_key,
+            issuer);
     refused(pair.token(R"({"alg":"HS256","kid":"k1"})", claims()), TokenFault::unknown_key, issuer);
   }
 }
@@ -102,7 +102,8 @@ TEST_CASE("no confusion of algorithms: the public key is no secret, and none is 
             TokenFault::unknown_key, issuer);
     refused(signing::hs256(secret, claims()), TokenFault::algorithm, issuer);
   }
-  for (const char* none : {"none", "None", "NONE", "nOnE", "", "HS384", "HS512", "hs256", "RS512"}) {
+  for (const char* none :
+       {"none", "None", "NONE", "nOnE", "", "HS384", "HS512", "hs256", "RS512"}) {
     const std::string header = R"({"alg":")" + std::string(none) + "\"}";
     refused(signing::b64(header) + "." + signing::b64(claims()) + ".", TokenFault::algorithm);
     refused(signing::hs256(kSecret, header, claims()), TokenFault::algorithm);

@@ -23,15 +23,15 @@ std::string id(int n) { return kId + std::to_string(10'000 + n); }
 
 std::string tenant() {
   return "INSERT INTO agencies (id) VALUES ('" + id(1) + "');" +
-         "INSERT INTO clients (id, agency_id, name) VALUES ('" + id(2) + "', '" + id(1) + "', 'c');" +
-         "INSERT INTO sites (id, client_id, agency_id, name, subdomain) VALUES ('" + id(3) + "', '" +
-         id(2) + "', '" + id(1) + "', 's', 'keys');";
+         "INSERT INTO clients (id, agency_id, name) VALUES ('" + id(2) + "', '" + id(1) +
+         "', 'c');" + "INSERT INTO sites (id, client_id, agency_id, name, subdomain) VALUES ('" +
+         id(3) + "', '" + id(2) + "', '" + id(1) + "', 's', 'keys');";
 }
 
 std::string key_row(const std::string& columns = "", const std::string& values = "") {
   return "INSERT INTO module_api_keys (module_id, site_id, agency_id, key_prefix, key_hash" +
-         columns + ") VALUES ('" + id(4) + "', '" + id(3) + "', '" + id(1) + "', 'dmc_live_000', '" +
-         kHash + "'" + values + ");";
+         columns + ") VALUES ('" + id(4) + "', '" + id(3) + "', '" + id(1) +
+         "', 'dmc_live_000', '" + kHash + "'" + values + ");";
 }
 
 identity::KeyAnswer<identity::ApiKeyRecord> find(identity::KeyDirectory& keys,
@@ -99,8 +99,8 @@ void check_keys(routing::DomainDirectory& directory, const RunSql& run,
   CHECK(find(keys).status == KeyFound::absent);
 
   run("INSERT INTO module_embed_tokens (site_id, module_id, token_hash, is_revoked, "
-      "allowed_domains) VALUES ('" + id(3) + "', '" + id(4) + "', 'abc', false, " +
-      list({"page.example"}) + ")");
+      "allowed_domains) VALUES ('" +
+      id(3) + "', '" + id(4) + "', 'abc', false, " + list({"page.example"}) + ")");
   REQUIRE(ear.wait_change(What::credential, "abc"));
   const auto token = embed(keys, id(3));
   REQUIRE(token.status == KeyFound::found);
@@ -175,7 +175,8 @@ TEST_CASE("stored credentials in PostgreSQL") {
   Cluster cluster;
   MARQUEE_NEEDS(cluster);
   cluster.migrate();
-  for (const char* step : {"008_access", "attach_014_access_feed"}) cluster.sql(Cluster::schema(step));
+  for (const char* step : {"008_access", "attach_014_access_feed"})
+    cluster.sql(Cluster::schema(step));
   PostgresRig rig(cluster.url());
   check_keys(
       *rig, [&](const std::string& sql) { cluster.sql(sql); },
