@@ -81,20 +81,30 @@ void SqliteDirectory::poll(Follower& follower) {
 }
 
 bool SqliteDirectory::open(Follower& follower) {
+  // A file that held a directory and is gone or empty now was lost, not begun anew:
+  // with new tables in it every known name would be nobody's.
+  const bool again = epoch_ != 0;
   std::string error;
-  auto database = SqliteDatabase::open(options_.path, SqliteDatabase::Mode::create,
-                                       options_.timeout / 2, error);
+  auto database = SqliteDatabase::open(
+      options_.path, again ? SqliteDatabase::Mode::write : SqliteDatabase::Mode::create,
+      options_.timeout / 2, error);
+  if (database && again && database->value("SELECT count(*) FROM sqlite_schema") == "0") {
+    error = description() +
+            " is empty, and was not before: put the file back, or restart to begin with an empty "
+            "directory";
+    database.reset();
+  }
   if (database) {
     const Migration migration = migrate_sqlite(*database);
     error = migration.error;
     for (const std::string& step : migration.done)
       status_.logger().info("directory migrated", {{"step", step}, {"path", options_.path}});
   }
-  const auto lineage = error.empty()
+  const auto lineage = database && error.empty()
                            ? database->value("SELECT value FROM marquee_meta WHERE key = 'lineage'")
                            : std::nullopt;
   const auto identity = identity_of(options_.path);
-  if (error.empty() && (!lineage || !identity)) error = database->error();
+  if (database && error.empty() && (!lineage || !identity)) error = database->error();
   if (!error.empty()) {
     status_.say(base::LogLevel::error, error);
     {

@@ -13,6 +13,8 @@ from harness.client import Response
 from harness.context_fields import NAMES, spellings
 from harness.h2_origin import H2Origin
 
+pytestmark = pytest.mark.heavy
+
 BAKERY = Domain("bakery.test", agency_name="flour")
 FORGED = "FORGED"
 

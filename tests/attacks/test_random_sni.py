@@ -22,6 +22,8 @@ from harness.settings import seconds
 from harness.sni_flood import SniFlood
 from harness.steady import SteadyLoad
 
+pytestmark = pytest.mark.heavy
+
 WINDOWS, SECONDS = (5, 6.0) if FULL else (3, 1.0)
 KNOWN = 1000
 BURST, RATE = 100, 10  # tls.failed_handshake_burst and _rate, the defaults; per worker and network

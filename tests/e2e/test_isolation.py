@@ -22,6 +22,8 @@ from harness.postgres import Postgres, binaries
 from harness.settings import seconds
 from harness.tenant_load import TenantLoad
 
+pytestmark = pytest.mark.heavy
+
 DOMAINS, TENANTS = 200, 50
 COUNT = 1_000_000 if FULL else 20_000
 STALE = 1.0  # seconds: the promise

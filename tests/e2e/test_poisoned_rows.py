@@ -19,6 +19,8 @@ from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.settings import seconds
 
+pytestmark = pytest.mark.heavy
+
 HEALTHY = ["fine.test", "other.test"]
 KEY = bytes(range(32)).hex()
 P99 = 0.4  # seconds: rows of megabytes are read meanwhile

@@ -14,7 +14,7 @@ from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.settings import seconds
 
-pytestmark = pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed")
+pytestmark = [pytest.mark.heavy, pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed")]
 KNOWN = [f"known-{i}.test" for i in range(20)]
 # Seconds. Who waited for the database would have waited for TIMEOUT; at full size,
 # on a machine of its own, what a request takes at all.

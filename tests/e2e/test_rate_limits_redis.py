@@ -8,7 +8,7 @@ import time
 import pytest
 from harness import FULL, Domain, EchoOrigin, Marquee, Upstream, eventually, pki, redis, settings
 
-pytestmark = pytest.mark.skipif(not redis.available(), reason="redis-server is not installed")
+pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not redis.available(), reason="redis-server is not installed")]
 
 ONE = Domain("one.test", agency_name="one")
 HASTY = {"timeout": settings.seconds(0.02)}  # the default

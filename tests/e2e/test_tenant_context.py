@@ -13,6 +13,8 @@ from harness.h2_origin import H2Origin
 from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 
+pytestmark = pytest.mark.heavy
+
 BAKERY = Domain("bakery.test", agency_name="flour")
 CLINIC = Domain("clinic.test", agency_name="health")
 
