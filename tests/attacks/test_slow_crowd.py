@@ -13,6 +13,8 @@ from harness.demo import DemoOrigin
 from harness.slow_clients import BODY, HEAD, READ, SlowClients
 from harness.steady import SteadyLoad
 
+pytestmark = pytest.mark.heavy
+
 COUNTS = {HEAD: 1000, BODY: 300, READ: 300} if FULL else {HEAD: 100, BODY: 30, READ: 30}
 WINDOWS, SECONDS = (5, 10.0) if FULL else (3, 1.5)
 LIMIT = 10.0 if FULL else 1.0  # the defaults, or a tenth of them

@@ -10,6 +10,8 @@ from harness import Marquee, ScriptedOrigin, Upstream, eventually, h2_wire as h2
 from harness.attack import head
 from harness.h2_frames import connect as h2_connect
 
+pytestmark = pytest.mark.heavy
+
 LIMIT = 1.0
 SLACK = 5.0
 FLOOR = 2000

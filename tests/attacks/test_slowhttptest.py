@@ -14,7 +14,7 @@ SLACK = 5.0
 COUNT = 150
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
-pytestmark = pytest.mark.skipif(not shutil.which("slowhttptest"), reason="needs slowhttptest")
+pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not shutil.which("slowhttptest"), reason="needs slowhttptest")]
 
 
 @pytest.fixture(scope="module")

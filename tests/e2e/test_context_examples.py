@@ -11,6 +11,8 @@ import pytest
 from harness import Domain, EchoOrigin, Marquee, Upstream
 from harness.context import Signer, b64, hmac_token, key_set, now, parts, token_of
 
+pytestmark = pytest.mark.heavy
+
 BAKERY = Domain("bakery.test", agency_name="flour")
 CLINIC = Domain("clinic.test", agency_name="health")
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "docs/examples"

@@ -214,8 +214,21 @@ TEST_CASE("what another one locks, cuts or removes is unavailable, and never abs
     CHECK(answer.status == AnswerStatus::unavailable);
     CHECK(answer.failure.source == base::FailureSource::dependency);
     CHECK(answer.failure.sentence.find(rig.folder.file()) != std::string::npos);
-    // Taken away, a new and empty one is made in its place.
+    // Taken away, it is lost: no empty one is made in its place.
     fs::remove(rig.folder.file());
+    CHECK(ask(directory, "shop.example").status == AnswerStatus::unavailable);
+    CHECK_FALSE(fs::exists(rig.folder.file()));
+    // An empty file is no directory either; one with tables is, even without rows.
+    std::ofstream(rig.folder.file()).flush();
+    CHECK(ask(directory, "shop.example").status == AnswerStatus::unavailable);
+    {
+      std::string error;
+      const auto made = SqliteDatabase::open(other, SqliteDatabase::Mode::create, 5s, error);
+      REQUIRE(made);
+      REQUIRE(migrate_sqlite(*made).error.empty());
+      REQUIRE(made->run("PRAGMA wal_checkpoint(TRUNCATE)") == "");
+    }
+    fs::rename(other, rig.folder.file());
     CHECK(ear.wait_change(routing::Change::What::everything));
     REQUIRE(ear.wait_live());
     CHECK(ask(directory, "shop.example").status == AnswerStatus::absent);
