@@ -26,7 +26,9 @@ class TenantFactsGate : public Gate {
 
   Verdict enter(Exchange& exchange, GateAnswer& answer) final;
   void cancel(Exchange& exchange) final;
-  void left(Exchange& exchange) final { cancel(exchange); }
+  void left(Exchange& exchange) final {
+    if (!waiting_.empty()) cancel(exchange);
+  }
 
  protected:
   class Facts {
