@@ -42,7 +42,8 @@ class Front final : public ConnectionOwner, public net::Expiring {
 
   // Who asks: gets keys and revocations from the control thread.
   AccessGate& access() { return access_; }
-  // Before the first install(): requests pass it behind those that were added before.
+  // At any time: requests that come from now on pass it behind all the others. It
+  // outlives this.
   void add_gate(Gate& gate) { services_.gates.push_back(&gate); }
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.

@@ -10,30 +10,18 @@
 #include <cstring>
 #include <utility>
 
+#include "net/socket.hpp"
 #include "store/context_keys.hpp"
 
 namespace marquee::store {
 namespace {
 
+using net::Fd;
+
 namespace json = boost::json;
 using identity::StoredKey;
 
 constexpr std::size_t kMostBytes = 256u << 10;
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 class KeyFile final : public identity::KeyStore {
  public:

@@ -16,10 +16,13 @@
 #include <filesystem>
 #include <set>
 
+#include "net/socket.hpp"
 #include "routing/byte_reader.hpp"
 
 namespace marquee::store {
 namespace {
+
+using net::Fd;
 
 using routing::ByteReader;
 using routing::ByteWriter;
@@ -29,22 +32,6 @@ constexpr std::size_t kHead = 8 + 4 + 8;
 constexpr std::size_t kMac = SHA256_DIGEST_LENGTH;
 constexpr std::size_t kKeyBytes = 32;
 using Hash = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 std::string because(const std::string& what) { return what + ": " + std::strerror(errno); }
 

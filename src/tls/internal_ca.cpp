@@ -15,29 +15,17 @@
 #include <cstring>
 #include <string_view>
 
+#include "net/socket.hpp"
 #include "tls/openssl.hpp"
 
 namespace marquee::tls {
 namespace {
 
+using net::Fd;
+
 constexpr std::time_t kCaLife = std::time_t{3652} * 86400;  // ten years
 
 std::string because(const std::string& what) { return what + ": " + std::strerror(errno); }
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 // Whole or not at all: written aside, synced, then renamed.
 std::string write_file(int directory, const std::string& name, std::string_view bytes,

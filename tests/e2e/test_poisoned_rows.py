@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from harness import Listener, Marquee, Upstream, directory, eventually
 from harness.demo import DemoOrigin
 from harness.directory import quoted
-from harness.known_load import KnownLoad
+from harness.known_load import KnownLoad, status
 from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.settings import seconds
@@ -88,11 +88,6 @@ def node(**kind):
             directory={**kind, "encryption_key": KEY, "modules": {"upstream": "main"}, "sites": {"upstream": "main"},
                        "poll_interval": seconds(0.05), "cache": {"ttl": seconds(0.2), "negative_ttl": seconds(0.2)}}) as proxy:
         yield proxy
-
-
-def status(proxy, host):
-    with proxy.plain() as client:
-        return client.get("/", host).status
 
 
 def harms_itself_alone(proxy, write, poisons):

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from harness import FULL, Listener, Marquee, Upstream, directory, eventually
 from harness.demo import DemoOrigin
-from harness.known_load import KnownLoad
+from harness.known_load import KnownLoad, answer, live, status
 from harness.marquee import BINARY
 from harness.settings import seconds
 
@@ -50,19 +50,6 @@ def node(path, warm=True):
             with proxy.tls(host) as client:
                 assert client.get("/", host).status == 200
         yield proxy
-
-
-def live(proxy):
-    return proxy.admin.metrics().sum("marquee_directory_feed_live") == 1
-
-
-def answer(proxy, host):
-    with proxy.plain() as client:
-        return client.get("/", host)
-
-
-def status(proxy, host):
-    return answer(proxy, host).status
 
 
 def asked_anew(proxy, what, more):

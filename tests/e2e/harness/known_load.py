@@ -16,6 +16,19 @@ import sys
 import time
 
 
+def live(proxy):
+    return proxy.admin.metrics().sum("marquee_directory_feed_live") == 1
+
+
+def answer(proxy, host):
+    with proxy.plain() as client:
+        return client.get("/", host)
+
+
+def status(proxy, host):
+    return answer(proxy, host).status
+
+
 class KnownLoad:
     def __init__(self, proxy, hosts, *, rate=200, connections=8, secure=True, least=200):
         self._command = [sys.executable, __file__, json.dumps({
