@@ -43,7 +43,7 @@ def test_accepting_waits_and_goes_on():
                     client.close()
                 start = time.monotonic()
                 assert asking.response(within=5).status == 200
-                assert time.monotonic() - start < 2.5, "slow to come back"
+                assert time.monotonic() - start < 1, "slow to come back"
         assert proxy.metrics().sum("marquee_accept_pauses_total") > 0
         assert "descriptors short: accepting waits" in proxy.stderr()
         eventually(lambda: proxy.admin.status()["overload"]["reasons"] == [], 2, "the end of the pause")
@@ -83,6 +83,6 @@ def test_none_left_at_all():
             resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, hard)
             start = time.monotonic()
             assert asking.response(within=5).status == 200
-            assert time.monotonic() - start < 2.5, "slow to come back"
+            assert time.monotonic() - start < 1, "slow to come back"
         for client in silent:
             client.close()
