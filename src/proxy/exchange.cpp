@@ -142,6 +142,11 @@ void Exchange::choose_upstream() {
   pool_->open(*this, false);
 }
 
+// Requests that belong to no agency are of one tenant, like another.
+std::uint64_t Exchange::tenant() const {
+  return plan_ ? std::hash<std::string_view>{}(plan_->domain->agency.text()) : 0;
+}
+
 void Exchange::on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts) {
   opening_ = false;
   upstream_ = &upstream;

@@ -38,6 +38,7 @@
 #include "proxy/route_table.hpp"
 #include "proxy/services.hpp"
 #include "proxy/snapshot_slot.hpp"
+#include "proxy/upstream_request.hpp"
 
 namespace marquee::identity {
 struct ApiRoute;
@@ -50,7 +51,8 @@ namespace marquee::proxy {
 // connection can be kept.
 inline constexpr std::uint64_t discard_bound = 256u << 10;
 
-class Exchange final : public net::Expiring,
+class Exchange final : public UpstreamRequest,
+                       public net::Expiring,
                        private ChainOwner,
                        private BodySink,
                        private RouteTable::Waiter {
@@ -65,11 +67,6 @@ class Exchange final : public net::Expiring,
   // Ends its use: nothing is called back after this. Recorded, if it was not yet.
   void reset();
 
-  http::RequestHead& request() { return request_; }
-  const http::RequestHead& request() const { return request_; }
-  http::ResponseHead& response() { return response_; }
-  const http::ResponseHead& response() const { return response_; }
-
   // --- Told by the client's end -------------------------------------------
   void on_request_head();              // request() was parsed and judged
   void refuse(http::Refusal refusal);  // head or body broke the rules
@@ -80,15 +77,18 @@ class Exchange final : public net::Expiring,
   void on_client_writable();
   void on_client_lost(ClientLoss how);
 
-  // --- Told by the upstream's end -----------------------------------------
-  void on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts);
-  void on_upstream_unavailable(UpstreamFailure why);
-  void on_response_interim();
-  void on_response_head();  // response() was parsed and judged
-  std::size_t on_response_body(const BodySlice& slice);
-  void on_response_end(http::FieldTable* trailers);
-  void on_upstream_failed(UpstreamFailure why, http::Refusal refusal = http::Refusal::none);
-  void on_upstream_writable();
+  // --- Told by the upstream's end and its pool (upstream_request.hpp) --------
+  void on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts) override;
+  void on_upstream_unavailable(UpstreamFailure why) override;
+  void on_response_interim() override;
+  void on_response_head() override;
+  std::size_t on_response_body(const BodySlice& slice) override;
+  void on_response_end(http::FieldTable* trailers) override;
+  void on_upstream_failed(UpstreamFailure why,
+                          http::Refusal refusal = http::Refusal::none) override;
+  void on_upstream_writable() override;
+  std::uint64_t tenant() const override;
+  const std::shared_ptr<BodyBacklog>& backlog() const override { return services_.backlog; }
 
   void on_deadline(net::Deadline& which) override;
 
@@ -131,14 +131,9 @@ class Exchange final : public net::Expiring,
   std::string_view host() const { return host_; }
   // Behind a trusted proxy whom that one names; empty before there was a head.
   std::string_view client_text() const { return client_text_; }
-  http::BodyLimits body_limits() const {
-    return {limits_.chunk_extension, limits_.trailers, limits_.fields};
-  }
-  http::HeadLimits response_limits() const { return {limits_.head, limits_.fields, 0}; }
   const RequestIds& ids() const { return ids_; }
   // Only before the request was sent: afterwards the settings may be gone.
   const config::Settings& settings() const { return pin_->shared->settings(); }
-  const config::Limits& limits() const { return limits_; }
   Services& services() { return services_; }
   std::size_t place = 0;  // in its pool
 
@@ -270,8 +265,7 @@ class Exchange final : public net::Expiring,
   std::string_view frame_ancestors_;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
   std::shared_ptr<UpstreamPool> kept_pool_;
-  config::Timeouts timeouts_;  // copies: outlive the snapshot
-  config::Limits limits_;
+  config::Timeouts timeouts_;  // a copy: outlives the snapshot
   config::Ms first_byte_{};
   config::Ms read_idle_{};
 
@@ -299,8 +293,6 @@ class Exchange final : public net::Expiring,
   net::Deadline total_time_;
   net::Deadline body_time_;  // the body floor's window
 
-  http::RequestHead request_;
-  http::ResponseHead response_;
   Additions request_additions_;
   TenantContext::Block tenant_fields_;  // one of their blocks, held
   Additions response_additions_;

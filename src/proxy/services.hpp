@@ -24,17 +24,18 @@ class FilterChain;
 class Gate;
 class RouteTable;
 class SnapshotSlot;
+class UpstreamRequest;
 
 // One named pool, as this worker sees it (proxy/upstream/pool.hpp).
 class UpstreamPool {
  public:
   virtual ~UpstreamPool() = default;
-  // Finds or makes a connection for `exchange`, and answers by
+  // Finds or makes a connection for `request`, and answers by
   // on_upstream_ready() or on_upstream_unavailable(), perhaps before it returns.
   // `fresh`: an idle connection will not do (the retry after a dead one).
-  virtual void open(Exchange& exchange, bool fresh) = 0;
-  // The exchange no longer waits for open().
-  virtual void cancel(Exchange& exchange) = 0;
+  virtual void open(UpstreamRequest& request, bool fresh) = 0;
+  // It no longer waits for open().
+  virtual void cancel(UpstreamRequest& request) = 0;
 };
 
 // Gets every request exactly once, when it ends.
