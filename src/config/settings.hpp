@@ -320,6 +320,7 @@ struct AccessRule {
   std::vector<std::string> methods;  // empty: all
   std::vector<std::string> open;     // prefixes below `paths` that need no proof
   std::vector<Credential> accept;    // one of them is enough
+  Marked<std::string> forward;       // whose server is asked where there is none; empty: nobody
   bool optional = false;             // none is enough, too; a wrong one is not
   std::vector<std::string> scopes;   // all of them are needed
   bool tenant = true;                // a proof that names no tenant is not enough
@@ -362,11 +363,30 @@ struct EmbedTokens {
   bool legacy = false;
 };
 
+// A server of the operator's that is asked about each request of a rule.
+struct ForwardAuth {
+  Mark mark;
+  std::string name;
+  Marked<std::string> upstream;
+  std::string path = "/";  // and query
+  std::vector<std::string> request_fields{"Authorization", "Cookie"};
+  std::vector<std::string> copy_to_upstream;  // of its answer, where that lets the request pass
+  std::vector<std::string> copy_to_client{"Location", "Set-Cookie", "WWW-Authenticate"};
+  std::string user_field;  // of its answer; empty: it does not say who it is
+  std::string role_field;
+  Ms timeout{5'000};
+  std::uint64_t body = 16u << 10;  // of a refusal
+  Ms ttl{0};                       // 0: asked for each request
+  std::vector<std::string> key{"method", "path", "query", "client"};
+  std::uint32_t requests = 256;  // asked and not answered, per worker
+};
+
 struct Access {
   Mark mark;
   std::vector<AccessRule> rules;
   Tokens tokens;
   EmbedTokens embed;
+  std::vector<ForwardAuth> forward;
   std::uint32_t cache = 4096;  // proofs remembered, per worker
   Ms ttl{60'000};
   Ms negative_ttl{5'000};

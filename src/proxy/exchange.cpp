@@ -47,6 +47,8 @@ void Exchange::reset() {
   chosen_pool_ = domains_own_pool;
   caller_.reset();
   api_route_.reset();
+  request_fields_of_gates_.reset();
+  withheld_.reset();
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;
   frame_ancestors_ = {};
@@ -246,6 +248,7 @@ void Exchange::keep_for_retry(const BodySlice& slice) {
 
 void Exchange::on_request_end(http::FieldTable* trailers) {
   request_complete_ = true;
+  if (withheld_ && trailers) drop_withheld(*trailers);
   trailers_ = trailers;
   if (!outcome_.tunnel) body_time_.disarm();
   if (answer_ == Answer::complete) return finish();

@@ -97,8 +97,14 @@ class Exchange final : public UpstreamRequest,
   void gate_decided(Gate::Verdict verdict, GateAnswer answer = {});
   // To the upstream, beside what Marquee itself sets; copied.
   void set_request_field(std::string_view name, std::string_view value);
+  // The same, of many; held. At most one block.
+  void set_request_fields(std::shared_ptr<const FieldBlock> fields);
+  // Names in lower case that the client may not say to the upstream: taken out of its
+  // head now, and of its trailers when they come.
+  void withhold(const std::shared_ptr<const std::vector<std::string>>& names);
   // In every answer to this request, also one of our own, in place of the
-  // upstream's fields of that name; an empty value only removes those. Copied.
+  // upstream's fields of that name (but for Set-Cookie, which is added); an empty value
+  // only removes those. Copied.
   void set_response_field(std::string_view name, std::string_view value);
   // In every final answer: Vary names Origin, beside what is there.
   void vary_on_origin() { varies_on_origin_ = true; }
@@ -107,6 +113,8 @@ class Exchange final : public UpstreamRequest,
   // Another pool (an index into Settings::upstreams) than the domain's. `target`,
   // copied: what the upstream is asked for; empty: as the domain says.
   void send_to(std::uint32_t pool, std::string_view target = {});
+  // Of that name in the settings that this request runs under; null: there is none.
+  std::shared_ptr<UpstreamPool> pool_named(std::string_view name) const;
   // Who asks, as far as a gate has found out; null: nobody known.
   void set_caller(std::shared_ptr<const identity::Caller> caller) { caller_ = std::move(caller); }
   const identity::Caller* caller() const { return caller_.get(); }
@@ -168,6 +176,7 @@ class Exchange final : public UpstreamRequest,
   void pass_gates();
   void stop_waiting_at_gate();
   void leave_gates();
+  void drop_withheld(http::FieldTable& fields) const;
   void read_on_if_answered();
 
   // exchange.cpp
@@ -260,6 +269,8 @@ class Exchange final : public UpstreamRequest,
   std::uint32_t chosen_pool_ = domains_own_pool;
   std::shared_ptr<const identity::Caller> caller_;
   std::shared_ptr<const identity::ApiRoute> api_route_;
+  std::shared_ptr<const FieldBlock> request_fields_of_gates_;
+  std::shared_ptr<const std::vector<std::string>> withheld_;  // null: none
   std::vector<AddedField> response_fields_of_gates_;
   bool varies_on_origin_ = false;
   std::string_view frame_ancestors_;

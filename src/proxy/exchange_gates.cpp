@@ -3,6 +3,7 @@
 // and a deadline ends it.
 #include <utility>
 
+#include "identity/forward.hpp"
 #include "proxy/exchange.hpp"
 
 namespace marquee::proxy {
@@ -74,6 +75,29 @@ void Exchange::read_on_if_answered() {
 
 void Exchange::set_request_field(std::string_view name, std::string_view value) {
   request_additions_.add(arena_.copy(name), arena_.copy(value));
+}
+
+void Exchange::set_request_fields(std::shared_ptr<const FieldBlock> fields) {
+  if (request_fields_of_gates_) return;
+  request_fields_of_gates_ = std::move(fields);
+  request_additions_.add(*request_fields_of_gates_);
+}
+
+void Exchange::withhold(const std::shared_ptr<const std::vector<std::string>>& names) {
+  withheld_ = names;
+  drop_withheld(request_.fields);
+}
+
+void Exchange::drop_withheld(http::FieldTable& fields) const {
+  for (http::Field& f : fields)
+    for (const std::string& name : *withheld_) f.dropped |= identity::is_same_field(f.name, name);
+}
+
+std::shared_ptr<UpstreamPool> Exchange::pool_named(std::string_view name) const {
+  const auto& upstreams = settings().upstreams;
+  for (std::size_t i = 0; i < upstreams.size() && i < pin_->pools.size(); ++i)
+    if (upstreams[i].name == name) return pin_->pools[i];
+  return nullptr;
 }
 
 void Exchange::set_response_field(std::string_view name, std::string_view value) {

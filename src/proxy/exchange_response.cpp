@@ -115,7 +115,8 @@ void Exchange::apply_plan() {
 
 void Exchange::put_fields_of_gates() {
   for (const AddedField& added : response_fields_of_gates_) {
-    for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, added.name);
+    if (!http::iequals(added.name, "set-cookie"))
+      for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, added.name);
     if (!added.value.empty()) response_additions_.add(added.name, added.value);
   }
 }

@@ -40,6 +40,10 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {
   services_.gates.push_back(&access_);
+  access_.on_forward_failure([this](std::string_view server, std::string_view why) {
+    logger_.write(base::LogLevel::warn, shared_.forward_log, worker_.turn().now(),
+                  "forward authentication is of no use", {{"forward", server}, {"reason", why}});
+  });
   services_.filters = &filters_;
   services_.edge_paths.add(std::string(kSheetPrefix), EdgePaths::Match::prefix,
                            EdgePaths::When::domain, stylesheets_);

@@ -29,6 +29,8 @@ enum class RefusalCause : std::uint8_t {
   unauthenticated,        // access: no proof of who asks, or none that is good
   access_denied,          // access: a good one, but not for this
   access_unavailable,     // access: it cannot be checked now
+  forward_denied,         // access: the server that was asked refuses it
+  forward_unavailable,    // access: that server gives no answer that can be used
   slow_head,
   slow_body,
   body_too_large,
