@@ -229,11 +229,10 @@ ForwardAuth::Result ForwardAuth::result_of(const Question& question, AuthRequest
     case ForwardVerdict::unusable:
       return unusable(question, ForwardEnd::unusable, "status " + std::to_string(answer.status));
     case ForwardVerdict::refused: {
-      Result out = refusal_of(forward, answer);
-      if (!out.answer.content.status)
-        return unusable(question, ForwardEnd::unusable, "too many fields in its refusal");
+      auto out = refusal_of(forward, answer);
+      if (!out) return unusable(question, ForwardEnd::unusable, "too many fields in its refusal");
       count(ForwardEnd::refused);
-      return out;
+      return std::move(*out);
     }
     case ForwardVerdict::passes:
       break;
@@ -259,12 +258,13 @@ ForwardAuth::Result ForwardAuth::result_of(const Question& question, AuthRequest
   return out;
 }
 
-// Status 0: it has more fields than can be passed on.
-ForwardAuth::Result ForwardAuth::refusal_of(const Forward& forward, AuthRequest::Answer& answer) {
+// Nothing: it has more fields than can be passed on.
+std::optional<ForwardAuth::Result> ForwardAuth::refusal_of(const Forward& forward,
+                                                           AuthRequest::Answer& answer) {
+  auto fields = identity::refusal_fields(forward, answer.fields);
+  if (!fields) return std::nullopt;
   Result out;
   out.how = AccessResult::refused;
-  auto fields = identity::refusal_fields(forward, answer.fields);
-  if (!fields) return out;
   out.answer.cause = RefusalCause::forward_denied;
   LocalContent& content = out.answer.content;
   content.status = answer.status;

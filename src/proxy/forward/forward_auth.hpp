@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -104,7 +105,7 @@ class ForwardAuth final : private AuthRequest::Owner {
   AuthRequest::Asks asks_for(Exchange& exchange, const identity::Forward& forward) const;
   void on_answered(AuthRequest& request) override;
   Result result_of(const Question& question, AuthRequest::Answer& answer);
-  Result refusal_of(const identity::Forward& forward, AuthRequest::Answer& answer);
+  std::optional<Result> refusal_of(const identity::Forward& forward, AuthRequest::Answer& answer);
   Result unusable(const Question& question, ForwardEnd end, std::string_view why);
   void deliver(Exchange& exchange, const Question& question, const Result& result, bool joined);
   void apply(Exchange& exchange, const identity::Forward& forward, const Pass& pass);
