@@ -43,21 +43,26 @@ std::string credential_fault(std::string_view word) {
   return "which is not a proof; write api_key, jwt, embed or forward:NAME";
 }
 
+// Servers behind often make an underscore a dash.
+bool is_field(std::string_view name, std::string_view lower) {
+  std::string folded = lower_case(name);
+  std::replace(folded.begin(), folded.end(), '_', '-');
+  return folded == lower;
+}
+
 // Towards the server that is asked, and back to the client.
 std::string asked_field_fault(std::string_view name) {
   if (name == "none") return {};
   for (const auto own : {"x-request-id", "traceparent", "accept-encoding", "cache-control", "date",
                          "via", "proxy-authorization", "proxy-authenticate"})
-    if (lower_case(std::string(name)) == own)
-      return "which is Marquee's own to write here; remove it";
+    if (is_field(name, own)) return "which is Marquee's own to write here; remove it";
   return field_name_fault(name);
 }
 
 // Of the answer, to the upstream: names that nobody else has to say.
 std::string told_field_fault(std::string_view name) {
   for (const auto own : {"content-type", "content-encoding", "tracestate", "set-cookie"})
-    if (lower_case(std::string(name)) == own)
-      return "which belongs to the message, not to who sends it; remove it";
+    if (is_field(name, own)) return "which belongs to the message, not to who sends it; remove it";
   return asked_field_fault(name);
 }
 
