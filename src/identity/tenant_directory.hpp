@@ -96,6 +96,12 @@ struct TenantFacts {
   std::vector<ApiRoute> routes;
 };
 
+// Nobody has what was asked for.
+inline bool is_empty(const TenantFacts& f) {
+  return f.memberships.empty() && !f.site && f.origins.empty() && !f.installation &&
+         f.routes.empty();
+}
+
 struct TenantAnswer {
   bool ok = false;
   TenantFacts facts;

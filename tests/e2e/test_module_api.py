@@ -107,3 +107,22 @@ def test_a_route_switched_off_is_gone_within_a_second(node):
     eventually(lambda: node.ask(f"{API}/contacts/7?site_id={SITE}", "app.test").status == 404, 1.5, "the module off")
     node.run(f"UPDATE site_module_installations SET is_enabled = 1 WHERE id = '{directory.row_id('installation', 'flour')}';")
     eventually(lambda: node.ask(f"{API}/contacts/7?site_id={SITE}", "app.test").status == 200, 1.5, "the module on")
+
+
+def test_random_sites_and_modules_are_asked_for_within_bounds():
+    cache = {"unknown_burst": 200, "unknown_rate": 0.01}
+    with EchoOrigin() as main, Marquee(
+            main, listeners=[Listener("127.0.0.1:0", "http")], workers=1, tenants={"module_apis": True},
+            directory={"kind": "sqlite", "modules": {"upstream": "main"}, "sites": {"upstream": "main"}, "cache": cache},
+            host_classes={"app": {"hosts": ["app.test"], "upstream": "main"}}) as proxy:
+        it = Node(proxy, main, main)
+        eventually(it.file.exists, 10, "the directory's file")
+        it.run(directory.tenant("flour") + directory.module_domain("shop.test", "flour") + route("GET", "/contacts/:id"))
+        known = f"{API}/contacts/7?site_id={SITE}"
+        eventually(lambda: it.ask(known, "app.test").status == 200, 5, "the module's route")
+        statuses = [it.ask(f"/api/modules/m{i}/api/x?site_id={directory.row_id('site', str(i))}", "app.test").status
+                    for i in range(300)]
+        assert statuses[0] == 404 and statuses[-1] == 429
+        assert 150 <= statuses.count(404) <= 210
+        assert it.ask(known, "app.test").status == 200, "what is known goes on"
+        assert proxy.metrics().sum("marquee_refusals_total", cause="unknown_host_flood") >= 90

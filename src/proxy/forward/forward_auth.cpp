@@ -56,7 +56,7 @@ ForwardAuth::~ForwardAuth() = default;
 
 // A server that is as it was keeps its count.
 void ForwardAuth::install(const config::Access& access) {
-  ++settings_;
+  ++epoch_;
   known_ = Passes(access.cache);
   const auto old = std::exchange(servers_, {});
   std::vector<Forward> forwards = identity::make_forwards(access);
@@ -142,7 +142,7 @@ Gate::Verdict ForwardAuth::begin(Exchange& exchange, const std::shared_ptr<Serve
   auto request = std::make_unique<AuthRequest>(turn_, owner, std::move(asks));
   AuthRequest* const raw = request.get();
   questions_.emplace(
-      raw, Question{server, std::move(request), key, client, shared, settings_, {&exchange}});
+      raw, Question{server, std::move(request), key, client, shared, epoch_, {&exchange}});
   asks_[&exchange] = raw;
   if (shared) shared_[key] = raw;
   raw->start();
@@ -252,7 +252,7 @@ ForwardAuth::Result ForwardAuth::result_of(const Question& question, AuthRequest
   Result out;
   out.how = AccessResult::granted;
   out.for_all = question.shared && pass->life.count() > 0;
-  if (out.for_all && question.settings == settings_)
+  if (out.for_all && question.epoch == epoch_)
     known_.insert(question.key, {kept, turn_.now() + pass->life}, 1);
   out.pass = std::move(kept);
   return out;

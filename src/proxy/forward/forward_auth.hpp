@@ -46,7 +46,10 @@ class ForwardAuth final : private AuthRequest::Owner {
   void tell(Told told) { told_ = std::move(told); }
   // What was remembered under the old settings goes.
   void install(const config::Access& access);
-  void forget() { known_ = Passes(known_.budget()); }
+  void forget() {
+    ++epoch_;
+    known_ = Passes(known_.budget());
+  }
   // Takes out what only servers may say. For each request, before anything else.
   void withhold(Exchange& exchange) const;
 
@@ -87,7 +90,7 @@ class ForwardAuth final : private AuthRequest::Owner {
     Key key;
     std::uint64_t client = 0;
     bool shared = false;  // others with the same digest wait for it, too
-    std::uint64_t settings = 0;
+    std::uint64_t epoch = 0;
     std::vector<Exchange*> waiting;
   };
   // What came of a question.
@@ -127,7 +130,8 @@ class ForwardAuth final : private AuthRequest::Owner {
   std::vector<std::shared_ptr<Server>> servers_;
   std::shared_ptr<const std::vector<std::string>> withheld_;  // null: no names
   net::Ms longest_{0};
-  std::uint64_t settings_ = 0;  // grows with each install()
+  // Grows with each install() and forget(): what was asked before is not remembered.
+  std::uint64_t epoch_ = 0;
   Passes known_;
   std::unordered_map<const AuthRequest*, Question> questions_;
   std::unordered_map<const Exchange*, const AuthRequest*> asks_;
