@@ -117,6 +117,7 @@ def test_random_sites_and_modules_are_asked_for_within_bounds():
             host_classes={"app": {"hosts": ["app.test"], "upstream": "main"}}) as proxy:
         it = Node(proxy, main, main)
         eventually(it.file.exists, 10, "the directory's file")
+        eventually(lambda: it.ask("/").status == 404, 10, "an open directory")
         it.run(directory.tenant("flour") + directory.module_domain("shop.test", "flour") + route("GET", "/contacts/:id"))
         known = f"{API}/contacts/7?site_id={SITE}"
         eventually(lambda: it.ask(known, "app.test").status == 200, 5, "the module's route")
