@@ -77,6 +77,7 @@ Language choose_language(std::string_view accept_language, Language otherwise) {
   while (!rest.empty()) {
     std::string_view element = cut(rest, ',');
     const std::string_view range = cut(element, ';');
+    element = trimmed(element);
     std::optional<unsigned> weight = 1000;
     if (!element.empty())
       weight = element.size() > 2 && lower(element[0]) == 'q' && element[1] == '='
