@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 from harness import Domain, EchoOrigin, Listener, Marquee, Upstream, directory, eventually
+from harness.h2_origin import H2Origin
 
 HTML = ("Accept", "text/html")
 ROSE = {"name": "Rose Bakery", "logo_url": "https://cdn.test/logo.svg", "primary": "#8b1e3f"}
@@ -235,3 +236,16 @@ def test_states_of_rows_have_their_pages():
                 assert f"<title>{title} | Rose Bakery</title>" in text and "here.svg" not in text
         run("UPDATE module_custom_domains SET config = '{\"redirect_to_https\": false}' WHERE domain = 'works.test';")
         eventually(lambda: ask(proxy, "works.test", HTML).status == 200, 5, "the end of maintenance")
+
+
+def test_an_answer_over_http2_becomes_a_page():
+    def busy(stream):
+        stream.read_body()
+        stream.respond(503, b"z" * 100_000, [("content-type", "text/html"), ("retry-after", "9")])
+    with H2Origin(busy) as origin, Marquee(upstreams=[Upstream("main", [origin.endpoint])], pages={"replace_upstream": [503]}) as proxy:
+        with proxy.plain() as client:
+            for _ in range(3):
+                page = client.get("/", "bakery.test", [HTML])
+                assert page.status == 503 and b"<h1>This site is not available right now</h1>" in page.body and page.field("retry-after") == "9"
+            assert client.get("/", "bakery.test").body == b"z" * 100_000
+        assert len(origin.connections) == 1, "only its stream ends"
