@@ -27,9 +27,9 @@ brand::PageState page_state(RefusalCause cause);
 struct ErrorFacts {
   unsigned status = 500;
   RefusalCause cause = RefusalCause::none;
-  std::string_view request_id;       // shown, at most 128 bytes; may be empty
-  std::string_view host;             // the visitor's host, normalised; may be empty
-  std::string_view retry_after;      // seconds or a date; empty: nobody knows
+  std::string_view request_id{};     // shown, at most 128 bytes; may be empty
+  std::string_view host{};           // the visitor's host, normalised; may be empty
+  std::string_view retry_after{};    // seconds or a date; empty: nobody knows
   const DomainPlan* plan = nullptr;  // whose brand and templates; null: nobody's
 };
 
