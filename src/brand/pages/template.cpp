@@ -25,6 +25,8 @@ void append_percent(std::string& out, std::string_view text) {
   }
 }
 
+}  // namespace
+
 // As a browser computes it over the element's text (CSP 3, 8.4).
 std::string style_source(std::string_view css) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
@@ -32,8 +34,6 @@ std::string style_source(std::string_view css) {
   const std::string_view bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
   return "'sha256-" + base::base64_encode(bytes) + "'";
 }
-
-}  // namespace
 
 std::string_view name(Slot slot) {
   static constexpr std::array<std::string_view, kSlots> kNames{
@@ -103,7 +103,8 @@ std::string Template::render(const SlotValues& values, std::vector<std::string>&
         style = out.size();
         break;
       case Kind::style_ends:
-        styles.push_back(style_source(std::string_view(out).substr(style)));
+        styles.push_back(step.size > 0 ? sources_[step.size - 1]
+                                       : style_source(std::string_view(out).substr(style)));
         break;
     }
   }

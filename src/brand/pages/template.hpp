@@ -75,7 +75,7 @@ class Template {
     begins,    // of a section: on to `size`, the index behind it, if it is not shown
     begins_if_none,
     style_begins,
-    style_ends,
+    style_ends,  // `size` over 0: its source is sources_[size - 1], whatever the values
   };
   struct Step {
     Kind kind = Kind::literal;
@@ -85,8 +85,12 @@ class Template {
   };
   std::string text_;
   std::vector<Step> steps_;
+  std::vector<std::string> sources_;  // of styles without placeholders
   std::array<bool, kSlots> used_{};
 };
+
+// The CSP source of a <style> with this text.
+std::string style_source(std::string_view css);
 
 // For text and quoted attributes of a page in UTF-8: & < > " ' become references, and
 // what is no text U+FFFD.

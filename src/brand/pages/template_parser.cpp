@@ -356,8 +356,10 @@ class TemplateParser {
                                       " is not closed within <" + element + ">");
     element_.clear();
     if (sheet) {
+      const bool fixed = out_.steps_.back().kind == Kind::style_begins;
+      if (fixed) out_.sources_.push_back(style_source(between(mark_, at_)));
       literal(at_);
-      step(Kind::style_ends, Slot::primary);
+      out_.steps_.push_back({Kind::style_ends, Slot::primary, 0, fixed ? out_.sources_.size() : 0});
     }
     return tag(at_ + 2, true);
   }
