@@ -49,7 +49,7 @@ const Snapshot& Exchange::newest_known() const {
 
 void Exchange::answer_locally(LocalContent content) {
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
+  if (waits_at_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -137,7 +137,7 @@ void Exchange::break_client() {
   if (!client_) return;
   ClientEnd* client = client_;
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
+  if (waits_at_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
