@@ -249,3 +249,20 @@ def test_an_answer_over_http2_becomes_a_page():
                 assert page.status == 503 and b"<h1>This site is not available right now</h1>" in page.body and page.field("retry-after") == "9"
             assert client.get("/", "bakery.test").body == b"z" * 100_000
         assert len(origin.connections) == 1, "only its stream ends"
+
+
+def test_a_rate_limit_has_the_brand_and_the_time_to_wait(folder):
+    write(folder, "default/429.html", "{{title}}, {{brand_name}}, {{retry_after}} s")
+    rule = {"name": "slow", "key": ["agency"], "rate": "1/m"}
+    with EchoOrigin() as origin, Marquee(origin, domains=[Domain("bakery.test", brand=ROSE)], rate_limits={"rules": [rule]},
+                                         pages={"language": "it"}) as proxy:
+        assert ask(proxy, "bakery.test").status == 200
+        page = ask(proxy, "bakery.test", HTML)
+        text = page.body.decode()
+        assert page.status == 429 and "<title>Troppe richieste | Rose Bakery</title>" in text and ">Riprova</a>" in text
+        assert len(page.all("retry-after")) == 1 and page.field("ratelimit")
+        assert ask(proxy, "bakery.test").field("content-type") == "application/json"
+        proxy.sections["pages"]["directory"] = str(folder)
+        proxy.reload()
+        page = ask(proxy, "bakery.test", HTML)
+        assert page.body.decode() == f"Troppe richieste, Rose Bakery, {page.field('retry-after')} s"
