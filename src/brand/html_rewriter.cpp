@@ -93,27 +93,52 @@ void HtmlRewriter::finish(ByteSink& out) {
 void HtmlRewriter::run(ByteSink& out) {
   out_ = &out;
   needle_ = nullptr;
+  const bool removes = plan_->removes();
+  bool calm = false;
   Token token;
   while (!passing_ && tokenizer_.next(token)) {
+    if (calm && passes(token)) continue;
     on_token(token);
-    if (!plan_->removes() && head_.phase() == HeadPhase::over) passing_ = true;
+    const bool over = head_.phase() == HeadPhase::over;
+    calm = over && !removing() && title_ != Title::open;
+    if (over && !removes) passing_ = true;
     // Bytes that the tokenizer held are gone with its next token.
-    if (!run_.empty() &&
-        (run_.data() < chunk_.data() || run_.data() >= chunk_.data() + chunk_.size()))
-      flush();
+    if (run_ && (run_ < chunk_.data() || run_ >= chunk_.data() + chunk_.size())) flush();
   }
   if (passing_) keep(tokenizer_.unread());
   flush();
 }
 
+// In the body, outside of everything that is removed: a token that only moves the list
+// of open elements, and goes on the run of kept bytes. False: nothing was done.
+bool HtmlRewriter::passes(const Token& token) {
+  if (run_end_ != token.raw.data()) return false;
+  const char* const end = run_end_ + token.raw.size();
+  switch (token.kind) {
+    case TokenKind::start_tag:
+      if (token.opaque || end > needle_ || !elements_.start_plain(token.key)) return false;
+      break;
+    case TokenKind::end_tag:
+      if (token.opaque || !elements_.end_plain(token.key)) return false;
+      tokenizer_.set_cdata(elements_.foreign());
+      break;
+    case TokenKind::text:
+    case TokenKind::comment:
+      break;
+    default:
+      return false;
+  }
+  run_end_ = end;
+  return true;
+}
+
 void HtmlRewriter::keep(std::string_view bytes) {
   if (bytes.empty()) return;
-  if (!run_.empty() && run_.data() + run_.size() == bytes.data()) {
-    run_ = {run_.data(), run_.size() + bytes.size()};
-    return;
+  if (run_end_ != bytes.data()) {
+    flush();
+    run_ = bytes.data();
   }
-  flush();
-  run_ = bytes;
+  run_end_ = bytes.data() + bytes.size();
 }
 
 void HtmlRewriter::insert(std::string_view bytes) {
@@ -122,8 +147,8 @@ void HtmlRewriter::insert(std::string_view bytes) {
 }
 
 void HtmlRewriter::flush() {
-  if (!run_.empty()) out_->write(run_);
-  run_ = {};
+  if (run_) out_->write({run_, static_cast<std::size_t>(run_end_ - run_)});
+  run_ = run_end_ = nullptr;
 }
 
 // --- tokens -------------------------------------------------------------------

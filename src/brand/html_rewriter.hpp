@@ -48,6 +48,7 @@ class HtmlRewriter {
 
  private:
   void run(ByteSink& out);
+  bool passes(const Token& token);
   void on_token(const Token& token);
   void on_text(const Token& token);
   void on_start(const Token& token);
@@ -74,7 +75,8 @@ class HtmlRewriter {
   OpenElements elements_;
   HeadTracker head_;
   ByteSink* out_ = nullptr;
-  std::string_view run_;          // kept, not written yet
+  const char* run_ = nullptr;  // kept, not written yet: [run_, run_end_)
+  const char* run_end_ = nullptr;
   std::string_view chunk_;        // what feed() was given
   const char* needle_ = nullptr;  // the next place in the chunk where one stands
   std::size_t removed_ = kNone;   // index of the element that is being removed
