@@ -117,3 +117,29 @@ TEST_CASE("short and general way of removal agree") {
   }
   CHECK(shorter > 1000);
 }
+
+TEST_CASE("tags that close others do so on the short way too") {
+  Brand brand;
+  brand.removed_classes = {"by-us"};
+  const BrandPlan plan(brand);
+  struct Case {
+    std::string_view page;
+    std::string_view branded;
+  };
+  const Case cases[] = {
+      {"<div><h2><h1></h1><b class=by-us>x</h2>y</b></div>", "<div><h2><h1></h1></div>"},
+      {"<div><a><a></a><b class=by-us>x</a>y</b></div>", "<div><a><a></a></div>"},
+      {"<div><p><div></div><i class=by-us>x</p>y</i></div>", "<div><p><div></div></div>"},
+      {"<ul><li><li></li><i class=by-us>x</li>y</i></ul>", "<ul><li><li></li></ul>"},
+      {"<table><tr><td><td></td><i class=by-us>x</td>y</i></table>",
+       "<table><tr><td><td></td></table>"},
+      {"<select><option><option></option><i class=by-us>x</option>y</i></select>",
+       "<select><option><option></option></select>"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.page);
+    CHECK(at_every_split(c.page, [&](const std::vector<std::size_t>& pieces) {
+            return rewrite(plan, c.page, pieces);
+          }) == c.branded);
+  }
+}
