@@ -125,6 +125,7 @@ void brand_and_remove(benchmark::State& state) {
   Brand brand = bakery();
   brand.removed_classes = {"dramac-branding"};
   brand.removed_attributes = {"data-dramac-branding"};
+  brand.removed_texts = {"powered by dramac"};
   rewrite(state, BrandPlan(brand));
 }
 
