@@ -49,8 +49,8 @@ struct Producer {
       come = std::min(body.size(), std::max(come, sent + 1) + below(30));
       std::string memory(headroom, '#');
       memory.append(body, sent, come - sent);
-      BodySlice slice{memory.data() + headroom, come - sent, headroom, come == body.size(),
-                      come == body.size(), !trailers};
+      BodySlice slice{memory.data() + headroom, come - sent,         headroom,
+                      come == body.size(),      come == body.size(), !trailers};
       const std::size_t n = writer.body(stream, slice);
       CHECK_FALSE(writer.head_waits());
       CHECK(memory.compare(headroom, come - sent, body, sent, come - sent) == 0);
