@@ -454,6 +454,7 @@ struct Branding {
   std::string title_separator = " | ";
   std::vector<std::string> removed_classes{"dramac-branding"};  // with hide_powered_by
   std::vector<std::string> removed_attributes{"data-dramac-branding"};
+  std::vector<std::string> removed_texts{"powered by dramac"};
   std::vector<std::string> css_hosts;  // that a tenant's CSS may name in url()
 };
 

@@ -300,6 +300,7 @@ class Exchange final : public UpstreamRequest,
   bool body_given_ = false;      // the chain has the body's end
   bool source_ended_ = false;    // the upstream's answer is complete
   bool body_delivered_ = false;  // the client has the body's end
+  bool bare_end_ = false;        // no trailers come behind it
   std::uint32_t interim_ = 0;
   std::uint64_t body_to_upstream_ = 0;
   std::uint64_t discarded_ = 0;

@@ -237,7 +237,7 @@ bool H1Upstream::consume_body() {
   slice.size = step.slice.size();
   slice.headroom = begin_;
   slice.flush = begin_ + slice.size == end_ && !stream_->may_read();
-  slice.end = phase_ == Phase::body && decoder_.ends_after(slice.size);
+  slice.end = slice.bare_end = phase_ == Phase::body && decoder_.ends_after(slice.size);
   head_held_ = false;
   const std::size_t taken = asker_->on_response_body(slice);
   begin_ += taken;

@@ -81,14 +81,15 @@ void H2Upstream::on_data(H2UpstreamStream& stream, const H2ClientEvent& event, c
   if (!stream.paused_ && stream.kept_.empty() && !rest.empty()) {
     // What stands before it in the block was delivered, or kept elsewhere.
     const BodySlice slice{rest.data(), rest.size(), static_cast<std::size_t>(rest.data() - block),
-                          last, event.ends};
+                          last,        event.ends,  event.ends};
     const std::size_t taken = stream.asker_->on_response_body(slice);
     if (!stream.asker_) return;
     codec_.consume_stream(stream, taken);
     rest.remove_prefix(taken);
   }
   if (!rest.empty()) return keep(stream, rest);
-  if (event.ends) end_answer(stream);
+  if (event.ends) return end_answer(stream);
+  if (event.bytes.empty() && last) stream.exchange_->on_response_body({nullptr, 0, 0, true, false});
 }
 
 void H2Upstream::keep(H2UpstreamStream& stream, std::string_view bytes) {
@@ -126,8 +127,12 @@ void H2Upstream::keep_trailers(H2UpstreamStream& stream) {
 void H2Upstream::deliver(H2UpstreamStream& stream) {
   if (stream.given_ < stream.kept_.size()) {
     const std::size_t size = stream.kept_.size() - stream.given_;
-    const BodySlice slice{stream.kept_.data() + stream.given_, size, 0, true,
-                          stream.phase_ == Phase::ended};
+    const BodySlice slice{stream.kept_.data() + stream.given_,
+                          size,
+                          0,
+                          true,
+                          stream.phase_ == Phase::ended,
+                          !stream.trailers_};
     const std::size_t taken = stream.asker_->on_response_body(slice);
     if (!stream.asker_) return;
     stream.given_ += taken;
