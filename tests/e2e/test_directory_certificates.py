@@ -56,6 +56,47 @@ def test_an_imported_certificate_is_served_at_the_next_handshake(node, authority
     assert served(proxy, authority, "shop.test")["serialNumber"] != first["serialNumber"]
 
 
+def test_a_domain_that_is_not_served_shows_its_page_over_https_too(node, authority):
+    """A new connection gets the domain's own certificate and the page of its state."""
+    proxy, rows = node
+    host, site = "closed.test", "closed-bakery"
+    rows.run(directory.tenant(site) + directory.module_domain(host, site))
+    eventually(lambda: plain(proxy, host) == 200, 5, "the domain")
+    pair = authority.issue(host, "www." + host)
+    certs(proxy, "import", host, "--cert", pair[0], "--key", pair[1])
+    serial = served(proxy, authority, host)["serialNumber"]
+    trusting = pki.client_context(str(authority.cert))
+
+    def page(name):
+        """Of a new connection without a ticket; an SSLError fails the test."""
+        with RawClient(proxy.address(protocol="https"), tls=trusting, sni=name) as client:
+            answer = client.get("/", name)
+            return client.sock.getpeercert()["serialNumber"], answer.status
+
+    def command(action):
+        done = subprocess.run([BINARY, "domains", action, host, "--socket", proxy.admin.path],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+
+    agency, installation = (directory.row_id(kind, site) for kind in ("agency", "installation"))
+    status = f"UPDATE agencies SET status = '%s' WHERE id = '{agency}';"
+    switch = f"UPDATE site_module_installations SET is_enabled = %d WHERE id = '{installation}';"
+    publish = f"UPDATE sites SET published = %d WHERE id = '{directory.row_id('site', site)}';"
+    for change, back, expected, cause in (
+            (lambda: command("disable"), lambda: command("enable"), 503, "domain_disabled"),
+            (lambda: rows.run(status % "suspended"), lambda: rows.run(status % "active"), 503, "agency_suspended"),
+            (lambda: rows.run(switch % 0), lambda: rows.run(switch % 1), 503, "installation_disabled"),
+            (lambda: rows.run(publish % 0), lambda: rows.run(publish % 1), 404, "site_unpublished")):
+        change()
+        eventually(lambda expected=expected: plain(proxy, host) == expected, 5, cause)
+        for name in (host, "www." + host):
+            assert page(name) == (serial, expected), (name, cause)
+        proxy.access.wait(lambda r, cause=cause: r.value("refusal") == cause and r.value("sni") == host)
+        back()
+        eventually(lambda: plain(proxy, host) == 200, 5, "the domain again")
+        assert page(host) == (serial, 200)
+
+
 def test_it_is_stored_as_the_platform_does(node, authority):
     proxy, rows = node
     add(rows, "stored.test")
