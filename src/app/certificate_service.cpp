@@ -326,8 +326,8 @@ void CertificateService::show(const std::string& host, bool with_key,
           const auto status = stored.status;
           auto out = std::make_shared<CertificateAnswer>();
           out->entry = entry_of(shown_host(*row), std::move(stored), true, with_key);
-          if (status != StoredCertificate::Status::found)
-            *out = failed(status == StoredCertificate::Status::absent ? 404 : 503,
+          if (status != StoredCertificate::Status::found || out->entry.certificates.empty())
+            *out = failed(status == StoredCertificate::Status::unavailable ? 503 : 404,
                           shown_host(*row) + ": " + out->entry.fault);
           core->parts.control([core, out, done] {
             if (!core->ended) done(std::move(*out));

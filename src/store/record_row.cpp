@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "routing/record_json.hpp"
-#include "tls/certified_key.hpp"
 
 namespace marquee::store {
 namespace {
@@ -225,13 +224,6 @@ routing::StoredCertificate make_certificate(std::optional<std::string_view> cert
   auto plain = decrypt(*key, encrypted);
   if (!plain) {
     out.failure.sentence = "its private key cannot be decrypted with directory.encryption_key";
-    return out;
-  }
-  tls::IntermediateSet unused;
-  out.failure.sentence =
-      tls::read_records(std::string(chain), *plain, "its certificate", unused).error;
-  if (!out.failure.sentence.empty()) {
-    OPENSSL_cleanse(plain->data(), plain->size());
     return out;
   }
   out.status = routing::StoredCertificate::Status::found;
