@@ -176,6 +176,11 @@ void read_redirect(DomainRecord& record, const RecordRow& row) {
 
 }  // namespace
 
+bool has_key_to_open(const RecordRow& row) {
+  bool silent = false;
+  return certificate_fault(row.text(Column::certificate), row.text(Column::key), silent).empty();
+}
+
 std::optional<DomainRecord> make_record(const RecordRow& row, std::string_view sites_base,
                                         const EncryptionKey* key) {
   const std::string_view kind = row.text(Column::kind);

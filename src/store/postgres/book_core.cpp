@@ -1,7 +1,7 @@
 #include "store/postgres/book_core.hpp"
 
-#include <boost/asio/post.hpp>
 #include <set>
+#include <utility>
 
 #include "store/record_row.hpp"
 
@@ -59,40 +59,14 @@ BookCore::BookCore(boost::asio::io_context& io, Conninfo info, std::chrono::mill
                   {[this] { prepare(); }, [](const std::string&) {}, {}}) {}
 
 void BookCore::submit(Task task) {
-  bool taken = false, first = false;
-  {
-    const std::lock_guard hold(mutex_);
-    if (!stopped_ && inbox_.size() < kMostTasks) {
-      first = inbox_.empty();
-      inbox_.push_back(std::move(task));
-      taken = true;
-    }
-  }
-  if (!taken) return task(nullptr);
-  if (!first) return;
-  boost::asio::post(io_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->drain();
+  inbox_.submit(weak_from_this(), [task = std::move(task)](BookCore* core) {
+    if (core && !std::exchange(core->started_, true)) core->connection_.start();
+    task(core);
   });
 }
 
-void BookCore::drain() {
-  std::vector<Task> tasks;
-  {
-    const std::lock_guard hold(mutex_);
-    tasks = std::exchange(inbox_, {});
-  }
-  if (!std::exchange(started_, true)) connection_.start();
-  for (const Task& task : tasks) task(this);
-}
-
 void BookCore::stop() {
-  std::vector<Task> left;
-  {
-    const std::lock_guard hold(mutex_);
-    stopped_ = true;
-    left = std::exchange(inbox_, {});
-  }
-  for (const Task& task : left) task(nullptr);
+  inbox_.close();
   connection_.stop();
 }
 
