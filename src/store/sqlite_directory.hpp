@@ -59,7 +59,7 @@ class SqliteDirectory final : public routing::DomainDirectory,
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting
-  static constexpr std::size_t kMostChanges = 1000;    // more are told as `everything`
+  static constexpr std::size_t kMostChanges = 20'000;  // more at once are told as `everything`
   static constexpr std::int64_t kKeptChanges = 100'000;
 
  private:
@@ -81,6 +81,7 @@ class SqliteDirectory final : public routing::DomainDirectory,
   void poll(Follower& follower);
   bool open(Follower& follower);
   void replay(Follower& follower);
+  bool replay_page(Follower& follower, std::uint64_t newest, bool& everything);
   void prune(Follower& follower);
   void tell(const std::vector<routing::Change>& changes, std::uint64_t generation);
   void set_live(bool live);
