@@ -56,6 +56,7 @@ class SqliteDirectory final : public routing::DomainDirectory,
   void find_embed_token(const std::string& site, const std::string& module,
                         EmbedFound done) override;
   void store_certificate(const routing::NewCertificate& certificate, Stored done) override;
+  void remove_certificate(const std::string& row, Stored done) override;
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting
@@ -74,7 +75,10 @@ class SqliteDirectory final : public routing::DomainDirectory,
   struct Reader;
   struct Follower;
 
+  using CertificateWork = std::function<std::string(SqliteDatabase&, std::string& refusal)>;
+
   void ask(Answer answer);
+  void write_certificate(CertificateWork work, Stored done);
   void read();    // a reader's thread
   void follow();  // the feed's thread
   bool serve(Question& question, Reader& reader);

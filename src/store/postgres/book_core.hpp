@@ -33,6 +33,9 @@ class BookCore : public std::enable_shared_from_this<BookCore> {
   // An edit or a removal; `what` for words: "change", "remove".
   void change(const admin::StoredDomain& seen, Statement statement, const std::string& what,
               Changed done);
+  void analyze(Changed done);
+  // That nobody can vouch here.
+  static admin::BookAnswer no_proofs();
   const Dialect& dialect() const { return dialect_; }
 
   static constexpr std::size_t kMostTasks = 64;               // not begun yet

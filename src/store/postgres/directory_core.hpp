@@ -32,6 +32,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void load_certificate(const std::string& row, routing::DomainDirectory::Certificate done);
   void store_certificate(const routing::NewCertificate& certificate,
                          routing::CertificateStore::Stored done);
+  void remove_certificate(const std::string& row, routing::CertificateStore::Stored done);
   void list(const routing::ListQuery& query, Position position, routing::ListPage page,
             routing::DomainDirectory::Listed done);
   void list_names(const Position& position, std::uint32_t limit,
@@ -72,6 +73,9 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void listed(const routing::ListQuery& query, Position position, bool more, routing::ListPage page,
               routing::DomainDirectory::Listed done);
   void elsewhere(std::function<void()> job);
+  // `nothing`: what is wrong where the statement gives no row.
+  void write_certificate(const std::string& sql, std::vector<std::string> values,
+                         const std::string& nothing, routing::CertificateStore::Stored done);
   base::Failure failure_of(const Reply& reply);
   Dialect dialect() const;
 
