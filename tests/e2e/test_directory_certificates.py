@@ -161,6 +161,29 @@ def test_list_and_export_show_no_key_unless_asked_on_the_socket(node, authority)
     assert "no domain" in certs(proxy, "export", "nobody.test", code=1)
 
 
+def test_a_removed_certificate_is_served_no_more(node, authority):
+    proxy, rows = node
+    add(rows, "removed.test")
+    pair = authority.issue("removed.test")
+    certs(proxy, "import", "removed.test", "--cert", pair[0], "--key", pair[1])
+    assert served(proxy, authority, "removed.test")
+    assert certs(proxy, "remove", "www.removed.test") == "removed: the certificate of www.removed.test\n"
+    with proxy.tls("removed.test") as client:  # of the internal CA again
+        assert client.get("/", "removed.test").status == 200
+    where = "FROM module_custom_domains WHERE domain = 'removed.test'"
+    assert rows.value("SELECT coalesce(ssl_certificate, ssl_private_key_encrypted, ssl_expires_at, ssl_status) "
+                      + where) == "none"
+    assert rows.value("SELECT count(*) FROM domain_ssl_certificates WHERE domain_id = (SELECT id " + where + ")") == 1
+    assert "a certificate was removed" in proxy.stderr()
+    assert "there is none to remove" in certs(proxy, "remove", "removed.test", code=1)
+    assert "stands in the settings" in certs(proxy, "remove", "bakery.test", code=1)
+    assert "no domain nobody.test" in certs(proxy, "remove", "nobody.test", code=1)
+    # What is broken can be removed, too.
+    rows.run("UPDATE module_custom_domains SET ssl_private_key_encrypted = 'x' WHERE domain = 'removed.test';")
+    eventually(lambda: "removed.test" in proxy.stderr(), 5, "the fault")
+    certs(proxy, "remove", "removed.test")
+
+
 def test_by_tcp_a_key_is_never_given(origin, authority):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -224,7 +247,7 @@ def test_each_mistake_names_the_file_and_the_remedy(node, authority, tmp_path):
     assert answer.status == 422 and b"is not the key of" in answer.body
     assert proxy.admin.call("/v1/certificates/mistake.test", "PUT", b"{}").status == 400
     assert proxy.admin.call("/v1/certificates?limit=0").status == 400
-    assert proxy.admin.call("/v1/certificates/mistake.test", "DELETE").status == 405
+    assert proxy.admin.call("/v1/certificates/mistake.test", "POST", b"{}").status == 405
 
 
 def expired(path, key, folder):
@@ -323,6 +346,18 @@ def test_import_under_row_level_security(origin, authority, tmp_path):
             assert server.sql("SELECT ssl_status || ' ' || (ssl_expires_at > now() + interval '19 days') FROM "
                               "module_custom_domains", "platform") == "active true"
             assert server.sql("SELECT san[2] FROM domain_ssl_certificates", "platform") == "www.shop.test"
+            certs(second, "remove", "shop.test")
+
+            def internal():
+                try:
+                    with proxy.tls("shop.test") as client:
+                        return client.get("/", "shop.test").status == 200
+                except ssl.SSLError:
+                    return False  # of the authority, still
+
+            eventually(internal, 5, "the other node, without it")
+            assert server.sql("SELECT coalesce(ssl_certificate, ssl_private_key_encrypted, ssl_status) FROM "
+                              "module_custom_domains", "platform") == "none"
             assert "no domain" in certs(proxy, "import", "rye.test", "--cert", authority.issue("rye.test")[0], "--key",
                                         authority.folder / "rye.test-ec.key", code=1)
             check_poison(proxy, lambda sql: server.sql(sql, "platform"), lambda sql: server.sql(sql, "platform"),
