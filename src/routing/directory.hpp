@@ -104,7 +104,7 @@ class ChangeListener {
  public:
   virtual ~ChangeListener() = default;
   // `generation` includes these changes. Told in parts of at most kMostTold; where too
-  // much has changed to be told one by one (20,000 at once, or what is no longer
+  // much has changed to be told one by one (50,000 at once, or what is no longer
   // written down), it is one `everything`.
   virtual void on_changes(std::span<const Change> changes, std::uint64_t generation) = 0;
   // Before the feed is told to be live, what changed since the last report was

@@ -60,7 +60,7 @@ class SqliteDirectory final : public routing::DomainDirectory,
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting
-  static constexpr std::size_t kMostChanges = 20'000;  // more at once are told as `everything`
+  static constexpr std::size_t kMostChanges = 50'000;  // more at once are told as `everything`
   static constexpr std::int64_t kKeptChanges = 100'000;
 
  private:

@@ -24,7 +24,7 @@ FROM (SELECT) one LEFT JOIN LATERAL (
   SELECT what, value FROM marquee.changes
   WHERE xid >= pg_snapshot_xmin(CAST($1 AS pg_snapshot))
     AND NOT pg_visible_in_snapshot(xid, CAST($1 AS pg_snapshot))
-  ORDER BY xid LIMIT 20001) c ON true
+  ORDER BY xid LIMIT 50001) c ON true
 )sql";
 
 // Who was away for longer is told that everything may have changed.

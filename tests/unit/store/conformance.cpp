@@ -320,7 +320,7 @@ void check_feed(DomainDirectory& directory, const RunSql& run) {
   for (const auto& change : ear.take()) CHECK(change.what == What::name);
   // What is out of all measure is not.
   run("INSERT INTO domain_redirects (from_domain, to_domain) WITH RECURSIVE n(i) AS (SELECT 1 "
-      "UNION ALL SELECT i + 1 FROM n WHERE i < 20001) SELECT 'lot' || i || '.example', "
+      "UNION ALL SELECT i + 1 FROM n WHERE i < 30000) SELECT 'lot' || i || '.example', "
       "'shop.example' FROM n;");
   CHECK(ear.wait_change(What::everything));
 
