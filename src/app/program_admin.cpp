@@ -28,6 +28,12 @@ std::vector<admin::Route> Program::admin_routes() {
   domains.written = [this](const std::vector<std::string>& hosts) {
     if (directory_) directory_->flush(hosts);
   };
+  domains.vouched = [this](const std::string& host, const std::string& id, bool vouched,
+                           bool local) {
+    logger_.info(
+        vouched ? "an operator vouches for a domain" : "an operator vouches for a domain no longer",
+        {{"host", host}, {"id", id}, {"by", local ? "unix socket" : "tcp"}});
+  };
   domains.settings_file = path_;
   add(admin::domain_routes(std::move(domains)));
   admin::InspectParts inspect;

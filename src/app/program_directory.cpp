@@ -31,6 +31,7 @@ std::string Program::open_directory() {
   CertificateService::Parts certificates;
   certificates.settings = [this] { return snapshot_; };
   certificates.blocking = blocking;
+  certificates.logger = &logger_;
   certificates.control = [this](std::function<void()> job) {
     boost::asio::post(control_, std::move(job));
   };

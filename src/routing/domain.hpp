@@ -48,6 +48,8 @@ struct Domain : std::enable_shared_from_this<Domain> {
   base::Hostname www;
   config::WwwRule force_www = config::WwwRule::either;
   bool redirect_to_https = true;
+  // False: of the settings, which refuse its handshakes, too. A disabled row of a
+  // directory has a state instead, and shows its page on https as well.
   bool enabled = true;
 
   base::InstallationId installation;

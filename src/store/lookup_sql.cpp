@@ -149,6 +149,10 @@ std::string part(const Text& t, RecordKind kind) {
 
 }  // namespace
 
+std::string module_proven_sql(const Dialect& dialect) {
+  return Text(dialect).proven("module_domain", "d.id", "d.domain", "d.site_module_installation_id");
+}
+
 std::vector<std::optional<std::string>> find_parameters(const routing::LookupKeys& keys) {
   std::vector<std::optional<std::string>> out(4);
   if (!keys.below_base) {

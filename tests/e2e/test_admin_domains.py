@@ -250,6 +250,29 @@ def test_a_batch_writes_what_it_can(api, running):
     assert (again["created"], again["unchanged"], again["failed"]) == (0, 3, 0)
 
 
+def test_an_import_leaves_what_is_known_of_others_alone(api, running, tmp_path):
+    def told(name="changes"):
+        return running.admin.metrics().sum(f"marquee_directory_{name}_total")
+
+    def rise(before, by):
+        eventually(lambda: told() >= before + by, 10, "the feed")
+
+    before = told()
+    api.add(host="known.test", config=PLAIN)
+    rise(before, 5)  # it, and its tenant
+    answers(running, "known.test", 200, 5)
+    file = tmp_path / "many.jsonl"
+    file.write_text("".join(json.dumps({"host": f"n{i}.many.test"}) + "\n" for i in range(2500)), encoding="ascii")
+    before, lookups = told(), told("lookups")
+    done = subprocess.run([BINARY, "domains", "import", "--batch", "1000", str(file), "--socket", running.admin.path],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "2500 added" in done.stdout and "statistics" not in done.stderr, done
+    rise(before, 5 * 2500)  # each is told by name
+    answers(running, "known.test", 200)
+    assert told("lookups") == lookups
+    answers(running, "n2499.many.test", 200)
+
+
 def test_flush_and_explain(api, running):
     url = "/v1/explain?url=" + urllib.parse.quote("http://explained.test/x?y=1", safe="")
     assert api("GET", url).json()["directory"]["answer"] == "asked"

@@ -73,6 +73,7 @@ struct NoCertificates final : CertificatePort {
   void show(const std::string&, bool, std::function<void(CertificateAnswer)>) override {}
   void import(const std::string&, std::string, std::string,
               std::function<void(CertificateAnswer)>) override {}
+  void remove(const std::string&, bool, std::function<void(CertificateAnswer)>) override {}
 };
 
 struct Nothing final : StatusSource {
