@@ -89,7 +89,7 @@ void H2Upstream::on_data(H2UpstreamStream& stream, const H2ClientEvent& event, c
   }
   if (!rest.empty()) return keep(stream, rest);
   if (event.ends) return end_answer(stream);
-  if (event.bytes.empty() && last) stream.exchange_->on_response_body({nullptr, 0, 0, true, false});
+  if (event.bytes.empty() && last) stream.asker_->on_response_body({nullptr, 0, 0, true, false});
 }
 
 void H2Upstream::keep(H2UpstreamStream& stream, std::string_view bytes) {
