@@ -29,7 +29,7 @@ def store():
 
 def serve(origin, address, *rules, workers=2, **more):
     # Patient: on a busy machine Redis may sleep for 20 ms. Faults have the default.
-    sections = {"address": address, "timeout": settings.seconds(0.3), **more.pop("redis", {})}
+    sections = {**({"address": address} if address else {}), "timeout": settings.seconds(0.3), **more.pop("redis", {})}
     return Marquee(domains=[ONE], upstreams=[Upstream("main", [origin.endpoint])], workers=workers,
                    rate_limits={"rules": list(rules), "redis": sections, **more})
 
