@@ -125,6 +125,7 @@ void ClusterCounters::on_shard_changed() {
   if (ready == ready_) return;
   ready_ = ready;
   metrics_.ready.set(cells_, ready ? 1 : 0);
+  if (ready && heartbeat_) shard_of(nodes_slot_)->counters->count_nodes();
   if (ready && fleet_.complained.exchange(false)) logger_.info("Redis counts rate limits again");
 }
 
@@ -335,9 +336,9 @@ void ClusterCounters::on_loan_redirect(std::uint64_t id, const limits::Redirect&
   on_loan_lost(id);
 }
 
-void ClusterCounters::on_lent(std::uint64_t id, std::int64_t units, std::int64_t debt) {
+bool ClusterCounters::on_lent(std::uint64_t id, std::int64_t units, std::int64_t debt) {
   loans_.erase(id);
-  leases_.granted(id, units, debt, ticks_of(worker_.turn().now()));
+  return leases_.granted(id, units, debt, ticks_of(worker_.turn().now()));
 }
 
 void ClusterCounters::on_loan_lost(std::uint64_t id) {

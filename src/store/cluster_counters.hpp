@@ -77,7 +77,7 @@ class ClusterCounters final : public RedisStore,
   void on_redirect(std::uint64_t tag, const limits::Redirect& to) override;
   void on_loan_redirect(std::uint64_t id, const limits::Redirect& to) override;
   void on_moved(const limits::Redirect& to) override;
-  void on_lent(std::uint64_t id, std::int64_t units, std::int64_t debt) override;
+  bool on_lent(std::uint64_t id, std::int64_t units, std::int64_t debt) override;
   void on_loan_lost(std::uint64_t id) override;
   void on_shard_changed() override;
   void on_deadline(net::Deadline& which) override;

@@ -123,10 +123,11 @@ void RedisCounters::lent(const net::RedisReply& reply) {
   const net::TimePoint now = worker_.turn().now();
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - loan.sent).count();
   metrics_.round_trip.observe(cells_, static_cast<std::uint64_t>(took));
-  if (reply.type == net::RedisReply::Type::array && !reply.odd && reply.count == 2 &&
-      reply.items[0] >= 0 && reply.items[1] >= 0) {
-    if (cluster_) return cluster_->on_lent(loan.id, reply.items[0], reply.items[1]);
-    return leases_.granted(loan.id, reply.items[0], reply.items[1], ticks_of(now));
+  if (reply.type == net::RedisReply::Type::array && !reply.odd && reply.count == 2) {
+    const auto [units, debt] = std::pair(reply.items[0], reply.items[1]);
+    if (cluster_ ? cluster_->on_lent(loan.id, units, debt)
+                 : leases_.granted(loan.id, units, debt, ticks_of(now)))
+      return;
   }
   if (cluster_ && reply.type == net::RedisReply::Type::error)
     if (const auto to = limits::read_redirect(reply.text))

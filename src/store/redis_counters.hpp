@@ -81,7 +81,8 @@ class ClusterOwner {
   // The same for a loan, and for a key that nobody waits for.
   virtual void on_loan_redirect(std::uint64_t id, const limits::Redirect& to) = 0;
   virtual void on_moved(const limits::Redirect& to) = 0;
-  virtual void on_lent(std::uint64_t id, std::int64_t units, std::int64_t debt) = 0;
+  // False: that is no answer to the loan.
+  virtual bool on_lent(std::uint64_t id, std::int64_t units, std::int64_t debt) = 0;
   virtual void on_loan_lost(std::uint64_t id) = 0;
   virtual void on_shard_changed() = 0;  // it is asked now, or not any more
 
