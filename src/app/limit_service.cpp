@@ -1,8 +1,10 @@
 #include "app/limit_service.hpp"
 
+#include <boost/asio/post.hpp>
 #include <cstdio>
 
 #include "limits/check.hpp"
+#include "store/cluster_counters.hpp"
 
 namespace marquee::app {
 namespace {
@@ -50,6 +52,7 @@ void LimitService::top_refused(std::vector<base::MetricSample>& out) const {
 
 void LimitService::stop() {
   names_.reset();
+  finder_.reset();
   gates_.clear();
 }
 
@@ -59,7 +62,7 @@ std::string LimitService::open(const config::Settings& settings, std::uint32_t w
   store_ = std::make_unique<limits::LocalStore>(limits.memory,
                                                 limits::HashSeed{random.next(), random.next()});
   redis_ = limits.redis;
-  if (redis_.address->empty()) return {};
+  if (!redis_.given()) return {};
   char node[17];
   std::snprintf(node, sizeof node, "%016llx", static_cast<unsigned long long>(random.next()));
   fleet_.node = node;
@@ -67,6 +70,13 @@ std::string LimitService::open(const config::Settings& settings, std::uint32_t w
   fleet_.timeout = redis_.timeout;
   fleet_.leased = limits.mode == config::LimitMode::leased;
   fleet_.workers = workers;
+  fleet_.look_again = [this] {
+    if (looks_.exchange(true)) return;  // one is on its way
+    boost::asio::post(control_, [this] {
+      looks_ = false;
+      if (finder_) finder_->look_again();
+    });
+  };
   if (redis_.tls) {
     std::string error;
     tls_ = net::TlsClientContext::make(redis_.ca_file, error);
@@ -77,8 +87,9 @@ std::string LimitService::open(const config::Settings& settings, std::uint32_t w
 
 LimitService::Part LimitService::make_part(net::Worker& worker, base::Cells& cells) {
   Part out;
-  if (!redis_.address->empty()) {
+  if (redis_.given()) {
     net::RedisSettings settings;
+    settings.master_only = !redis_.sentinels.empty();
     settings.username = redis_.username;
     settings.password = redis_.password;
     settings.database = redis_.database;
@@ -87,8 +98,13 @@ LimitService::Part LimitService::make_part(net::Worker& worker, base::Cells& cel
     if (settings.server_name.empty())
       if (const auto place = limits::parse_redis_address(*redis_.address))
         settings.server_name = place->host;
-    out.shared = std::make_unique<store::RedisCounters>(
-        worker, std::move(settings), fleet_, worker.index() == 0, redis_metrics_, cells, logger_);
+    const bool first = worker.index() == 0;
+    if (redis_.cluster.empty())
+      out.shared = std::make_unique<store::RedisCounters>(worker, std::move(settings), fleet_,
+                                                          first, redis_metrics_, cells, logger_);
+    else
+      out.shared = std::make_unique<store::ClusterCounters>(worker, std::move(settings), fleet_,
+                                                            first, redis_metrics_, cells, logger_);
   }
   out.gate = std::make_unique<proxy::LimitGate>(worker.turn(), *store_, out.shared.get(), metrics_,
                                                 cells, worker.index());
@@ -98,19 +114,37 @@ LimitService::Part LimitService::make_part(net::Worker& worker, base::Cells& cel
 
 void LimitService::start(Publish publish) {
   const auto place = limits::parse_redis_address(*redis_.address);
-  if (!place) return;
-  if (!place->path.empty()) return publish({{place->path, {}, 0}});
+  if (!place) return find(std::move(publish));
+  if (!place->path.empty()) return publish({{{place->path, {}, 0}}, false, nullptr});
   resolver_ = std::make_unique<net::Resolver>(control_, net::ResolverSettings{});
   names_ = std::make_unique<net::ResolvedSet>(
       control_, *resolver_, std::vector<net::ResolvedSet::Name>{{place->host}},
       [publish, port = place->port](const std::string&, const net::Addresses& addresses) {
         std::vector<net::RedisAddress> out;
         for (const base::IpAddress& ip : *addresses) out.push_back({{}, ip, port});
-        publish(std::move(out));
+        publish({std::move(out), false, nullptr});
       },
       [this](const std::string& name, const net::ResolveResult& result) {
         logger_.warn("cannot find Redis", {{"name", name}, {"reason", result.sentence}});
       });
+}
+
+// By those who know: sentinels, or the nodes of a cluster.
+void LimitService::find(Publish publish) {
+  if (!redis_.given()) return;
+  const bool cluster = !redis_.cluster.empty();
+  store::RedisFinder::Settings settings;
+  for (const auto& text : cluster ? redis_.cluster : redis_.sentinels)
+    if (const auto place = limits::parse_redis_address(*text))
+      settings.servers.push_back({place->host, place->port});
+  settings.master = *redis_.master;
+  settings.username = cluster ? redis_.username : redis_.sentinel_username;
+  settings.password = cluster ? redis_.password : redis_.sentinel_password;
+  settings.tls = tls_;
+  settings.server_name = redis_.server_name;
+  resolver_ = std::make_unique<net::Resolver>(control_, net::ResolverSettings{});
+  finder_ = std::make_unique<store::RedisFinder>(control_, *resolver_, std::move(settings),
+                                                 std::move(publish), logger_);
 }
 
 std::shared_ptr<const proxy::LimitPlan> LimitService::plan(const config::Settings& settings) {

@@ -1,6 +1,7 @@
 // Rate limits of the process: the counters that workers share, their connections to
 // Redis where there is one, and the rules in force. Lives on the control thread.
 #pragma once
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "net/resolver.hpp"
 #include "proxy/limit_gate.hpp"
 #include "store/redis_counters.hpp"
+#include "store/redis_finder.hpp"
 
 namespace marquee::app {
 
@@ -27,13 +29,13 @@ class LimitService {
 
   // One worker's part. Destroyed after the worker's front and before the worker.
   struct Part {
-    std::unique_ptr<store::RedisCounters> shared;  // null: there is no Redis
+    std::unique_ptr<store::RedisStore> shared;  // null: there is no Redis
     std::unique_ptr<proxy::LimitGate> gate;
   };
   Part make_part(net::Worker& worker, base::Cells& cells);
 
   // Finds Redis, and tells all workers by `publish` where it is, now and later.
-  using Publish = std::function<void(std::vector<net::RedisAddress>)>;
+  using Publish = std::function<void(const store::RedisPlace&)>;
   void start(Publish publish);
   // Before the parts are destroyed.
   void stop();
@@ -44,6 +46,7 @@ class LimitService {
 
  private:
   boost::asio::io_context& control_;
+  void find(Publish publish);
   void top_refused(std::vector<base::MetricSample>& out) const;
 
   base::Registry& registry_;
@@ -55,8 +58,10 @@ class LimitService {
   config::LimitRedis redis_;
   std::shared_ptr<const net::TlsClientContext> tls_;
   store::RedisFleet fleet_;
+  std::atomic<bool> looks_{false};
   std::unique_ptr<net::Resolver> resolver_;
   std::unique_ptr<net::ResolvedSet> names_;
+  std::unique_ptr<store::RedisFinder> finder_;  // of sentinels and clusters
 };
 
 }  // namespace marquee::app

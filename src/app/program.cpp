@@ -123,8 +123,8 @@ std::string Program::start() {
                          ("worker-" + std::to_string(node.worker->index())).c_str());
   }
   if (directory_) directory_->start();
-  limits_.start([this](const std::vector<net::RedisAddress>& addresses) {
-    on_all_workers([addresses](Node& node) { node.limits.shared->set_addresses(addresses); });
+  limits_.start([this](const store::RedisPlace& place) {
+    on_all_workers([place](Node& node) { node.limits.shared->set_place(place); });
   });
   return {};
 }

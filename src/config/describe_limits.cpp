@@ -81,8 +81,26 @@ Section describe(LimitRedis& r) {
   Text password = text(r.password);
   password.secret = true;
   const auto store = password.store;
+  Text sentinel_password = text(r.sentinel_password);
+  sentinel_password.secret = true;
+  const auto store_sentinel = sentinel_password.store;
   return {{
               {"address", text(r.address), "host:port or unix:/path.", "", "", "127.0.0.1:6379"},
+              {"sentinels", list(r.sentinels),
+               "Instead of an address: host:port of the sentinels that know the master.", "", "",
+               "[10.0.0.1:26379, 10.0.0.2:26379]"},
+              {"master", text(r.master), "What the sentinels call it.", "", "", "mymaster"},
+              {"sentinel_username", text(r.sentinel_username),
+               "Of the sentinels' own ACL; empty is the default user."},
+              {"sentinel_password", sentinel_password,
+               "Sent with AUTH to sentinels; password is for the master only.", "", "",
+               "${SENTINEL_PASSWORD}"},
+              {"sentinel_password_file", SecretFile{store_sentinel, "sentinel_password"},
+               "File that holds the sentinels' password.", "", "", "/run/secrets/marquee-sentinel"},
+              {"cluster", list(r.cluster),
+               "Instead of an address: host:port of some nodes of a Redis Cluster, which tells of "
+               "the others.",
+               "", "", "[10.0.0.1:6379, 10.0.0.2:6379]"},
               {"username", text(r.username), "Of an ACL; empty is the default user."},
               {"password", password, "Sent with AUTH.", "", "", "${REDIS_PASSWORD}"},
               {"password_file", SecretFile{store, "password"}, "File that holds the password.", "",

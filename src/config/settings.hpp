@@ -425,7 +425,14 @@ enum class LimitFallback : std::uint8_t { local, open, closed };
 // The store that all nodes share.
 struct LimitRedis {
   Mark mark;
-  Marked<std::string> address;  // "host:port" or "unix:/path"; empty: none
+  // Where it is: one of `address`, `sentinels` and `cluster`, or none.
+  Marked<std::string> address;                 // "host:port" or "unix:/path"
+  std::vector<Marked<std::string>> sentinels;  // "host:port"
+  Marked<std::string> master;                  // as the sentinels call it
+  std::string sentinel_username;
+  std::string sentinel_password;
+  std::vector<Marked<std::string>> cluster;  // "host:port" of some of its nodes
+  bool given() const { return !address->empty() || !sentinels.empty() || !cluster.empty(); }
   std::string username;
   std::string password;
   std::uint32_t database = 0;

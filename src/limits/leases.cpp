@@ -109,9 +109,16 @@ bool LeaseBook::next_loan(Loan& loan) {
   return false;
 }
 
-void LeaseBook::granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now) {
+bool LeaseBook::granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now) {
   Lease* const lease = leases_.find(id);
-  if (!lease || !lease->borrowing) return;
+  if (!lease || !lease->borrowing) return true;  // forgotten meanwhile
+  // More than was asked for, or than anybody can owe (credit is charged beyond the
+  // limit): whoever says so is no store of ours.
+  constexpr Ticks kMostDepths = 16;
+  if (units < 0 || units > lease->want || debt < 0 || debt > kMostDepths * lease->limit.depth) {
+    lost(id);
+    return false;
+  }
   lease->borrowing = lease->credited = false;
   lease->credit = 0;
   lease->owed_asked = 0;
@@ -119,10 +126,11 @@ void LeaseBook::granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks 
   lease->debt = debt;
   lease->seen = now;
   lease->void_at = now + kLeaseLife;
-  if (units >= lease->want) return;
+  if (units >= lease->want) return true;
   // Until there is room for one more.
   const Ticks wait = debt + lease->limit.unit - lease->limit.depth;
   lease->pause_until = now + std::max(wait, kLeastPause);
+  return true;
 }
 
 void LeaseBook::lost(std::uint64_t id) {

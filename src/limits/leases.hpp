@@ -47,8 +47,9 @@ class LeaseBook {
     std::int64_t want = 0;  // to be charged as far as it fits
   };
   bool next_loan(Loan& loan);
-  // `debt`: of the key, with this grant, in ticks.
-  void granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now);
+  // `debt`: of the key, with this grant, in ticks. False: that is no answer to the
+  // loan, which is lost.
+  bool granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now);
   void lost(std::uint64_t id);
   // Leases are void: the store was not there for a while.
   void forget();

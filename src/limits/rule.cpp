@@ -192,6 +192,7 @@ void Question::clear() {
   text.clear();
   charges.clear();
   concurrent.clear();
+  uncounted = 0;
 }
 
 RuleSet::RuleSet(const config::RateLimits& settings) : exempt_(networks(settings.exempt)) {

@@ -107,6 +107,8 @@ struct Question {
   std::string text;
   std::vector<Charge> charges;     // of a rate
   std::vector<Charge> concurrent;  // of requests in flight
+  // Bit by position in `charges`: the common store could not decide these.
+  std::uint64_t uncounted = 0;
   void clear();
   std::string_view key(const Charge& c) const { return {text.data() + c.key_at, c.key_size}; }
   std::string_view tag(const Charge& c) const { return {text.data() + c.tag_at, c.tag_size}; }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "identity/caller.hpp"
+#include "limits/redis_cluster.hpp"
 #include "limits/redis_script.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/accept.hpp"
@@ -130,7 +131,9 @@ Gate::Verdict LimitGate::enter(Exchange& exchange, GateAnswer& answer) {
   if (question_.charges.empty()) return Verdict::pass;
   if (shared_ && !shared_->leased()) return ask(exchange, answer);
   if (shared_) {
-    if (const auto verdict = shared_->decide_now(question_))
+    if (const auto verdict = shared_->decide_now(question_); verdict && question_.uncounted != 0)
+      return fall_back_partly(exchange, *plan_, question_, answer);
+    else if (verdict)
       return conclude(exchange, question_, verdict->refused_by, answer);
     return fall_back(exchange, *plan_, question_, answer);
   }
@@ -163,8 +166,9 @@ void LimitGate::on_counted(std::uint64_t tag, bool counted) {
   --waiting_;
   GateAnswer answer;
   const Verdict verdict =
-      counted ? conclude(exchange, v.question, limits::refused_by(v.question), answer)
-              : fall_back(exchange, *plan, v.question, answer);
+      counted && v.question.uncounted != 0 ? fall_back_partly(exchange, *plan, v.question, answer)
+      : counted ? conclude(exchange, v.question, limits::refused_by(v.question), answer)
+                : fall_back(exchange, *plan, v.question, answer);
   if (v.seats.empty()) end(v);
   exchange.gate_decided(verdict, std::move(answer));
 }
@@ -184,6 +188,31 @@ Gate::Verdict LimitGate::fall_back(Exchange& exchange, const LimitPlan& plan,
   }
   const limits::Verdict verdict = store_.decide(question, now(), shared_->nodes());
   return conclude(exchange, question, verdict.refused_by, answer);
+}
+
+// One master of several does not answer: what the others have decided stands.
+Gate::Verdict LimitGate::fall_back_partly(Exchange& exchange, const LimitPlan& plan,
+                                          limits::Question& question, GateAnswer& answer) {
+  const std::uint64_t uncounted = std::exchange(question.uncounted, 0);
+  std::vector<limits::Charge> rest;
+  limits::take_out(question, ~uncounted, rest);
+  const int refused_by = limits::refused_by(question);
+  if (refused_by >= 0) {
+    metrics_.fallbacks.increment(cells_, plan.on_failure);
+    return conclude(exchange, question, refused_by, answer);
+  }
+  std::vector<limits::Charge> decided = std::exchange(question.charges, std::move(rest));
+  if (plan.on_failure != LimitFallback::local) {
+    const Verdict verdict = fall_back(exchange, plan, question, answer);
+    if (verdict != Verdict::pass) return verdict;
+    question.charges = std::move(decided);
+    return conclude(exchange, question, -1, answer);
+  }
+  metrics_.fallbacks.increment(cells_, plan.on_failure);
+  store_.decide(question, now(), shared_->nodes());
+  std::swap(question.charges, decided);
+  limits::put_back(question, ~uncounted, decided);
+  return conclude(exchange, question, limits::refused_by(question), answer);
 }
 
 Gate::Verdict LimitGate::conclude(Exchange& exchange, const limits::Question& question,

@@ -214,6 +214,31 @@ TEST_SUITE("limits check") {
          },
          "400 days"},
         {[](auto& l) { l.mode = config::LimitMode::leased; }, "redis.address"},
+        {[](auto& l) { l.redis.mark.line = 1; }, "or sentinels or cluster"},
+        {[](auto& l) {
+           l.redis.address.value = "r:6379";
+           l.redis.cluster = {{"r:6379", {}}};
+         },
+         "more than one of address, sentinels and cluster"},
+        {[](auto& l) {
+           l.redis.sentinels = {{"s:26379", {}}};
+         },
+         "write master: mymaster"},
+        {[](auto& l) { l.redis.master.value = "m"; }, "no sentinels that know it"},
+        {[](auto& l) {
+           l.redis.cluster = {{"unix:/run/redis", {}}};
+         },
+         "redis.cluster[0]"},
+        {[](auto& l) {
+           l.redis.cluster = {{"r:6379", {}}};
+           l.redis.database = 1;
+         },
+         "remove database"},
+        {[](auto& l) {
+           l.redis.cluster = {{"r:6379", {}}};
+           l.redis.sentinel_password = "x";
+         },
+         "but no sentinels"},
         {[](auto& l) {
            for (int i = 0; i < 16; ++i) {
              l.rules.push_back(l.rules[0]);

@@ -48,6 +48,16 @@ class FakeStore final : public limits::SharedCounters {
     REQUIRE(limits::read_answer(items, *std::exchange(asked, nullptr)));
     who->on_counted(its_tag, true);
   }
+  // All keys are as if never seen, of those charges that it can tell of.
+  void answer_save(std::uint64_t uncounted) {
+    REQUIRE(asked);
+    std::vector<std::int64_t> items(asked->charges.size() + 1, 0);
+    items[0] = 1;
+    REQUIRE(limits::read_answer(items, *asked));
+    asked->uncounted = uncounted;
+    asked = nullptr;
+    who->on_counted(its_tag, true);
+  }
   void fail() {
     REQUIRE(std::exchange(asked, nullptr));
     who->on_counted(its_tag, false);
@@ -151,6 +161,25 @@ TEST_CASE("limit gate: without the store, as the settings say") {
       }
       CHECK(has(l.end(), says));
     }
+  }
+}
+
+TEST_CASE("limit gate: a store that can decide some rules only") {
+  using Fallback = config::LimitFallback;
+  for (const auto& [how, until, says] :
+       {std::tuple{Fallback::local, "hello", "\"all\";r=1;t=1800, \"other\";r=3;t=900\r\n"},
+        {Fallback::open, "hello", "RateLimit: \"other\";r=3;t=900\r\n"},
+        {Fallback::closed, "</html>", "HTTP/1.1 503 "}}) {
+    CAPTURE(says);
+    config::RateLimits settings = settings_of(4, how);
+    settings.rules.push_back(settings.rules[0]);
+    settings.rules[1].name.value = "other";
+    Limited l(simple(until), settings);
+    l.rig.play();
+    l.store.answer_save(0b01);
+    l.play();
+    const std::string out = l.end();
+    CHECK_MESSAGE(has(out, says), out);
   }
 }
 
