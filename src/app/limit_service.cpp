@@ -114,7 +114,7 @@ void LimitService::start(Publish publish) {
 }
 
 std::shared_ptr<const proxy::LimitPlan> LimitService::plan(const config::Settings& settings) {
-  return proxy::make_limit_plan(settings.rate_limits, metrics_, registry_);
+  return proxy::make_limit_plan(settings, metrics_, registry_);
 }
 
 }  // namespace marquee::app

@@ -385,6 +385,7 @@ struct RateRule {
   std::vector<Marked<std::string>> paths;
   std::vector<Marked<std::string>> methods;
   std::vector<Marked<std::string>> subscriptions;
+  std::vector<Marked<std::string>> plans;
   std::vector<Marked<std::string>> identities;
   Marked<std::string> rate;      // "100/s"; empty: `concurrent`
   std::uint32_t burst = 0;       // 0: the rate's number
@@ -399,6 +400,7 @@ struct RateRule {
 
 enum class LimitMode : std::uint8_t { exact, leased };
 enum class LimitFallback : std::uint8_t { local, open, closed };
+enum class RowLimits : std::uint8_t { enforce, shadow, off };
 
 // The store that all nodes share.
 struct LimitRedis {
@@ -418,6 +420,7 @@ struct LimitRedis {
 struct RateLimits {
   Mark mark;
   std::vector<RateRule> rules;
+  RowLimits rows = RowLimits::enforce;      // numbers in rows of the directory
   std::vector<Marked<std::string>> exempt;  // CIDR, of all rules
   std::uint64_t memory = 16u << 20;         // of the process's own counters
   LimitMode mode = LimitMode::exact;

@@ -85,12 +85,14 @@ LimitMetrics::LimitMetrics(base::Registry& r)
                            "Requests that met a rate limit's rule, by rule and result."},
                           base::MetricKind::counter, {"rule", "result"})) {}
 
-std::shared_ptr<const LimitPlan> make_limit_plan(const config::RateLimits& settings,
+std::shared_ptr<const LimitPlan> make_limit_plan(const config::Settings& settings,
                                                  const LimitMetrics& metrics,
                                                  base::Registry& registry) {
   auto plan =
-      std::make_shared<LimitPlan>(LimitPlan{limits::RuleSet(settings), LimitFallback::local});
-  plan->on_failure = static_cast<LimitFallback>(settings.on_failure);
+      std::make_shared<LimitPlan>(LimitPlan{
+          limits::RuleSet(settings.rate_limits, limits::row_rules(settings)),
+          LimitFallback::local});
+  plan->on_failure = static_cast<LimitFallback>(settings.rate_limits.on_failure);
   for (limits::Rule& rule : plan->rules.rules())
     for (std::size_t i = 0; i < static_cast<std::size_t>(RuleResult::count_); ++i)
       rule.results[i] = registry.series(

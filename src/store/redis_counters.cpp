@@ -76,7 +76,7 @@ limits::SharedCounters::Ticket RedisCounters::ask(limits::Question& question, Wa
   slot.question = &question;
   slot.waiter = &waiter;
   slot.tag = tag;
-  slot.by_text = false;
+  slot.by_text = fleet_.leased;  // the script that was loaded is the other one
   if (!send(at)) {
     slot.question = nullptr;
     metrics_.failures.increment(cells_, RedisFailure::busy);
