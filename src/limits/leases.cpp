@@ -133,8 +133,8 @@ void LeaseBook::lost(std::uint64_t id) {
   lease->owed_asked = 0;
 }
 
-SharedCounters::Held LeaseBook::held(std::string_view key) const {
-  const Lease* const lease = leases_.peek(key_hash(key, seed_));
+SharedCounters::Held LeaseBook::held(std::string_view key) {
+  const Lease* const lease = leases_.find(key_hash(key, seed_));
   if (!lease) return {};
   return {lease->units, lease->owed + lease->owed_asked};
 }

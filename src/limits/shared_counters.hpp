@@ -42,7 +42,7 @@ class SharedCounters {
     std::int64_t units = 0;  // borrowed, not used
     std::int64_t owed = 0;   // used, not charged yet
   };
-  virtual Held held(std::string_view key) const = 0;
+  virtual Held held(std::string_view key) = 0;
   virtual void let_go(std::string_view key) = 0;
   // How many nodes share the limits; at least 1. As of the last answer.
   virtual std::uint32_t nodes() const = 0;
