@@ -38,6 +38,8 @@ struct ApiKeyRecord {
   std::vector<std::string> scopes;
   std::vector<base::Cidr> addresses;  // empty: any
   std::vector<std::string> origins;   // empty: any
+  std::uint32_t per_minute = 0;       // 0: no limit
+  std::uint32_t per_day = 0;
   bool active = false;
   bool revoked = false;
   std::optional<std::chrono::sys_seconds> expires_at;

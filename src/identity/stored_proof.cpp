@@ -131,6 +131,8 @@ Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std:
   out.caller.agency = row.agency;
   out.caller.site = row.site;
   out.caller.api_key = row.id;
+  out.caller.limit_per_minute = row.per_minute;
+  out.caller.limit_per_day = row.per_day;
   out.caller.digest = digest;
   if (row.expires_at) out.caller.expires_at = *row.expires_at;
   out.module = row.module;

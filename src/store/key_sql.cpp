@@ -1,5 +1,6 @@
 #include "store/key_sql.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -8,7 +9,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMostList = 32u << 10;  // bytes of one column
+constexpr std::size_t kMostList = 32u << 10;         // bytes of one column
+constexpr std::int64_t kMostLimit = 1'000'000'000;  // of requests; more is as good as that
 
 std::string text_at(const KeyColumns& row, std::size_t i) {
   return i < row.size() && row[i] ? std::string(*row[i]) : std::string();
@@ -60,6 +62,21 @@ std::optional<std::chrono::sys_seconds> time_at(const KeyColumns& row, std::size
   return std::chrono::sys_seconds(std::chrono::seconds(seconds));
 }
 
+// A limit of requests; 0 or less: none. What cannot be read is a restriction that
+// nobody knows.
+std::uint32_t limit_at(const KeyColumns& row, std::size_t i, bool& broken) {
+  const std::string text = text_at(row, i);
+  std::int64_t limit = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) broken = true;
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(limit, 0, kMostLimit));
+}
+
+// NULL is what the platform takes it for.
+std::string limit_columns() {
+  return "coalesce(rate_limit_per_minute, 60), coalesce(rate_limit_per_day, 10000)";
+}
+
 std::string time_columns(bool postgres, const std::string& column) {
   const std::string there = "(" + column + " IS NOT NULL)";
   if (postgres)
@@ -78,8 +95,8 @@ std::string api_key_sql(bool postgres) {
   return "SELECT id, key_hash, module_id, site_id, agency_id, " + list_column(postgres, "scopes") +
          ", " + list_column(postgres, "allowed_ips") + ", " +
          list_column(postgres, "allowed_origins") + ", is_active, (revoked_at IS NOT NULL), " +
-         time_columns(postgres, "expires_at") + " FROM " + (postgres ? "public." : "") +
-         "module_api_keys WHERE key_hash = $1 LIMIT 1";
+         time_columns(postgres, "expires_at") + ", " + limit_columns() + " FROM " +
+         (postgres ? "public." : "") + "module_api_keys WHERE key_hash = $1 LIMIT 1";
 }
 
 std::string embed_token_sql(bool postgres) {
@@ -108,6 +125,8 @@ identity::ApiKeyRecord make_api_key(const KeyColumns& row) {
   out.active = truth_at(row, 8);
   out.revoked = truth_at(row, 9);
   out.expires_at = time_at(row, 10, out.broken);
+  out.per_minute = limit_at(row, 12, out.broken);
+  out.per_day = limit_at(row, 13, out.broken);
   out.broken |= out.id.empty();
   return out;
 }
