@@ -12,9 +12,9 @@ namespace marquee::admin {
 
 struct LimitRule {
   std::string name;
-  std::string rate;      // "100/s"; empty: the rule is by rows, or on requests in flight
-  std::string source;    // "settings" or "rows"
-  std::string per;       // of a rule by rows: "minute", "hour", "day"
+  std::string rate;    // "100/s"; empty: the rule is by rows, or on requests in flight
+  std::string source;  // "settings" or "rows"
+  std::string per;     // of a rule by rows: "minute", "hour", "day"
   std::uint32_t burst = 0, cost = 1, concurrent = 0;
   std::vector<std::string> key;
   bool shadow = false, fields = false;

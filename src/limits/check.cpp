@@ -16,7 +16,8 @@ class Checker {
     if (limits.rules.size() > kMostSettingRules)
       fault(limits.rules[kMostSettingRules].mark,
             "rate_limits has " + std::to_string(limits.rules.size()) + " rules, at most " +
-                std::to_string(kMostSettingRules) + " are decided for one request; join some of them");
+                std::to_string(kMostSettingRules) +
+                " are decided for one request; join some of them");
     cidrs(limits.exempt, "rate_limits.exempt");
     for (std::size_t i = 0; i < limits.rules.size(); ++i)
       rule(limits.rules[i], "rate_limits.rules[" + std::to_string(i) + "]");

@@ -75,8 +75,8 @@ std::string given_key(const Rule& rule, std::span<const GivenPart> given, std::u
   Charge charge;
   charge.rule = &rule;
   charge.cost = 0;
-  charge.limit = rule.from == RateFrom::settings ? rule.limit
-                                                 : row_limit(std::max(number, 1u), rule.seconds);
+  charge.limit =
+      rule.from == RateFrom::settings ? rule.limit : row_limit(std::max(number, 1u), rule.seconds);
   if (tagged) {
     const GivenPart* const agency = find(given, Part::agency);
     if (!agency)

@@ -10,7 +10,7 @@ namespace marquee::limits {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Part::count_)> part_names = {
-    "agency",  "client", "site",      "installation", "domain", "route",
+    "agency",  "client", "site",      "installation", "domain",    "route",
     "api_key", "user",   "client_ip", "caller",       "api_route", "origin"};
 
 std::string_view id_of(Part part, const Asker& asker) {
@@ -229,8 +229,8 @@ RowRules row_rules(const config::Settings& settings) {
   out.routes = settings.tenants.module_apis;
   out.origins = settings.tenants.cors;
   for (const config::AccessRule& rule : settings.access.rules)
-    out.callers |= std::find(rule.accept.begin(), rule.accept.end(),
-                             config::Credential::api_key) != rule.accept.end();
+    out.callers |= std::find(rule.accept.begin(), rule.accept.end(), config::Credential::api_key) !=
+                   rule.accept.end();
   return out;
 }
 
@@ -284,11 +284,9 @@ void RuleSet::collect(const Asker& asker, Question& out) const {
     Charge charge;
     charge.rule = &rule;
     charge.cost = rule.cost;
-    charge.limit =
-        rule.from == RateFrom::settings ? rule.limit : row_limit(number, rule.seconds);
+    charge.limit = rule.from == RateFrom::settings ? rule.limit : row_limit(number, rule.seconds);
     charge.tag_at = static_cast<std::uint32_t>(out.text.size());
-    if (rule.has_tenant())
-      append_part(out.text, Part::agency, rule, asker, route);
+    if (rule.has_tenant()) append_part(out.text, Part::agency, rule, asker, route);
     charge.tag_size = static_cast<std::uint32_t>(out.text.size()) - charge.tag_at;
     charge.key_at = static_cast<std::uint32_t>(out.text.size());
     out.text += rule.name;

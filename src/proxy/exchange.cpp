@@ -47,6 +47,8 @@ void Exchange::reset() {
   chosen_pool_ = domains_own_pool;
   caller_.reset();
   api_route_.reset();
+  module_site_ = {};
+  verified_origin_ = {};
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;
   frame_ancestors_ = {};

@@ -42,7 +42,7 @@ class Text {
     return text("s.id") + ", CASE WHEN s.id IS NULL THEN NULL ELSE '1' END, " +
            text("s.published") + ", " + text("s.client_id") + ", " + text("c.status") + ", " +
            text("s.agency_id") + ", CASE WHEN a.id IS NULL THEN NULL ELSE '1' END, " +
-           text("a.status") + ", " + text("a.subscription_status");
+           text("a.status") + ", " + text("a.subscription_status") + ", " + text("a.plan");
   }
   std::string site_joins() const {
     return " LEFT JOIN " + table("clients") + " c ON c.id = s.client_id LEFT JOIN " +
@@ -86,8 +86,9 @@ std::string redirect_columns() {
          Text::text("s.published") + ", " + Text::text("s.client_id") + ", " +
          Text::text("c.status") + ", " + Text::text("s.agency_id") +
          ", CASE WHEN a.id IS NULL THEN NULL ELSE '1' END, " + Text::text("a.status") + ", " +
-         Text::text("a.subscription_status") + ", '0', " + Text::text("r.to_domain") + ", " +
-         Text::text("r.redirect_type") + ", " + Text::text("r.preserve_path");
+         Text::text("a.subscription_status") + ", " + Text::text("a.plan") + ", '0', " +
+         Text::text("r.to_domain") + ", " + Text::text("r.redirect_type") + ", " +
+         Text::text("r.preserve_path");
 }
 
 struct Source {
