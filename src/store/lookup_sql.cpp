@@ -215,7 +215,7 @@ std::string find_sql(const Dialect& dialect) {
       "SELECT CAST($3 AS text), 0) x WHERE x.name IS NOT NULL GROUP BY x.name) ";
   const std::string names =
       "h, kind, name, row_id, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13,"
-      " v14, v15, v16, v17, v18, v19, v20, v21, v22, v23, v24, v25, v26";
+      " v14, v15, v16, v17, v18, v19, v20, v21, v22, v23, v24, v25, v26, v27";
   const Source site = site_source(t);
   sql += ", found(" + names + ") AS (" + part(t, RecordKind::module_domain) + " UNION ALL " +
          part(t, RecordKind::site_domain) + " UNION ALL " + "SELECT 0, " +
