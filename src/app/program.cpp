@@ -228,9 +228,6 @@ void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
     node.front->install(snapshot, groups, context);
     node.front->access().set_issuers(issuers);
     node.limits.gate->install(limits);
-    // Without rules there is no gate; where there ever were some, it stays.
-    if (!limits->rules.empty() && !std::exchange(node.limited, true))
-      node.front->add_gate(*node.limits.gate);
   });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }

@@ -68,7 +68,6 @@ class Program final : public admin::StatusSource {
   struct Node {
     std::unique_ptr<net::Worker> worker;
     LimitService::Part limits;
-    bool limited = false;  // its gate is in the way of requests
     std::unique_ptr<proxy::Front> front;
     std::thread thread;
   };

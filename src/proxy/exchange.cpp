@@ -30,8 +30,8 @@ void Exchange::reset() {
   // Its connection was closed over it (a drain's deadline): one record all the same.
   if (client_) services_.sink.record(*this);
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
-  if (gates_entered_) leave_gates();
+  if (waits_at_) stop_waiting_at_gate();
+  if (!gates_entered_.empty()) leave_gates();
   if (opening_) pool_->cancel(*this);
   drop_upstream();
   drop_filters();
@@ -99,7 +99,9 @@ void Exchange::on_request_head() {
 }
 
 void Exchange::proceed() {
-  if (route() && !answer_at_edge(EdgePaths::When::domain) && apply_policies()) pass_gates();
+  if (!route() || answer_at_edge(EdgePaths::When::domain) || !apply_policies()) return;
+  gates_ahead_ = plan_->gates;
+  pass_gates();
 }
 
 bool Exchange::apply_policies() {

@@ -181,7 +181,10 @@ class Exchange final : public net::Expiring,
   void close_if_moved();
 
   // exchange_gates.cpp
-  bool answer_at_edge(EdgePaths::When when);
+  bool answer_at_edge(EdgePaths::When when) {
+    return services_.edge_paths.may_hold(request_.path) && find_at_edge(when);
+  }
+  bool find_at_edge(EdgePaths::When when);
   void answer_for(GateAnswer answer);
   void pass_gates();
   void stop_waiting_at_gate();
@@ -272,8 +275,9 @@ class Exchange final : public net::Expiring,
   const DomainPlan* plan_ = nullptr;
   RouteTable::Entry* route_ = nullptr;  // held: the plan is a row's of the directory
   RouteTable::Ticket waiting_for_route_ = 0;
-  std::size_t gates_entered_ = 0;
-  bool waits_at_gate_ = false;  // at the last one entered
+  GateSet gates_ahead_;    // of its plan, not yet entered
+  GateSet gates_entered_;  // and not left
+  std::optional<GateKind> waits_at_;
   static constexpr std::uint32_t domains_own_pool = ~0u;
   std::uint32_t chosen_pool_ = domains_own_pool;
   std::shared_ptr<const identity::Caller> caller_;

@@ -70,7 +70,7 @@ void Exchange::answer_error(unsigned status) {
 
 void Exchange::answer_locally(LocalContent content) {
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
+  if (waits_at_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -158,7 +158,7 @@ void Exchange::break_client() {
   if (!client_) return;
   ClientEnd* client = client_;
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
+  if (waits_at_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();

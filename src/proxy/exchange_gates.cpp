@@ -7,8 +7,7 @@
 
 namespace marquee::proxy {
 
-bool Exchange::answer_at_edge(EdgePaths::When when) {
-  if (!services_.edge_paths.may_hold(request_.path)) return false;
+bool Exchange::find_at_edge(EdgePaths::When when) {
   const std::string_view path = request_.path.substr(0, request_.path.find('?'));
   EdgeSource* const source = services_.edge_paths.find(path, when);
   LocalContent content;
@@ -26,17 +25,20 @@ void Exchange::answer_for(GateAnswer answer) {
 }
 
 void Exchange::pass_gates() {
-  while (gates_entered_ < services_.gates.size()) {
-    Gate& gate = *services_.gates[gates_entered_++];
+  while (!gates_ahead_.empty()) {
+    const GateKind kind = gates_ahead_.take_first();
+    Gate* const gate = services_.gate(kind);
+    if (!gate) continue;
+    gates_entered_.add(kind);
     GateAnswer answer;
-    switch (gate.enter(*this, answer)) {
+    switch (gate->enter(*this, answer)) {
       case Gate::Verdict::pass:
         break;
       case Gate::Verdict::refuse:
         return answer_for(std::move(answer));
       case Gate::Verdict::wait:
-        waits_at_gate_ = true;
-        turn_.deadlines().arm(gate_time_, *this, gate.longest_wait(), turn_.now());
+        waits_at_ = kind;
+        turn_.deadlines().arm(gate_time_, *this, gate->longest_wait(), turn_.now());
         return;
     }
   }
@@ -44,7 +46,7 @@ void Exchange::pass_gates() {
 }
 
 void Exchange::gate_decided(Gate::Verdict verdict, GateAnswer answer) {
-  waits_at_gate_ = false;
+  waits_at_.reset();
   gate_time_.disarm();
   if (verdict == Gate::Verdict::pass)
     pass_gates();
@@ -54,14 +56,13 @@ void Exchange::gate_decided(Gate::Verdict verdict, GateAnswer answer) {
 }
 
 void Exchange::stop_waiting_at_gate() {
-  waits_at_gate_ = false;
   gate_time_.disarm();
-  services_.gates[gates_entered_ - 1]->cancel(*this);
+  services_.gate(*std::exchange(waits_at_, std::nullopt))->cancel(*this);
 }
 
 void Exchange::leave_gates() {
-  const std::size_t entered = std::exchange(gates_entered_, 0);
-  for (std::size_t i = 0; i < entered; ++i) services_.gates[i]->left(*this);
+  GateSet entered = std::exchange(gates_entered_, {});
+  while (!entered.empty()) services_.gate(entered.take_first())->left(*this);
 }
 
 // What came of a body while a request waited, and was not taken, is read on, if

@@ -1,14 +1,15 @@
 // What a worker lends to its exchanges: the ports of the request's way.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "net/turn.hpp"
 #include "proxy/body_backlog.hpp"
 #include "proxy/edge_paths.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/gate_set.hpp"
 #include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/tenant_context.hpp"
@@ -69,7 +70,9 @@ struct Services {
   base::Random& random;
   FilterSource* filters = nullptr;  // null: no answer is filtered
   RouteTable* routes = nullptr;     // null: the settings are the only directory
-  std::vector<Gate*> gates;         // in the order in which a request passes them
+  // By kind; null: none of that kind.
+  std::array<Gate*, static_cast<std::size_t>(GateKind::count_)> gates{};
+  Gate*& gate(GateKind kind) { return gates[static_cast<std::size_t>(kind)]; }
   EdgePaths edge_paths;
   TenantContext tenant_context;
   bool draining = false;  // answers say "Connection: close"

@@ -14,6 +14,7 @@
 #include "proxy/arena.hpp"
 #include "proxy/branding/domain_brand.hpp"
 #include "proxy/coding/codec.hpp"
+#include "proxy/gate_set.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
@@ -51,6 +52,7 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   FieldPlan request_fields;
   FieldPlan response_fields;
   std::shared_ptr<const policy::Visitors> visitors;  // null: anybody
+  GateSet gates;                                     // that its requests meet
   std::string host_field;                            // sent as Host; empty: the client's
   bool endpoint_host = false;                        // the endpoint's own name is sent as Host
   std::shared_ptr<const DomainBrand> brand;          // null: the domain has none

@@ -82,7 +82,7 @@ struct Limited {
     gate = std::make_unique<LimitGate>(rig.turn, local, shared ? &store : nullptr, metrics,
                                        registry.cells(0), 0);
     gate->install(std::move(plan));
-    rig.services.gates = {gate.get()};
+    rig.services.gate(GateKind::limits) = gate.get();
   }
   void play() {
     rig.finish_turn();

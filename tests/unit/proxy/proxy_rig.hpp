@@ -28,6 +28,8 @@ inline config::Settings rig_settings() {
   config::Settings settings;
   settings.answers.domains = config::AnswerScope::none;  // its own tests have it
   settings.files = {"marquee.yaml"};
+  settings.access.rules.emplace_back();  // domains have these gates, if a test puts any there
+  settings.rate_limits.rules.emplace_back();
   config::Upstream upstream;
   upstream.name = "app";
   settings.upstreams.push_back(upstream);
