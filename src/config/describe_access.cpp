@@ -31,12 +31,12 @@ std::string method_fault(std::string_view method) {
   return "which is not a method; write it in capitals, such as POST";
 }
 
-constexpr std::string_view kCredentials[] = {"api_key", "jwt", "embed"};
+constexpr std::string_view kCredentials[] = {"api_key", "jwt", "embed", "consumer"};
 
 std::string credential_fault(std::string_view word) {
   for (const auto name : kCredentials)
     if (word == name) return {};
-  return "which is not a proof; write api_key, jwt or embed";
+  return "which is not a proof; write api_key, consumer, jwt or embed";
 }
 
 std::string word_fault(std::string_view word) {
@@ -90,7 +90,8 @@ Section describe(AccessRule& r) {
            "(escapes, dots, empty segments) is never open.",
            "", "", "/api/modules/health"},
           {"accept", Texts{accept, credential_fault},
-           "Proofs, of which one is enough: api_key, jwt, embed.", "", "", "[api_key, jwt]", true},
+           "Proofs, of which one is enough: api_key, consumer, jwt, embed.", "", "",
+           "[api_key, jwt]", true},
           {"optional", Flag{&r.optional},
            "Lets requests pass without a proof. One that is wrong is refused all the same."},
           {"scopes", list(r.scopes, word_fault), "Scopes that the proof must have, all of them.",

@@ -310,7 +310,7 @@ struct Http2 {
 };
 
 // How a request may prove who sends it.
-enum class Credential : std::uint8_t { api_key, jwt, embed };
+enum class Credential : std::uint8_t { api_key, jwt, embed, consumer };
 
 // Requests that must prove who sends them. The first rule that fits decides.
 struct AccessRule {
