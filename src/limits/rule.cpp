@@ -229,8 +229,8 @@ RowRules row_rules(const config::Settings& settings) {
   out.routes = settings.tenants.module_apis;
   out.origins = settings.tenants.cors;
   for (const config::AccessRule& rule : settings.access.rules)
-    out.callers |= std::find(rule.accept.begin(), rule.accept.end(), config::Credential::api_key) !=
-                   rule.accept.end();
+    for (const config::Credential kind : rule.accept)
+      out.callers |= kind == config::Credential::api_key || kind == config::Credential::consumer;
   return out;
 }
 

@@ -156,6 +156,7 @@ struct RowRules {
   bool routes = false;
   bool origins = false;
   bool shadow = false;
+  bool any() const { return callers || routes || origins; }
 };
 RowRules row_rules(const config::Settings& settings);
 // `number` requests in `seconds`, all of which may come at once.
