@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -136,6 +137,7 @@ struct Domain {
   Mark force_www_mark;
   bool redirect_to_https = true;
   bool enabled = true;
+  bool maintenance = false;
   std::optional<Marked<std::string>> path;  // template; absent: that of the host class
   FieldEdits request_fields;
   FieldEdits response_fields;
@@ -438,6 +440,24 @@ struct Branding {
   std::vector<std::string> css_hosts;  // that a tenant's CSS may name in url()
 };
 
+// One file of pages.directory, DIRECTORY/SCOPE/NAME.html.
+struct PageFile {
+  std::string path;
+  std::string scope;  // "default", or an agency's id
+  std::string name;   // "503", "maintenance"
+  std::shared_ptr<const std::string> text;
+};
+
+// Pages of our own: errors, and why a domain does not serve.
+struct Pages {
+  std::string language = "en";                  // where no language of the visitor's is spoken
+  Marked<std::string> directory;                // templates of the operator; empty: none
+  std::vector<std::string> maintenance;         // ids of agencies; "all": every customer's domain
+  Ms retry_after{300'000};                      // told during maintenance
+  std::vector<std::uint16_t> replace_upstream;  // statuses of upstreams that become our pages
+  std::vector<PageFile> files;                  // what was found in `directory`
+};
+
 enum class AnswerScope : std::uint8_t { directory, all, none };
 enum class HostRewrite : std::uint8_t { hosts, own_paths, off };
 
@@ -552,6 +572,7 @@ struct Settings {
   RateLimits rate_limits;
   Forwarding forwarding;
   Branding branding;
+  Pages pages;
   Answers answers;
   Compression compression;
   Context context;

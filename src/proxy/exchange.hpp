@@ -203,6 +203,9 @@ class Exchange final : public net::Expiring,
   void edit_response();
   void apply_plan();
   void put_fields_of_gates();
+  void keep_own_policy();
+  bool becomes_page() const;
+  void replace_by_page();
   void send_response_head();
   bool tunnel_proven() const;
   std::size_t to_client(const BodySlice& slice);
@@ -227,7 +230,8 @@ class Exchange final : public net::Expiring,
 
   // exchange_end.cpp
   void answer_locally(LocalContent content);
-  void answer_error(unsigned status);
+  void answer_error(unsigned status, std::string_view retry_after = {});
+  const Snapshot& newest_known() const;
   bool may_retry(UpstreamFailure why) const;
   void fail_upstream(UpstreamFailure why);
   void drop_upstream(bool at_fault = false);

@@ -20,6 +20,7 @@ enum class RefusalCause : std::uint8_t {
   agency_suspended,
   installation_disabled,
   site_unpublished,
+  maintenance,
   directory_unavailable,  // it does not answer, and the domain is not known
   unknown_host_flood,     // this client asked for too many names that nobody has
   rate_limited,           // a rule of rate_limits was met too often

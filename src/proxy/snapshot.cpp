@@ -156,7 +156,7 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
 }
 
 Snapshot::Snapshot(config::Settings settings, tls::IntermediateSet& intermediates)
-    : settings_(std::move(settings)), hosts_(settings_) {
+    : settings_(std::move(settings)), pages_(settings_.pages), hosts_(settings_) {
   std::vector<base::Cidr> networks;
   for (const auto& text : settings_.trusted_proxies)
     if (auto cidr = base::Cidr::parse(*text)) networks.push_back(*cidr);

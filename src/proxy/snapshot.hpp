@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ip.hpp"
+#include "brand/pages/page_set.hpp"
 #include "config/settings.hpp"
 #include "proxy/answers/answer_plan.hpp"
 #include "proxy/arena.hpp"
@@ -102,6 +103,7 @@ class Snapshot {
   const policy::PathRules& paths(RouteClass route) const {
     return paths_[static_cast<std::size_t>(route)];
   }
+  const brand::PageSet& pages() const { return pages_; }
   const routing::HostTable& hosts() const { return hosts_; }
   // What rows of the directory become under these settings.
   const routing::DirectoryRules& directory_rules() const { return rules_; }
@@ -109,6 +111,7 @@ class Snapshot {
 
  private:
   config::Settings settings_;
+  brand::PageSet pages_;
   routing::HostTable hosts_;
   routing::DirectoryRules rules_;
   base::CidrList trusted_;

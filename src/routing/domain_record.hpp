@@ -73,6 +73,7 @@ struct DomainConfig {
   config::Fields custom_headers;                  // response fields; grammar checked
   std::optional<std::chrono::seconds> cache_ttl;  // 0..86400; 0: none
   bool enable_cdn = false;
+  bool maintenance = false;  // a key of ours, beside the platform's
   friend bool operator==(const DomainConfig&, const DomainConfig&) = default;
 };
 

@@ -42,7 +42,7 @@ void put_time(ByteWriter& out, const std::optional<T>& time) {
 // The members are named one by one: with a new one this does not compile before it
 // is written here, and read below (and kSnapshotVersion is another).
 void put(ByteWriter& out, const DomainConfig& config) {
-  const auto& [redirect_to_https, force_www, headers, cache_ttl, cdn] = config;
+  const auto& [redirect_to_https, force_www, headers, cache_ttl, cdn, maintenance] = config;
   out.flag(redirect_to_https);
   out.byte(static_cast<std::uint8_t>(force_www));
   out.integer(static_cast<std::uint32_t>(headers.size()));
@@ -52,6 +52,7 @@ void put(ByteWriter& out, const DomainConfig& config) {
   }
   put_time(out, cache_ttl);
   out.flag(cdn);
+  out.flag(maintenance);
 }
 DomainConfig take_config(ByteReader& in) {
   DomainConfig out;
@@ -66,6 +67,7 @@ DomainConfig take_config(ByteReader& in) {
   if (in.flag())
     out.cache_ttl = std::chrono::seconds(static_cast<std::int64_t>(in.integer<std::uint64_t>()));
   out.enable_cdn = in.flag();
+  out.maintenance = in.flag();
   return out;
 }
 

@@ -143,7 +143,7 @@ def test_merge_patch(api):
     changed = api("PATCH", api.path(made), {
         "config": {"cache_ttl": None, "custom_headers": {"X-A": None, "X-C": "3"}, "force_www": False},
         "white_label": {"brand_colors": {"primary": None}}}, "*").json()
-    assert changed["config"] == {"redirect_to_https": True, "force_www": False, "cache_ttl": None, "enable_cdn": False,
+    assert changed["config"] == {"redirect_to_https": True, "force_www": False, "cache_ttl": None, "enable_cdn": False, "maintenance": False,
                                  "custom_headers": {"X-B": "2", "X-C": "3"}}
     assert changed["white_label"]["brand_colors"] == {"primary": None, "secondary": "#222"}
     assert changed["white_label"]["brand_name"] == "Bread"

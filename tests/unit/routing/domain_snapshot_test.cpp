@@ -26,6 +26,7 @@ DomainRecord full_record() {
   r.config.custom_headers = {{"X-One", "1"}, {"X-Two", ""}};
   r.config.cache_ttl = std::chrono::seconds(77);
   r.config.enable_cdn = true;
+  r.config.maintenance = true;
   r.white_label = {"https://l", "https://f", "Bäckerei", "#fff", "#000", true, "a{}"};
   r.certificate.present = true;
   r.certificate.version = std::string(64, 'a');
