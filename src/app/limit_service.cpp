@@ -18,6 +18,19 @@ base::MetricSample sample(std::vector<std::string> labels, std::uint64_t value) 
   return out;
 }
 
+// "127.0.0.1:6379", "cluster a:1, b:2", "main behind sentinels a:1, b:2".
+std::string described(const config::LimitRedis& redis) {
+  if (!redis.address->empty() || !redis.given()) return *redis.address;
+  const bool cluster = !redis.cluster.empty();
+  std::string out = cluster ? "cluster" : *redis.master + " behind sentinels";
+  const char* before = " ";
+  for (const auto& server : cluster ? redis.cluster : redis.sentinels) {
+    out.append(before).append(*server);
+    before = ", ";
+  }
+  return out;
+}
+
 }  // namespace
 
 LimitService::LimitService(boost::asio::io_context& control, base::Registry& registry,
@@ -38,21 +51,45 @@ LimitService::LimitService(boost::asio::io_context& control, base::Registry& reg
                      });
   registry.collected(
       {"marquee_limits_top_refused", "Refusals of the tenants that are refused most, at most 20."},
-      base::MetricKind::gauge, {"rule", "tenant"},
-      [this](std::vector<base::MetricSample>& out) { top_refused(out); });
+      base::MetricKind::gauge, {"rule", "tenant"}, [this](std::vector<base::MetricSample>& out) {
+        for (limits::TopRefused::Place& place : most_refused())
+          out.push_back(sample({std::move(place.rule), std::move(place.tenant)}, place.count));
+      });
 }
 
-void LimitService::top_refused(std::vector<base::MetricSample>& out) const {
+std::vector<limits::TopRefused::Place> LimitService::most_refused() const {
   std::vector<limits::TopRefused::Place> places;
   for (const proxy::LimitGate* gate : gates_) gate->top_refused().add_to(places);
   limits::TopRefused::cut(places, kShownTenants);
-  for (limits::TopRefused::Place& place : places)
-    out.push_back(sample({std::move(place.rule), std::move(place.tenant)}, place.count));
+  return places;
+}
+
+admin::LimitsStatus LimitService::status() const {
+  admin::LimitsStatus out;
+  out.redis = described(redis_);
+  out.mode = !redis_.given() ? "local" : fleet_.leased ? "leased" : "exact";
+  out.nodes = nodes();
+  out.workers = static_cast<std::uint32_t>(places_.size());
+  out.capacity = store_->capacity();
+  out.evictions = store_->evictions();
+  for (limits::TopRefused::Place& place : most_refused())
+    out.top_refused.push_back({std::move(place.rule), std::move(place.tenant), place.count});
+  for (const base::MetricSnapshot& family : registry_.scrape()) {
+    double sum = 0;
+    for (const base::MetricSample& one : family.samples) sum += one.value;
+    const auto value = static_cast<std::uint64_t>(sum);
+    if (family.name == "marquee_limits_redis_ready_workers")
+      out.asking = static_cast<std::uint32_t>(value);
+    if (family.name == "marquee_limits_redis_breaker_opened_total") out.breaker_opened = value;
+    if (family.name == "marquee_limits_fallbacks_total") out.fallbacks = value;
+  }
+  return out;
 }
 
 void LimitService::stop() {
   names_.reset();
   finder_.reset();
+  places_.clear();
   gates_.clear();
 }
 
@@ -109,6 +146,7 @@ LimitService::Part LimitService::make_part(net::Worker& worker, base::Cells& cel
   out.gate = std::make_unique<proxy::LimitGate>(worker.turn(), *store_, out.shared.get(), metrics_,
                                                 cells, worker.index());
   gates_.push_back(out.gate.get());
+  if (out.shared) places_.push_back({&worker, out.shared.get()});
   return out;
 }
 
@@ -148,7 +186,8 @@ void LimitService::find(Publish publish) {
 }
 
 std::shared_ptr<const proxy::LimitPlan> LimitService::plan(const config::Settings& settings) {
-  return proxy::make_limit_plan(settings.rate_limits, metrics_, registry_);
+  plan_ = proxy::make_limit_plan(settings, metrics_, registry_);
+  return plan_;
 }
 
 }  // namespace marquee::app

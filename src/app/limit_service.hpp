@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/limit_port.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "config/settings.hpp"
@@ -42,18 +43,33 @@ class LimitService {
 
   std::shared_ptr<const proxy::LimitPlan> plan(const config::Settings& settings);
 
+  // --- For whoever looks (app/limit_inspection) -----------------------------
+  // A worker that asks a common store; none where there is none.
+  struct Place {
+    net::Worker* worker = nullptr;
+    limits::SharedCounters* shared = nullptr;
+  };
+  const std::vector<Place>& places() const { return places_; }
+  // The plan that was made last; null before the first.
+  std::shared_ptr<const proxy::LimitPlan> in_force() const { return plan_; }
+  std::uint32_t nodes() const { return fleet_.nodes.load(std::memory_order_relaxed); }
+  // All but the rules.
+  admin::LimitsStatus status() const;
+
   limits::LocalStore& store() { return *store_; }
 
  private:
   boost::asio::io_context& control_;
   void find(Publish publish);
-  void top_refused(std::vector<base::MetricSample>& out) const;
+  std::vector<limits::TopRefused::Place> most_refused() const;
 
   base::Registry& registry_;
   base::Logger& logger_;
   proxy::LimitMetrics metrics_;
   store::RedisCounterMetrics redis_metrics_;
   std::vector<const proxy::LimitGate*> gates_;  // of all parts
+  std::vector<Place> places_;
+  std::shared_ptr<const proxy::LimitPlan> plan_;
   std::unique_ptr<limits::LocalStore> store_;
   config::LimitRedis redis_;
   std::shared_ptr<const net::TlsClientContext> tls_;

@@ -26,6 +26,7 @@
 #include "app/certificate_service.hpp"
 #include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
+#include "app/limit_inspection.hpp"
 #include "app/limit_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
@@ -159,6 +160,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   LimitService limits_{control_, registry_, logger_};
+  LimitInspection limit_inspection_{control_, limits_};
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::weak_ptr<const proxy::Snapshot>> old_snapshots_;

@@ -4,6 +4,7 @@
 #include "admin/certificate_resource.hpp"
 #include "admin/domain_resource.hpp"
 #include "admin/inspect_resource.hpp"
+#include "admin/limit_resource.hpp"
 #include "admin/status_resource.hpp"
 #include "app/live_explain.hpp"
 #include "app/program.hpp"
@@ -46,6 +47,7 @@ std::vector<admin::Route> Program::admin_routes() {
     explain_live(control_, snapshot_, directory_.get(), method, url, std::move(done));
   };
   add(admin::inspect_routes(std::move(inspect)));
+  add(admin::limit_routes(limit_inspection_));
   if (certificate_service_) add(admin::certificate_routes(*certificate_service_));
   return out;
 }

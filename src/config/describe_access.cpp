@@ -32,7 +32,7 @@ std::string method_fault(std::string_view method) {
   return "which is not a method; write it in capitals, such as POST";
 }
 
-constexpr std::string_view kCredentials[] = {"api_key", "jwt", "embed"};
+constexpr std::string_view kCredentials[] = {"api_key", "jwt", "embed", "consumer"};
 
 constexpr std::string_view kForward = "forward:";
 
@@ -40,7 +40,7 @@ std::string credential_fault(std::string_view word) {
   for (const auto name : kCredentials)
     if (word == name) return {};
   if (word.starts_with(kForward) && word.size() > kForward.size()) return {};
-  return "which is not a proof; write api_key, jwt, embed or forward:NAME";
+  return "which is not a proof; write api_key, consumer, jwt, embed or forward:NAME";
 }
 
 // Servers behind often make an underscore a dash.
@@ -142,7 +142,8 @@ Section describe(AccessRule& r) {
            "(escapes, dots, empty segments) is never open.",
            "", "", "/api/modules/health"},
           {"accept", Texts{accept, credential_fault},
-           "Proofs, of which one is enough: api_key, jwt, embed. forward:NAME asks the server of "
+           "Proofs, of which one is enough: api_key, consumer, jwt, embed. forward:NAME asks the "
+           "server of "
            "access.forward.NAME where none of the others is there.",
            "", "", "[api_key, jwt]", true},
           {"optional", Flag{&r.optional},

@@ -41,6 +41,8 @@ Section match(RateRule& r) {
       {"method", list(r.methods), "Methods, in capitals.", "", "", "[POST, PUT]"},
       {"subscription", list(r.subscriptions),
        "agencies.subscription_status values, from the directory.", "", "", "[free, trialing]"},
+      {"plan", list(r.plans), "agencies.plan values, from the directory; in small letters.", "", "",
+       "[starter]"},
       {"identity", list(r.identities), "Who is known to ask: anonymous, user, api_key.", "", "",
        "[anonymous]"},
   }};
@@ -55,7 +57,8 @@ Section describe(RateRule& r) {
           {"match", match(r), "Which requests it is about; all that is given must hold."},
           {"key", list(r.key),
            "Whom it counts by, any of agency, client, site, installation, domain, route, "
-           "api_key, user, client_ip. Without it all requests count together.",
+           "api_key, user, client_ip, caller (API key, else user, else client_ip), api_route, "
+           "origin. Without it all requests count together.",
            "", "", "[agency, client_ip]"},
           {"rate", text(r.rate), "How often: N/s, N/m, N/h or N/d.", "", "", "100/s"},
           {"burst", number(r.burst, 0, 100'000'000),
@@ -128,6 +131,10 @@ Section describe(RateLimits& l) {
   return {
       {
           {"rules", Items{rule}, "The rules, 16 at most; a request meets all of those that match."},
+          {"rows", choice(l.rows, {"enforce", "shadow", "off"}),
+           "The numbers in rows of the directory: those of API keys and consumers per minute and "
+           "day, of module API routes per minute, of verified origins per hour. shadow counts "
+           "and reports, and never refuses."},
           {"exempt", list(l.exempt), "Networks (CIDR) that no rule is about.", "", "",
            "[10.0.0.0/8]"},
           {"memory", size(l.memory, kMiB, 64 * kGiB),

@@ -312,7 +312,7 @@ struct Http2 {
 };
 
 // How a request may prove who sends it.
-enum class Credential : std::uint8_t { api_key, jwt, embed };
+enum class Credential : std::uint8_t { api_key, jwt, embed, consumer };
 
 // Requests that must prove who sends them. The first rule that fits decides.
 struct AccessRule {
@@ -407,6 +407,7 @@ struct RateRule {
   std::vector<Marked<std::string>> paths;
   std::vector<Marked<std::string>> methods;
   std::vector<Marked<std::string>> subscriptions;
+  std::vector<Marked<std::string>> plans;
   std::vector<Marked<std::string>> identities;
   Marked<std::string> rate;      // "100/s"; empty: `concurrent`
   std::uint32_t burst = 0;       // 0: the rate's number
@@ -421,6 +422,7 @@ struct RateRule {
 
 enum class LimitMode : std::uint8_t { exact, leased };
 enum class LimitFallback : std::uint8_t { local, open, closed };
+enum class RowLimits : std::uint8_t { enforce, shadow, off };
 
 // The store that all nodes share.
 struct LimitRedis {
@@ -447,6 +449,7 @@ struct LimitRedis {
 struct RateLimits {
   Mark mark;
   std::vector<RateRule> rules;
+  RowLimits rows = RowLimits::enforce;      // numbers in rows of the directory
   std::vector<Marked<std::string>> exempt;  // CIDR, of all rules
   std::uint64_t memory = 16u << 20;         // of the process's own counters
   LimitMode mode = LimitMode::exact;

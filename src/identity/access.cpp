@@ -11,9 +11,18 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c
 
 // An exact scope, or "*". Not prefixes: the platform's two readings of "read:*"
 // differ (contract 2.7), and the narrower one is right for both.
+// In API mode "admin" covers all, too.
 bool has_scope(const Proof& proof, std::string_view wanted) {
-  return std::any_of(proof.scopes.begin(), proof.scopes.end(),
-                     [wanted](const std::string& s) { return s == "*" || s == wanted; });
+  return std::any_of(proof.scopes.begin(), proof.scopes.end(), [&](const std::string& s) {
+    return s == "*" || s == wanted || (proof.kind == Credential::consumer && s == "admin");
+  });
+}
+
+AccessResult judge_consumer(const Proof& proof, const TenantOfRequest& tenant) {
+  if (!endpoint_fits(proof.endpoints, tenant.method, tenant.path)) return AccessResult::endpoint;
+  if (!tenant.method_scope.empty() && !has_scope(proof, tenant.method_scope))
+    return AccessResult::scope;
+  return AccessResult::granted;
 }
 
 enum class Match : std::uint8_t { not_said, same, other };
@@ -36,8 +45,8 @@ bool embed_fits(const Proof& proof, const TenantOfRequest& tenant) {
 
 std::string_view name(AccessResult result) {
   constexpr std::string_view names[] = {
-      "granted", "anonymous", "missing", "invalid",        "expired",     "wrong_tenant", "scope",
-      "origin",  "address",   "flood",   "ambiguous_path", "unavailable", "refused"};
+      "granted", "anonymous", "missing",  "invalid", "expired",        "wrong_tenant", "scope",
+      "origin",  "address",   "endpoint", "flood",   "ambiguous_path", "unavailable",  "refused"};
   const auto i = static_cast<std::size_t>(result);
   return i < std::size(names) ? names[i] : std::string_view();
 }
@@ -60,7 +69,7 @@ AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfReq
     return AccessResult::origin;
   for (const std::string& wanted : rule.scopes)
     if (!has_scope(proof, wanted)) return AccessResult::scope;
-  return AccessResult::granted;
+  return proof.kind == Credential::consumer ? judge_consumer(proof, tenant) : AccessResult::granted;
 }
 
 std::shared_ptr<const Caller> caller_for(const Proof& proof, const TenantOfRequest& tenant) {
@@ -91,6 +100,8 @@ Proof proof_of(const TokenVerdict& verdict, const std::array<std::uint8_t, 32>& 
   out.caller.site = token.site;
   out.caller.digest = digest;
   out.caller.expires_at = std::chrono::sys_seconds(std::chrono::seconds(token.expires));
+  out.caller.bound_site = token.site;
+  out.caller.bound_module = token.module;
   out.module = token.module;
   out.scopes = token.scopes;
   out.scoped = token.scoped;
@@ -98,7 +109,8 @@ Proof proof_of(const TokenVerdict& verdict, const std::array<std::uint8_t, 32>& 
 }
 
 AccessAnswer answer_of(AccessResult result, const AccessRule* rule) {
-  const bool bearer = !rule || rule->accepts(Credential::jwt) || rule->accepts(Credential::api_key);
+  const bool bearer = !rule || rule->accepts(Credential::jwt) ||
+                      rule->accepts(Credential::api_key) || rule->accepts(Credential::consumer);
   switch (result) {
     case AccessResult::granted:
     case AccessResult::anonymous:
@@ -129,6 +141,8 @@ AccessAnswer answer_of(AccessResult result, const AccessRule* rule) {
       return {403, R"({"error":"Origin not allowed","code":"ORIGIN_DENIED"})", ""};
     case AccessResult::address:
       return {403, R"({"error":"Address not allowed","code":"ADDRESS_DENIED"})", ""};
+    case AccessResult::endpoint:
+      return {403, R"({"error":"Endpoint not allowed","code":"ENDPOINT_DENIED"})", ""};
     case AccessResult::flood:
       return {429, R"({"error":"Too many wrong credentials","code":"RATE_LIMITED"})", ""};
     case AccessResult::ambiguous_path:

@@ -25,6 +25,7 @@ enum class AccessResult : std::uint8_t {
   scope,           // good, but for less than this: 403
   origin,          // good, but not from here (an API key's or embed's own list): 403
   address,         // likewise, by the client's address: 403
+  endpoint,        // good, but not for this path and method (a consumer's own list): 403
   flood,           // this client showed too many that were wrong: 429
   ambiguous_path,  // 400
   unavailable,     // it cannot be checked now: 503
@@ -45,6 +46,8 @@ struct Proof {
   bool scoped = false;               // false: it does not speak of scopes at all
   base::CidrList addresses;          // that it may come from; empty: any
   std::vector<std::string> origins;  // of pages that may show it; empty: any
+  // Of a consumer: what it may ask for (stored_proof, endpoint_fits); empty: nothing.
+  std::vector<std::string> endpoints;
 };
 
 // Whose request it is, and from where.
@@ -58,6 +61,11 @@ struct TenantOfRequest {
   // Of a path below /embed: whose embed it is. Embed tokens are for one only.
   std::string_view embed_module{};
   std::string_view embed_site{};
+  // Of consumers: which endpoint it is, and the scope that its method asks for, where
+  // no route of the module says what it needs; empty: none.
+  std::string_view method{};
+  std::string_view path{};
+  std::string_view method_scope{};
 };
 
 AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfRequest& tenant);

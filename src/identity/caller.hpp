@@ -18,6 +18,16 @@ struct Caller {
   std::string agency;   // empty: not bound to one. Never another than the domain's
   std::string site;     // that this request is for; empty: none chosen. The same
   std::string api_key;  // id of the key's row, where one was used; never the key
+  // Likewise of module_api_consumers, a module's clients in its API mode.
+  std::string consumer;
+  // What the credential itself is for, as it says; empty: any. `site` is the domain's,
+  // and so empty on app hosts: whoever takes a site or module from a request's path or
+  // query holds it against these.
+  std::string bound_site;
+  std::string bound_module;
+  // Requests that the credential's own row allows, all nodes together; 0: no limit.
+  std::uint32_t limit_per_minute = 0;
+  std::uint32_t limit_per_day = 0;
   // Of a credential that speaks of scopes (`scoped`), perhaps none.
   std::vector<std::string> scopes;
   bool scoped = false;

@@ -1,5 +1,6 @@
-// The port to stored credentials: the platform's API keys (module_api_keys) and
-// embed tokens (module_embed_tokens). src/store implements it beside the directory of
+// The port to stored credentials: the platform's API keys (module_api_keys), clients of
+// a module's API mode (module_api_consumers) and embed tokens (module_embed_tokens).
+// src/store implements it beside the directory of
 // domains; the access gate asks it, once for each credential and minute.
 //
 // Contract
@@ -28,6 +29,7 @@
 namespace marquee::identity {
 
 inline constexpr std::size_t kMostRestrictions = 256;  // of one kind, of one row
+inline constexpr std::size_t kConsumerPrefix = 11;     // "dk_" and 48 of 192 bits
 
 struct ApiKeyRecord {
   std::string id;
@@ -38,9 +40,27 @@ struct ApiKeyRecord {
   std::vector<std::string> scopes;
   std::vector<base::Cidr> addresses;  // empty: any
   std::vector<std::string> origins;   // empty: any
+  std::uint32_t per_minute = 0;       // 0: no limit
+  std::uint32_t per_day = 0;
   bool active = false;
   bool revoked = false;
   std::optional<std::chrono::sys_seconds> expires_at;
+  bool broken = false;
+};
+
+// A client of one installation of a module.
+struct ConsumerRecord {
+  std::string id;
+  std::string hash;  // lower hex SHA-256 of the key, which is stored as it is
+  std::string module;
+  std::string site;
+  std::string agency;
+  std::vector<std::string> scopes;
+  std::vector<std::string> endpoints;  // "GET /product/{id}", "*"; empty: none
+  std::vector<base::Cidr> addresses;   // empty: any
+  std::uint32_t per_minute = 0;        // 0: no limit
+  std::uint32_t per_day = 0;
+  bool active = false;
   bool broken = false;
 };
 
@@ -70,6 +90,11 @@ class KeyDirectory {
   // By the lower hex SHA-256 of the key.
   using ApiKeyFound = std::function<void(KeyAnswer<ApiKeyRecord>)>;
   virtual void find_api_key(const std::string& hash, ApiKeyFound done) = 0;
+  // By the same of a consumer's key, and by its first kConsumerPrefix characters: a
+  // database that has no hash of it finds it by these, and compares the hashes.
+  using ConsumerFound = std::function<void(KeyAnswer<ConsumerRecord>)>;
+  virtual void find_consumer(const std::string& hash, const std::string& prefix,
+                             ConsumerFound done) = 0;
   // There is one of each site and module.
   using EmbedFound = std::function<void(KeyAnswer<EmbedTokenRecord>)>;
   virtual void find_embed_token(const std::string& site, const std::string& module,

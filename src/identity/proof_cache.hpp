@@ -61,7 +61,8 @@ class ProofCache {
 
   // Of every kind.
   void erase(const Digest& digest) {
-    for (const auto kind : {Credential::api_key, Credential::jwt, Credential::embed})
+    for (const auto kind :
+         {Credential::api_key, Credential::jwt, Credential::embed, Credential::consumer})
       table_.erase(key_of(kind, digest));
   }
   void clear() {

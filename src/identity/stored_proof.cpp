@@ -65,11 +65,33 @@ Proof good_embed(const EmbedClaims& claims, const Digest& digest) {
   out.kind = Credential::embed;
   out.result = AccessResult::granted;
   out.caller.site = claims.site;
+  out.caller.bound_site = claims.site;
+  out.caller.bound_module = claims.module;
   out.caller.digest = digest;
   out.caller.expires_at = std::chrono::sys_seconds(std::chrono::seconds(claims.expires));
   out.module = claims.module;
   out.origins = claims.domains;
   return out;
+}
+
+bool is_parameter(std::string_view segment) {
+  return segment.size() > 2 && segment.starts_with('{') ? segment.ends_with('}')
+                                                        : segment.size() > 1 && segment[0] == ':';
+}
+
+// Segment by segment, in their own spelling: another one is another endpoint.
+bool same_segments(std::string_view pattern, std::string_view path) {
+  if (!pattern.starts_with('/') || !path.starts_with('/')) return false;
+  for (;;) {
+    pattern.remove_prefix(1);
+    path.remove_prefix(1);
+    const std::string_view wanted = pattern.substr(0, pattern.find('/'));
+    const std::string_view found = path.substr(0, path.find('/'));
+    if (is_parameter(wanted) ? found.empty() : wanted != found) return false;
+    pattern.remove_prefix(wanted.size());
+    path.remove_prefix(found.size());
+    if (pattern.empty() || path.empty()) return pattern.empty() && path.empty();
+  }
 }
 
 // The hash in the row, held against that of what was shown.
@@ -116,6 +138,8 @@ bool is_platform_key(std::string_view text) {
   return text.starts_with("dmc_") && text.find('.') == text.npos;
 }
 
+bool is_consumer_key(std::string_view text) { return text.starts_with("dk_"); }
+
 Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std::int64_t now) {
   if (answer.status == KeyFound::unavailable)
     return failed(Credential::api_key, AccessResult::unavailable);
@@ -131,6 +155,10 @@ Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std:
   out.caller.agency = row.agency;
   out.caller.site = row.site;
   out.caller.api_key = row.id;
+  out.caller.bound_site = row.site;
+  out.caller.bound_module = row.module;
+  out.caller.limit_per_minute = row.per_minute;
+  out.caller.limit_per_day = row.per_day;
   out.caller.digest = digest;
   if (row.expires_at) out.caller.expires_at = *row.expires_at;
   out.module = row.module;
@@ -139,6 +167,48 @@ Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std:
   out.addresses = base::CidrList(row.addresses);
   out.origins = row.origins;
   return out;
+}
+
+Proof proof_of(const KeyAnswer<ConsumerRecord>& answer, const Digest& digest) {
+  if (answer.status == KeyFound::unavailable)
+    return failed(Credential::consumer, AccessResult::unavailable);
+  const ConsumerRecord& row = answer.record;
+  if (answer.status == KeyFound::absent || !same_hash(row.hash, digest) || row.broken ||
+      !row.active || row.module.empty() || row.site.empty())
+    return failed(Credential::consumer, AccessResult::invalid);
+  Proof out;
+  out.kind = Credential::consumer;
+  out.result = AccessResult::granted;
+  out.caller.agency = row.agency;
+  out.caller.site = row.site;
+  out.caller.consumer = row.id;
+  out.caller.bound_site = row.site;
+  out.caller.bound_module = row.module;
+  out.caller.limit_per_minute = row.per_minute;
+  out.caller.limit_per_day = row.per_day;
+  out.caller.digest = digest;
+  out.module = row.module;
+  out.scopes = row.scopes;
+  out.scoped = true;
+  out.addresses = base::CidrList(row.addresses);
+  out.endpoints = row.endpoints;
+  return out;
+}
+
+bool endpoint_fits(const std::vector<std::string>& allowed, std::string_view method,
+                   std::string_view path) {
+  const std::string_view wanted = method == "HEAD" ? std::string_view("GET") : method;
+  return std::any_of(allowed.begin(), allowed.end(), [&](std::string_view entry) {
+    if (entry == "*") return true;
+    if (!entry.starts_with(wanted) || entry.size() <= wanted.size() || entry[wanted.size()] != ' ')
+      return false;
+    return same_segments(entry.substr(wanted.size() + 1), path);
+  });
+}
+
+std::string_view scope_of_method(std::string_view method) {
+  if (method == "GET" || method == "HEAD" || method == "OPTIONS") return "read";
+  return method == "DELETE" ? "delete" : "write";
 }
 
 std::string sign_embed_token(const EmbedClaims& claims, std::string_view secret) {

@@ -18,10 +18,22 @@ std::optional<Digest> digest_of_hex(std::string_view hex);
 bool may_be_api_key(std::string_view text);
 // That a bearer token is one of the platform's keys, and no token ("dmc_...").
 bool is_platform_key(std::string_view text);
+// That it is the key of a consumer ("dk_...").
+bool is_consumer_key(std::string_view text);
 
 // Every column of the row but those that depend on the request, which judge() sees:
 // tenant, scopes, addresses and origins. `digest` is that of the key that was shown.
 Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std::int64_t now);
+
+Proof proof_of(const KeyAnswer<ConsumerRecord>& answer, const Digest& digest);
+
+// Whether "GET /product/{id}" is this request; a parameter, also as ":id", is one
+// segment that is not empty. "*" is any. HEAD is covered by GET. `path` is within the
+// module's API, decoded.
+bool endpoint_fits(const std::vector<std::string>& allowed, std::string_view method,
+                   std::string_view path);
+// What API mode asks for by method: read, write or delete.
+std::string_view scope_of_method(std::string_view method);
 
 // What an embed token says of itself.
 struct EmbedClaims {

@@ -64,6 +64,7 @@ struct AllowedOrigin {
   std::string domain;  // as stored: "example.com" or "*.example.com"
   bool api = false;
   bool embed = false;
+  std::uint32_t per_hour = 0;  // 0: no limit of its own
   friend bool operator==(const AllowedOrigin&, const AllowedOrigin&) = default;
 };
 

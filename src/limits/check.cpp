@@ -8,17 +8,17 @@
 namespace marquee::limits {
 namespace {
 
-constexpr std::uint64_t kMostPerSecond = 100'000;
 constexpr std::size_t kMostServers = 64;
 constexpr std::uint64_t kMostCount = 1'000'000'000;
 
 class Checker {
  public:
   std::vector<config::Problem> run(const config::RateLimits& limits) {
-    if (limits.rules.size() > kMostRules)
-      fault(limits.rules[kMostRules].mark,
+    if (limits.rules.size() > kMostSettingRules)
+      fault(limits.rules[kMostSettingRules].mark,
             "rate_limits has " + std::to_string(limits.rules.size()) + " rules, at most " +
-                std::to_string(kMostRules) + " are decided for one request; join some of them");
+                std::to_string(kMostSettingRules) +
+                " are decided for one request; join some of them");
     cidrs(limits.exempt, "rate_limits.exempt");
     for (std::size_t i = 0; i < limits.rules.size(); ++i)
       rule(limits.rules[i], "rate_limits.rules[" + std::to_string(i) + "]");
@@ -122,8 +122,14 @@ class Checker {
       fault(r.name.mark, where + ".name is " + config::in_quotes(*r.name) +
                              ", which is another rule's; counters are kept by name, so write one "
                              "of its own");
+    for (const std::string_view taken : kRowRuleNames)
+      if (*r.name == taken)
+        fault(r.name.mark, where + ".name is " + config::in_quotes(*r.name) +
+                               ", which is the name of a rule by rows (rate_limits.rows); write "
+                               "another");
     words(r.key, where + ".key",
-          "some of agency, client, site, installation, domain, route, api_key, user, client_ip",
+          "some of agency, client, site, installation, domain, route, api_key, user, client_ip, "
+          "caller, api_route, origin",
           [](std::string_view w) { return parse_part(w).has_value(); });
     words(r.host_classes, where + ".match.host_class", "some of custom, app, site",
           [](std::string_view w) { return w == "custom" || w == "app" || w == "site"; });

@@ -20,6 +20,7 @@
 
 #include "base/lru_table.hpp"
 #include "limits/rule.hpp"
+#include "limits/shared_counters.hpp"
 
 namespace marquee::limits {
 
@@ -53,6 +54,10 @@ class LeaseBook {
   void lost(std::uint64_t id);
   // Leases are void: the store was not there for a while.
   void forget();
+
+  // What a key has, and its end: as in SharedCounters.
+  SharedCounters::Held held(std::string_view key);
+  void let_go(std::string_view key);
 
   std::size_t size() const { return leases_.size(); }
   // Units that were given on credit.

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "limits/rule.hpp"
 
@@ -37,6 +38,14 @@ class SharedCounters {
   virtual bool leased() const = 0;
   // Its waiter is not told any more, and its question not looked at.
   virtual void cancel(Ticket ticket) = 0;
+  // What this worker holds of a key ahead of the store: nothing without leases. For
+  // whoever looks at a counter; `key` as in the question.
+  struct Held {
+    std::int64_t units = 0;  // borrowed, not used
+    std::int64_t owed = 0;   // used, not charged yet
+  };
+  virtual Held held(std::string_view) { return {}; }
+  virtual void let_go(std::string_view) {}
   // How many nodes share the limits; at least 1. As of the last answer.
   virtual std::uint32_t nodes() const = 0;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/exchange.hpp"
+#include "proxy/policy/module_path.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -74,6 +75,18 @@ Proof wrong_proof(Credential kind, AccessResult result = AccessResult::invalid) 
   out.kind = kind;
   out.result = result;
   return out;
+}
+
+// Within the module's API; elsewhere the path itself. Empty: servers could read it in
+// different ways, so that it is no endpoint that a list could name.
+std::string_view endpoint_path(std::string_view target, const policy::ModuleRoute& to) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  if (to.path.empty()) return identity::is_plain(path) ? path : std::string_view();
+  // Escapes are fine, but for those of slashes; so are no empty segments.
+  constexpr std::ptrdiff_t kBefore = 4;  // slashes of /api/modules/<module>/api
+  const auto slashes = [](std::string_view s) { return std::count(s.begin(), s.end(), '/'); };
+  const bool same = slashes(path) == kBefore + slashes(to.path) || to.path == "/";
+  return same && identity::is_plain(to.path) ? std::string_view(to.path) : std::string_view();
 }
 
 std::string key_of(Credential kind, const Digest& digest) {
@@ -182,6 +195,21 @@ net::Ms AccessGate::longest_wait() const {
   return std::max(Gate::longest_wait(), 2 * forward_.longest() + net::Ms(1000));
 }
 
+// Keys of both kinds come in the same fields; which kind it is shows in its text.
+std::optional<AccessGate::Shown> AccessGate::shown_key(const Exchange& exchange,
+                                                       const AccessRule& rule,
+                                                       std::string_view bearer, bool& twice) {
+  const bool keys = rule.accepts(Credential::api_key);
+  const bool consumers = rule.accepts(Credential::consumer);
+  if (!keys && !consumers) return std::nullopt;
+  std::string_view key = only(exchange.request(), "x-api-key", twice);
+  if (key.empty() && keys && identity::is_platform_key(bearer)) key = bearer;
+  if (key.empty() && consumers && identity::is_consumer_key(bearer)) key = bearer;
+  if (key.empty() && !twice) return std::nullopt;
+  const bool consumer = consumers && (!keys || identity::is_consumer_key(key));
+  return Shown{consumer ? Credential::consumer : Credential::api_key, twice ? "" : key};
+}
+
 // The first that is there is the one that counts: a request with a good and a wrong
 // proof is not tried again with the other.
 std::optional<AccessGate::Shown> AccessGate::shown_by(const Exchange& exchange,
@@ -189,11 +217,7 @@ std::optional<AccessGate::Shown> AccessGate::shown_by(const Exchange& exchange,
   const http::RequestHead& request = exchange.request();
   bool twice = false;
   const std::string_view bearer = identity::bearer_of(only(request, "authorization", twice));
-  if (rule.accepts(Credential::api_key)) {
-    std::string_view key = only(request, "x-api-key", twice);
-    if (key.empty() && identity::is_platform_key(bearer)) key = bearer;
-    if (!key.empty() || twice) return Shown{Credential::api_key, twice ? "" : key};
-  }
+  if (const auto key = shown_key(exchange, rule, bearer, twice)) return key;
   if (rule.accepts(Credential::jwt)) {
     std::string_view token = bearer;
     if (token.empty() && !cookie_.empty())
@@ -224,8 +248,9 @@ Gate::Verdict AccessGate::check(Exchange& exchange, const AccessRule& rule, cons
   std::optional<Proof> proof;
   if (shown.kind == Credential::embed)
     proof = check_embed(shown.text, digest, embed);
-  else if (!identity::may_be_api_key(shown.text))
-    proof = wrong_proof(Credential::api_key);
+  else if (!identity::may_be_api_key(shown.text) ||
+           (shown.kind == Credential::consumer && !identity::is_consumer_key(shown.text)))
+    proof = wrong_proof(shown.kind);
   if (proof)
     return decide(exchange, rule, remember(digest, std::move(*proof), exchange), nullptr, answer);
   return ask(exchange, shown, digest, std::move(embed), rule, answer);
@@ -277,7 +302,9 @@ Gate::Verdict AccessGate::ask(Exchange& exchange, const Shown& shown, const Dige
     found->second.waiting.push_back(&exchange);
     return Verdict::wait;
   }
-  Question question{shown.kind, digest, epoch_, std::move(embed), {&exchange}};
+  Question question{shown.kind, digest, epoch_, std::move(embed), {}, {&exchange}};
+  if (shown.kind == Credential::consumer)
+    question.prefix = shown.text.substr(0, identity::kConsumerPrefix);
   const Question& kept = questions_.emplace(key, std::move(question)).first->second;
   send(key, kept);
   return Verdict::wait;
@@ -296,6 +323,14 @@ void AccessGate::send(const std::string& key, const Question& question) {
         [hand_over, digest = question.digest](identity::KeyAnswer<identity::ApiKeyRecord> found) {
           hand_over([found = std::move(found), digest](std::int64_t now) {
             return identity::proof_of(found, digest, now);
+          });
+        });
+  if (question.kind == Credential::consumer)
+    return keys_->find_consumer(
+        identity::lower_hex(question.digest), question.prefix,
+        [hand_over, digest = question.digest](identity::KeyAnswer<identity::ConsumerRecord> found) {
+          hand_over([found = std::move(found), digest](std::int64_t) {
+            return identity::proof_of(found, digest);
           });
         });
   keys_->find_embed_token(question.embed.site, question.embed.module,
@@ -372,6 +407,17 @@ Gate::Verdict AccessGate::decide(Exchange& exchange, const AccessRule& rule, con
       tenant.embed_module = path->module;
       tenant.embed_site = path->site;
     }
+  }
+  policy::ModuleRoute to;
+  if (proof.kind == Credential::consumer) {
+    const http::RequestHead& request = exchange.request();
+    to = policy::module_of(request.path,
+                           {exchange.plan()->route == RouteClass::app, tenant.module, tenant.site});
+    tenant.method = request.method_name;
+    tenant.path = endpoint_path(request.path, to);
+    // Where the module's routes decide, the gateway knows what they ask for.
+    if (to.path.empty() || !exchange.settings().tenants.module_apis)
+      tenant.method_scope = identity::scope_of_method(tenant.method);
   }
   const AccessResult result = identity::judge(proof, rule, tenant);
   count(proof_kind(proof.kind), result);

@@ -66,11 +66,14 @@ class AccessGate final : public Gate, private ForwardAuth::Judge {
     identity::Digest digest;
     std::uint64_t epoch;
     identity::EmbedClaims embed;
+    std::string prefix;  // of a consumer's key
     std::vector<Exchange*> waiting;
   };
   struct Mailbox;
   using Questions = std::unordered_map<std::string, Question>;
 
+  static std::optional<Shown> shown_key(const Exchange& exchange, const identity::AccessRule& rule,
+                                        std::string_view bearer, bool& twice);
   std::optional<Shown> shown_by(const Exchange& exchange, const identity::AccessRule& rule) const;
   Verdict check(Exchange& exchange, const identity::AccessRule& rule, const Shown& shown,
                 GateAnswer& answer);

@@ -49,6 +49,8 @@ void Exchange::reset() {
   api_route_.reset();
   request_fields_of_gates_.reset();
   withheld_.reset();
+  module_site_ = {};
+  verified_origin_ = {};
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;
   frame_ancestors_ = {};

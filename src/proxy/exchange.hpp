@@ -124,6 +124,19 @@ class Exchange final : public UpstreamRequest,
     api_route_ = std::move(route);
   }
   const identity::ApiRoute* api_route() const { return api_route_.get(); }
+  // The site whose module this is for, where the domain does not say it; copied.
+  void set_module_site(std::string_view site) { module_site_ = arena_.copy(site); }
+  std::string_view module_site() const { return module_site_; }
+  // The verified origin that a page's request comes from, as MODULE/NAME, copied, and
+  // how many an hour its row allows; 0: it does not say.
+  struct VerifiedOrigin {
+    std::string_view name;
+    std::uint32_t per_hour = 0;
+  };
+  void set_verified_origin(VerifiedOrigin origin) {
+    verified_origin_ = {arena_.copy(origin.name), origin.per_hour};
+  }
+  const VerifiedOrigin& verified_origin() const { return verified_origin_; }
 
   // --- Asked by ends and sinks --------------------------------------------
   bool active() const { return client_ != nullptr; }
@@ -279,6 +292,8 @@ class Exchange final : public UpstreamRequest,
   std::shared_ptr<const identity::ApiRoute> api_route_;
   std::shared_ptr<const FieldBlock> request_fields_of_gates_;
   std::shared_ptr<const std::vector<std::string>> withheld_;  // null: none
+  std::string_view module_site_;
+  VerifiedOrigin verified_origin_;
   std::vector<AddedField> response_fields_of_gates_;
   bool varies_on_origin_ = false;
   std::string_view frame_ancestors_;

@@ -1,6 +1,7 @@
 #include "proxy/gate_set.hpp"
 
 #include "config/settings.hpp"
+#include "limits/rule.hpp"
 #include "routing/domain.hpp"
 
 namespace marquee::proxy {
@@ -13,7 +14,8 @@ GateSet gates_of(const routing::Domain& domain, const config::Settings& settings
   if (!settings.access.rules.empty()) out.add(GateKind::access);
   if (tenants.membership && domain.host_class == routing::HostClass::app) out.add(GateKind::tenant);
   if (tenants.module_apis) out.add(GateKind::module);
-  if (!settings.rate_limits.rules.empty()) out.add(GateKind::limits);
+  if (!settings.rate_limits.rules.empty() || limits::row_rules(settings).any())
+    out.add(GateKind::limits);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "identity/caller.hpp"
+#include "identity/tenant_directory.hpp"
 #include "limits/redis_cluster.hpp"
 #include "limits/redis_script.hpp"
 #include "proxy/exchange.hpp"
@@ -36,7 +37,11 @@ limits::Asker asker_of(const Exchange& exchange, std::optional<base::IpAddress>&
   out.client = domain.client.text();
   out.site = domain.site.text();
   out.installation = domain.installation.text();
-  if (domain.record) out.subscription = domain.record->subscription_status;
+  if (out.site.empty()) out.site = exchange.module_site();  // on app hosts
+  if (domain.record) {
+    out.subscription = domain.record->subscription_status;
+    out.plan = domain.record->agency_plan;
+  }
   out.method = exchange.request().method_name;
   out.path = exchange.request().path;
   if (exchange.client_text() != exchange.facts().client_text)
@@ -46,12 +51,20 @@ limits::Asker asker_of(const Exchange& exchange, std::optional<base::IpAddress>&
   out.address_text = exchange.client_text();
   if (const identity::Caller* const caller = exchange.caller()) {
     out.user = caller->user;
-    out.api_key = caller->api_key;
-    if (!caller->api_key.empty())
+    out.api_key = caller->api_key.empty() ? caller->consumer : caller->api_key;
+    out.rows.caller_minute = caller->limit_per_minute;
+    out.rows.caller_day = caller->limit_per_day;
+    if (!out.api_key.empty())
       out.identity = limits::Identity::api_key;
     else if (!caller->user.empty())
       out.identity = limits::Identity::user;
   }
+  if (const identity::ApiRoute* const route = exchange.api_route()) {
+    out.api_route = route->id;
+    out.rows.route_minute = route->per_minute;
+  }
+  out.origin = exchange.verified_origin().name;
+  out.rows.origin_hour = exchange.verified_origin().per_hour;
   if (address) out.address = &*address;
   return out;
 }
@@ -86,12 +99,12 @@ LimitMetrics::LimitMetrics(base::Registry& r)
                            "Requests that met a rate limit's rule, by rule and result."},
                           base::MetricKind::counter, {"rule", "result"})) {}
 
-std::shared_ptr<const LimitPlan> make_limit_plan(const config::RateLimits& settings,
+std::shared_ptr<const LimitPlan> make_limit_plan(const config::Settings& settings,
                                                  const LimitMetrics& metrics,
                                                  base::Registry& registry) {
-  auto plan =
-      std::make_shared<LimitPlan>(LimitPlan{limits::RuleSet(settings), LimitFallback::local});
-  plan->on_failure = static_cast<LimitFallback>(settings.on_failure);
+  auto plan = std::make_shared<LimitPlan>(LimitPlan{
+      limits::RuleSet(settings.rate_limits, limits::row_rules(settings)), LimitFallback::local});
+  plan->on_failure = static_cast<LimitFallback>(settings.rate_limits.on_failure);
   for (limits::Rule& rule : plan->rules.rules())
     for (std::size_t i = 0; i < static_cast<std::size_t>(RuleResult::count_); ++i)
       rule.results[i] = registry.series(

@@ -33,7 +33,7 @@ struct LimitPlan {
   limits::RuleSet rules;
   LimitFallback on_failure = LimitFallback::local;
 };
-std::shared_ptr<const LimitPlan> make_limit_plan(const config::RateLimits& settings,
+std::shared_ptr<const LimitPlan> make_limit_plan(const config::Settings& settings,
                                                  const LimitMetrics& metrics,
                                                  base::Registry& registry);
 

@@ -21,6 +21,12 @@ std::uint32_t pool_of(const config::Settings& settings, std::string_view module,
   return otherwise;
 }
 
+// A credential of one site or module opens no other's. `site` empty: proved otherwise.
+bool is_bound_to(const identity::Caller& caller, std::string_view module, std::string_view site) {
+  return (caller.bound_module.empty() || caller.bound_module == module) &&
+         (caller.bound_site.empty() || site.empty() || caller.bound_site == site);
+}
+
 }  // namespace
 
 Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& answer) {
@@ -34,11 +40,17 @@ Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
       policy::module_of(request.path, {app, domain.module.text(), domain.site.text()});
   if (to.path.empty()) return Verdict::pass;
   const identity::Caller* const caller = exchange.caller();
-  // On app hosts the site that a membership was proved for; else what the query says.
-  const std::string site = app && caller && !caller->site.empty() ? caller->site : to.site;
+  // On app hosts the site that a membership was proved for; else what the query says,
+  // and what says nothing is for the credential's own.
+  const bool member = app && caller && !caller->site.empty();
+  const std::string& bound = caller ? caller->bound_site : to.site;
+  const std::string& site = member ? caller->site : to.site.empty() ? bound : to.site;
   if (site.empty())
     return refuse(answer, 400, "The request names no site", "SITE_REQUIRED",
                   RefusalCause::path_refused);
+  if (caller && !is_bound_to(*caller, to.module, member ? std::string_view() : site))
+    return refuse(answer, 403, "Access denied to this site", "SITE_ACCESS_DENIED",
+                  RefusalCause::access_denied);
   const auto* installed = facts.find(TenantQuestion::installation, site, to.module);
   if (!installed) return Verdict::pass;  // asked again
   if (!installed->installation || !installed->installation->enabled)
@@ -62,6 +74,7 @@ Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
     case ApiVerdict::served:
       break;
   }
+  exchange.set_module_site(site);
   if (decision.route)
     exchange.set_api_route(std::make_shared<const identity::ApiRoute>(*decision.route));
   if (app) {

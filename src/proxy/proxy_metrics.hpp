@@ -36,9 +36,9 @@ enum class Scheme : std::uint8_t { http, https };
 constexpr std::string_view name(Scheme s) { return s == Scheme::http ? "http" : "https"; }
 
 // config::Credential, forward authentication, and none.
-enum class AccessProof : std::uint8_t { api_key, jwt, embed, forward, none };
+enum class AccessProof : std::uint8_t { api_key, jwt, embed, consumer, forward, none };
 constexpr std::string_view name(AccessProof p) {
-  constexpr std::string_view names[] = {"api_key", "jwt", "embed", "forward", "none"};
+  constexpr std::string_view names[] = {"api_key", "jwt", "embed", "consumer", "forward", "none"};
   return names[static_cast<std::size_t>(p)];
 }
 

@@ -140,6 +140,7 @@ struct DomainRecord {
   bool site_published = true;        // true where there is no site
   std::string agency_status;         // bounded_state
   std::string subscription_status;   // bounded_state
+  std::string agency_plan;           // bounded_state
   std::string client_status;         // bounded_state
 
   DomainConfig config;

@@ -89,8 +89,8 @@ WhiteLabel take_white_label(ByteReader& in) {
 void put(ByteWriter& out, const DomainRecord& record) {
   const auto& [kind, host, wildcard, row, domain_id, installation, module, site, client, agency,
                status, ssl_status, proven, installation_enabled, site_published, agency_status,
-               subscription_status, client_status, config, white_label, certificate, redirect,
-               faults] = record;
+               subscription_status, agency_plan, client_status, config, white_label, certificate,
+               redirect, faults] = record;
   out.byte(static_cast<std::uint8_t>(kind));
   out.text(host.text());
   out.flag(wildcard);
@@ -104,7 +104,8 @@ void put(ByteWriter& out, const DomainRecord& record) {
   out.byte(static_cast<std::uint8_t>(status));
   out.byte(static_cast<std::uint8_t>(ssl_status));
   for (const bool it : {proven, installation_enabled, site_published}) out.flag(it);
-  for (const std::string* text : {&agency_status, &subscription_status, &client_status})
+  for (const std::string* text :
+       {&agency_status, &subscription_status, &agency_plan, &client_status})
     out.text(*text);
   put(out, config);
   put(out, white_label);
@@ -148,7 +149,8 @@ std::shared_ptr<const DomainRecord> take_record(ByteReader& in) {
   r.status = enumerator(in, DomainStatus::unknown);
   r.ssl_status = enumerator(in, SslStatus::unknown);
   for (bool* it : {&r.proven, &r.installation_enabled, &r.site_published}) *it = in.flag();
-  for (std::string* text : {&r.agency_status, &r.subscription_status, &r.client_status})
+  for (std::string* text :
+       {&r.agency_status, &r.subscription_status, &r.agency_plan, &r.client_status})
     *text = in.text(64);
   r.config = take_config(in);
   r.white_label = take_white_label(in);

@@ -36,6 +36,8 @@ class ClusterCounters final : public RedisStore,
   std::optional<limits::Verdict> decide_now(limits::Question& question) override;
   bool leased() const override { return fleet_.leased; }
   void cancel(Ticket ticket) override;
+  Held held(std::string_view key) override { return leases_.held(key); }
+  void let_go(std::string_view key) override { leases_.let_go(key); }
   std::uint32_t nodes() const override { return fleet_.nodes.load(std::memory_order_relaxed); }
 
  private:

@@ -1,5 +1,6 @@
 #include "store/key_sql.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -8,7 +9,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMostList = 32u << 10;  // bytes of one column
+constexpr std::size_t kMostList = 32u << 10;        // bytes of one column
+constexpr std::int64_t kMostLimit = 1'000'000'000;  // of requests; more is as good as that
 
 std::string text_at(const KeyColumns& row, std::size_t i) {
   return i < row.size() && row[i] ? std::string(*row[i]) : std::string();
@@ -45,6 +47,17 @@ std::vector<std::string> list_at(const KeyColumns& row, std::size_t i, bool& bro
   return out;
 }
 
+std::vector<base::Cidr> networks_at(const KeyColumns& row, std::size_t i, bool& broken) {
+  std::vector<base::Cidr> out;
+  for (const std::string& text : list_at(row, i, broken)) {
+    if (const auto network = base::Cidr::parse(text))
+      out.push_back(*network);
+    else
+      broken = true;
+  }
+  return out;
+}
+
 // Seconds since 1970, and whether there is a time at all: one that cannot be read is
 // a restriction that nobody knows.
 std::optional<std::chrono::sys_seconds> time_at(const KeyColumns& row, std::size_t i,
@@ -58,6 +71,21 @@ std::optional<std::chrono::sys_seconds> time_at(const KeyColumns& row, std::size
     return std::nullopt;
   }
   return std::chrono::sys_seconds(std::chrono::seconds(seconds));
+}
+
+// A limit of requests; 0 or less: none. What cannot be read is a restriction that
+// nobody knows.
+std::uint32_t limit_at(const KeyColumns& row, std::size_t i, bool& broken) {
+  const std::string text = text_at(row, i);
+  std::int64_t limit = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) broken = true;
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(limit, 0, kMostLimit));
+}
+
+// NULL is what the platform takes it for.
+std::string limit_columns() {
+  return "coalesce(rate_limit_per_minute, 60), coalesce(rate_limit_per_day, 10000)";
 }
 
 std::string time_columns(bool postgres, const std::string& column) {
@@ -78,8 +106,24 @@ std::string api_key_sql(bool postgres) {
   return "SELECT id, key_hash, module_id, site_id, agency_id, " + list_column(postgres, "scopes") +
          ", " + list_column(postgres, "allowed_ips") + ", " +
          list_column(postgres, "allowed_origins") + ", is_active, (revoked_at IS NOT NULL), " +
-         time_columns(postgres, "expires_at") + " FROM " + (postgres ? "public." : "") +
-         "module_api_keys WHERE key_hash = $1 LIMIT 1";
+         time_columns(postgres, "expires_at") + ", " + limit_columns() + " FROM " +
+         (postgres ? "public." : "") + "module_api_keys WHERE key_hash = $1 LIMIT 1";
+}
+
+// In PostgreSQL a function of Marquee's reads them, so that the nodes' role sees hashes.
+std::string consumer_sql(bool postgres) {
+  const std::string columns =
+      " consumer_id, key_hash, module_id, site_id, agency_id, scopes, allowed_endpoints, "
+      "allowed_ips, is_active, coalesce(rate_limit_per_minute, 60), "
+      "coalesce(rate_limit_per_day, 10000)";
+  if (postgres) return "SELECT" + columns + " FROM marquee.api_consumer($1) LIMIT 1";
+  return "SELECT" + columns +
+         " FROM (SELECT c.id AS consumer_id, c.api_key AS key_hash, i.module_id, i.site_id, "
+         "s.agency_id, c.scopes, coalesce(c.allowed_endpoints, '[\"*\"]') AS "
+         "allowed_endpoints, c.allowed_ips, c.is_active, c.rate_limit_per_minute, "
+         "c.rate_limit_per_day FROM module_api_consumers c JOIN site_module_installations i ON "
+         "i.id = c.site_module_installation_id JOIN sites s ON s.id = i.site_id "
+         "WHERE substr(c.api_key, 1, 11) = $1 LIMIT 16)";
 }
 
 std::string embed_token_sql(bool postgres) {
@@ -98,16 +142,30 @@ identity::ApiKeyRecord make_api_key(const KeyColumns& row) {
   out.site = text_at(row, 3);
   out.agency = text_at(row, 4);
   out.scopes = list_at(row, 5, out.broken);
-  for (const std::string& text : list_at(row, 6, out.broken)) {
-    if (const auto network = base::Cidr::parse(text))
-      out.addresses.push_back(*network);
-    else
-      out.broken = true;
-  }
+  out.addresses = networks_at(row, 6, out.broken);
   out.origins = list_at(row, 7, out.broken);
   out.active = truth_at(row, 8);
   out.revoked = truth_at(row, 9);
   out.expires_at = time_at(row, 10, out.broken);
+  out.per_minute = limit_at(row, 12, out.broken);
+  out.per_day = limit_at(row, 13, out.broken);
+  out.broken |= out.id.empty();
+  return out;
+}
+
+identity::ConsumerRecord make_consumer(const KeyColumns& row) {
+  identity::ConsumerRecord out;
+  out.id = text_at(row, 0);
+  out.hash = text_at(row, 1);
+  out.module = text_at(row, 2);
+  out.site = text_at(row, 3);
+  out.agency = text_at(row, 4);
+  out.scopes = list_at(row, 5, out.broken);
+  out.endpoints = list_at(row, 6, out.broken);
+  out.addresses = networks_at(row, 7, out.broken);
+  out.active = truth_at(row, 8);
+  out.per_minute = limit_at(row, 9, out.broken);
+  out.per_day = limit_at(row, 10, out.broken);
   out.broken |= out.id.empty();
   return out;
 }

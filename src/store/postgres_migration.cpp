@@ -27,6 +27,7 @@ struct Step {
   int number;
   std::string name;
   std::string text;
+  bool attached = false;
 };
 
 std::string doubled(const std::string& text, char quote) {
@@ -60,7 +61,7 @@ std::vector<Step> steps(const PostgresMigration& what) {
       name.resize(name.size() - 4);
       const int number = std::stoi(name.substr(0, 3));
       if (what.role.empty() && file.text.find("{{role}}") != std::string_view::npos) continue;
-      out.push_back({number, name, filled(file.text, what.role)});
+      out.push_back({number, name, filled(file.text, what.role), attached});
     }
   }
   return out;
@@ -125,13 +126,11 @@ SELECT string_agg(t || '.' || c, ', ') FROM (VALUES
   ('site_module_installations', '{id,site_id,module_id,is_enabled}'),
   ('sites', '{id,client_id,agency_id,subdomain,custom_domain,custom_domain_verified,published}'),
   ('clients', '{id,status}'),
-  ('agencies', '{id,status,subscription_status}'),
+  ('agencies', '{id,status,subscription_status,plan}'),
   ('domain_redirects', '{id,site_id,from_domain,to_domain,redirect_type,preserve_path,active}')
 ) AS wanted(t, cs), unnest(cs) AS c
 WHERE NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass('public.' || t)
                   AND a.attname = c AND NOT a.attisdropped))";
-
-bool is_attached(const Step& step) { return step.number >= 10; }
 
 }  // namespace
 
@@ -161,7 +160,7 @@ Migration migrate_postgres(const PostgresMigration& what) {
       }
     }
     // What is attached is carried out anew: tables may be newer than it is.
-    if (known && !is_attached(step)) {
+    if (known && !step.attached) {
       session.run("ROLLBACK");
       continue;
     }

@@ -116,6 +116,7 @@ void read_tenant(DomainRecord& record, const RecordRow& row) {
   read_id(record, row, Column::agency, "agency_id", record.agency);
   record.agency_status = routing::bounded_state(row.text(Column::agency_status));
   record.subscription_status = routing::bounded_state(row.text(Column::subscription_status));
+  record.agency_plan = routing::bounded_state(row.text(Column::plan));
   record.client_status = routing::bounded_state(row.text(Column::client_status));
   if (record.kind == RecordKind::redirect) return;
 

@@ -38,6 +38,7 @@ enum class Column : std::uint8_t {
   agency_found,
   agency_status,
   subscription_status,
+  plan,
   proven,
   to_domain,
   redirect_type,

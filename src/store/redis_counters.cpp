@@ -73,7 +73,7 @@ limits::SharedCounters::Ticket RedisCounters::ask(limits::Question& question, Wa
   slot.question = &question;
   slot.waiter = &waiter;
   slot.tag = tag;
-  slot.by_text = false;
+  slot.by_text = fleet_.leased;  // the script that was loaded is the other one
   slot.asking = asking;
   if (!send(at)) {
     slot.question = nullptr;

@@ -53,6 +53,8 @@ class SqliteDirectory final : public routing::DomainDirectory,
   void generation(Generation done) override;
   void ask(const identity::TenantKey& key, identity::TenantDirectory::Done done) override;
   void find_api_key(const std::string& hash, ApiKeyFound done) override;
+  void find_consumer(const std::string& hash, const std::string& prefix,
+                     ConsumerFound done) override;
   void find_embed_token(const std::string& site, const std::string& module,
                         EmbedFound done) override;
   void store_certificate(const routing::NewCertificate& certificate, Stored done) override;

@@ -1,4 +1,5 @@
 // Stored credentials in the SQLite directory.
+#include "identity/stored_proof.hpp"
 #include "store/key_sql.hpp"
 #include "store/sqlite_directory.hpp"
 
@@ -44,6 +45,41 @@ void SqliteDirectory::find_api_key(const std::string& hash, ApiKeyFound done) {
     KeyAnswer<identity::ApiKeyRecord> answer;
     const std::string fault =
         read_one(database, why, api_key_sql(false), {hash}, make_api_key, answer);
+    done(std::move(answer));
+    return fault;
+  });
+}
+
+// Several keys may begin alike: the hash says which one it is, so that no comparison
+// stops at the first wrong character of a secret.
+void SqliteDirectory::find_consumer(const std::string& hash, const std::string& prefix,
+                                    ConsumerFound done) {
+  ask([hash, prefix, done = std::move(done)](SqliteDatabase* database, const std::string& why) {
+    KeyAnswer<identity::ConsumerRecord> answer;
+    std::string fault = why;
+    SqliteStatement* statement = database ? database->prepare(consumer_sql(false)) : nullptr;
+    if (statement) {
+      answer.status = KeyFound::absent;
+      statement->bind(1, prefix);
+      Step step;
+      while ((step = statement->step()) == Step::row) {
+        KeyColumns row;
+        for (int i = 0; i < statement->columns(); ++i) row.push_back(statement->column(i));
+        identity::ConsumerRecord record = make_consumer(row);
+        record.hash = identity::lower_hex(identity::Sha256().of(record.hash));
+        if (record.hash != hash) continue;
+        answer.status = KeyFound::found;
+        answer.record = std::move(record);
+      }
+      if (step == Step::failed) fault = database->error();
+      statement->reset();
+    } else if (database) {
+      fault = database->error();
+    }
+    if (!fault.empty()) {
+      answer.status = KeyFound::unavailable;
+      answer.failure = {base::FailureSource::dependency, true, fault};
+    }
     done(std::move(answer));
     return fault;
   });

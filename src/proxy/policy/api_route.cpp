@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "identity/stored_proof.hpp"
+
 namespace marquee::proxy::policy {
 namespace {
 
@@ -21,6 +23,12 @@ bool is_better(std::string_view a, std::string_view b) {
     if (a_parameter != b_parameter) return b_parameter;
   }
   return false;
+}
+
+// In API mode a route that names no scopes asks for that of its method.
+bool has_method_scope(const identity::Caller* caller, std::string_view method) {
+  return !caller || caller->consumer.empty() ||
+         covers_scope(caller->scopes, identity::scope_of_method(method));
 }
 
 }  // namespace
@@ -49,7 +57,10 @@ bool covers_scope(std::span<const std::string> held, std::string_view wanted) {
 ApiDecision judge_api(std::span<const identity::ApiRoute> routes, std::string_view method,
                       std::string_view path, const identity::Caller* caller) {
   ApiDecision out;
-  if (routes.empty()) return out;
+  if (routes.empty()) {
+    if (!has_method_scope(caller, method)) out.verdict = ApiVerdict::scope;
+    return out;
+  }
   out.verdict = ApiVerdict::no_route;
   const std::string_view wanted = method == "HEAD" ? std::string_view("GET") : method;
   for (const identity::ApiRoute& route : routes) {
@@ -75,7 +86,8 @@ ApiDecision judge_api(std::span<const identity::ApiRoute> routes, std::string_vi
     const bool all = std::all_of(
         out.route->scopes.begin(), out.route->scopes.end(),
         [caller](const std::string& scope) { return covers_scope(caller->scopes, scope); });
-    if (!all) out.verdict = ApiVerdict::scope;
+    if (!all || (out.route->scopes.empty() && !has_method_scope(caller, method)))
+      out.verdict = ApiVerdict::scope;
   }
   return out;
 }

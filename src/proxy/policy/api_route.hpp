@@ -32,7 +32,8 @@ bool matches(std::string_view pattern, std::string_view path);
 
 // `path` is within the module's API, decoded, without a trailing slash but for "/". Of
 // several routes the one with a literal where the other has a parameter, from the left.
-// HEAD is served by a GET route. `caller` null: nobody known.
+// HEAD is served by a GET route. `caller` null: nobody known. A consumer needs read, write
+// or delete, by the method, where no scope is named.
 ApiDecision judge_api(std::span<const identity::ApiRoute> routes, std::string_view method,
                       std::string_view path, const identity::Caller* caller);
 

@@ -41,6 +41,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void ask_tenant(const identity::TenantKey& key, identity::TenantDirectory::Done done);
   // key_questions.cpp
   void find_api_key(const std::string& hash, identity::KeyDirectory::ApiKeyFound done);
+  void find_consumer(const std::string& hash, identity::KeyDirectory::ConsumerFound done);
   void find_embed_token(const std::string& site, const std::string& module,
                         identity::KeyDirectory::EmbedFound done);
 

@@ -47,6 +47,11 @@ void DirectoryCore::find_api_key(const std::string& hash,
   ask_key<identity::ApiKeyRecord>(api_key_sql(true), {hash}, make_api_key, std::move(done));
 }
 
+void DirectoryCore::find_consumer(const std::string& hash,
+                                  identity::KeyDirectory::ConsumerFound done) {
+  ask_key<identity::ConsumerRecord>(consumer_sql(true), {hash}, make_consumer, std::move(done));
+}
+
 void DirectoryCore::find_embed_token(const std::string& site, const std::string& module,
                                      identity::KeyDirectory::EmbedFound done) {
   ask_key<identity::EmbedTokenRecord>(embed_token_sql(true), {site, module}, make_embed_token,

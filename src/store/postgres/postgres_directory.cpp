@@ -129,6 +129,13 @@ class PostgresDirectory final : public WritableDirectory,
     });
   }
 
+  void find_consumer(const std::string& hash, const std::string&, ConsumerFound done) override {
+    core_->submit([hash, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->find_consumer(hash, done);
+      done({identity::KeyFound::unavailable, {}, closing(who)});
+    });
+  }
+
   void find_embed_token(const std::string& site, const std::string& module,
                         EmbedFound done) override {
     // Whatever is not a UUID is nobody's id.

@@ -21,8 +21,8 @@ BEGIN
     WITH changed AS (
       SELECT o.key_hash::text AS o_hash, n.key_hash::text AS n_hash
       FROM old_rows o FULL JOIN new_rows n ON n.id = o.id
-      WHERE (o.module_id, o.site_id, o.agency_id, o.key_hash, o.scopes, o.allowed_ips, o.allowed_origins, o.is_active, o.expires_at, o.revoked_at)
-        IS DISTINCT FROM (n.module_id, n.site_id, n.agency_id, n.key_hash, n.scopes, n.allowed_ips, n.allowed_origins, n.is_active, n.expires_at, n.revoked_at)),
+      WHERE (o.module_id, o.site_id, o.agency_id, o.key_hash, o.scopes, o.allowed_ips, o.allowed_origins, o.rate_limit_per_minute, o.rate_limit_per_day, o.is_active, o.expires_at, o.revoked_at)
+        IS DISTINCT FROM (n.module_id, n.site_id, n.agency_id, n.key_hash, n.scopes, n.allowed_ips, n.allowed_origins, n.rate_limit_per_minute, n.rate_limit_per_day, n.is_active, n.expires_at, n.revoked_at)),
     told(what, value) AS (SELECT 'credential'::text, o_hash FROM changed UNION ALL SELECT 'credential'::text, n_hash FROM changed),
     kept AS (SELECT DISTINCT what, value FROM told WHERE value IS NOT NULL LIMIT 1001)
     INSERT INTO marquee.changes (what, value)

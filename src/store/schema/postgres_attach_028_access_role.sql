@@ -3,7 +3,7 @@
 DO $do$ BEGIN
 IF to_regclass('public.module_api_keys') IS NULL THEN RETURN; END IF;
 GRANT SELECT (id, module_id, site_id, agency_id, key_hash, scopes, allowed_ips, allowed_origins,
-    is_active, expires_at, revoked_at)
+    rate_limit_per_minute, rate_limit_per_day, is_active, expires_at, revoked_at)
   ON public.module_api_keys TO {{role}};
 DROP POLICY IF EXISTS marquee_select ON public.module_api_keys;
 CREATE POLICY marquee_select ON public.module_api_keys FOR SELECT TO {{role}} USING (true);

@@ -64,6 +64,11 @@ TEST_CASE("every column of a key is looked at") {
   CHECK(good.result == AccessResult::granted);
   CHECK(good.caller.api_key == "key-1");
   CHECK(good.caller.user.empty());
+  CHECK(good.caller.limit_per_minute == 0);
+  answer.record.per_minute = 60;
+  answer.record.per_day = 1000;
+  CHECK(proof_of(answer, digest(kKey), kNow).caller.limit_per_minute == 60);
+  CHECK(proof_of(answer, digest(kKey), kNow).caller.limit_per_day == 1000);
   answer.record.active = false;
   CHECK(result(answer) == AccessResult::invalid);
   answer = row();

@@ -100,11 +100,13 @@ TEST_SUITE("limits rules") {
     rule.host_classes = words({"custom"});
     rule.identities = words({"anonymous"});
     rule.subscriptions = words({"free"});
+    rule.plans = words({"starter"});
     rule.exempt = words({"192.0.2.0/24"});
     Asker asker;
     asker.method = "POST";
     asker.path = "/api/x?y";
     asker.subscription = "free";
+    asker.plan = "starter";
     CHECK(key_of(settings, asker) == "r:route=/api/");
     asker.path = "/login";
     CHECK(key_of(settings, asker) == "r:route=/login");
@@ -121,6 +123,7 @@ TEST_SUITE("limits rules") {
     asker.address = nullptr;
     for (const auto& change : std::vector<std::function<void(Asker&)>>{
              [](Asker& a) { a.method = "GET"; }, [](Asker& a) { a.subscription = "active"; },
+             [](Asker& a) { a.plan = "pro"; }, [](Asker& a) { a.plan = {}; },
              [](Asker& a) { a.identity = Identity::user; },
              [](Asker& a) { a.host_class = routing::HostClass::app; }}) {
       Asker other = asker;

@@ -43,6 +43,14 @@ TEST_CASE("gate set: each section of the settings brings its gate") {
   s = {};
   s.rate_limits.rules.emplace_back();
   CHECK(met(s, custom, GateKind::limits));
+  s.rate_limits.rules.clear();
+  CHECK_FALSE(met(s, custom, GateKind::limits));
+  // Numbers in the directory's rows are rules, too.
+  s.tenants.cors = true;
+  s.directory.kind = config::DirectoryKind::sqlite;
+  CHECK(met(s, custom, GateKind::limits));
+  s.rate_limits.rows = config::RowLimits::off;
+  CHECK_FALSE(met(s, custom, GateKind::limits));
   s = {};
   s.tenants.membership = true;
   CHECK(met(s, app, GateKind::tenant));

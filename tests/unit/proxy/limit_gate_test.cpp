@@ -41,9 +41,9 @@ class FakeStore final : public limits::SharedCounters {
     REQUIRE(asked);
     std::vector<std::int64_t> items{1};
     for (const limits::Charge& c : asked->charges) {
-      const limits::Ticks debt = c.rule->limit.depth * debt_share / 100;
+      const limits::Ticks debt = c.limit.depth * debt_share / 100;
       items.push_back(debt);
-      if (debt + c.rule->limit.unit > c.rule->limit.depth && !c.rule->shadow) items[0] = 0;
+      if (debt + c.limit.unit > c.limit.depth && !c.rule->shadow) items[0] = 0;
     }
     REQUIRE(limits::read_answer(items, *std::exchange(asked, nullptr)));
     who->on_counted(its_tag, true);
@@ -86,7 +86,9 @@ struct Limited {
   Limited(const Scenario& scenario, const config::RateLimits& settings, bool shared = true)
       : metrics(registry), rig(scenario, {}) {
     registry.start(1);
-    auto plan = make_limit_plan(settings, metrics, registry);
+    config::Settings all;
+    all.rate_limits = settings;
+    auto plan = make_limit_plan(all, metrics, registry);
     gate = std::make_unique<LimitGate>(rig.turn, local, shared ? &store : nullptr, metrics,
                                        registry.cells(0), 0);
     gate->install(std::move(plan));

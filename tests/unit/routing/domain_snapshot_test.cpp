@@ -19,6 +19,7 @@ DomainRecord full_record() {
   r.site_published = false;
   r.agency_status = "active";
   r.subscription_status = "past_due";
+  r.agency_plan = "starter";
   r.client_status = "paused";
   r.config.redirect_to_https = false;
   r.config.force_www = config::WwwRule::www;

@@ -52,8 +52,8 @@ const Pem& sample_pem() {
 }
 
 std::string tenant(int n, const std::string& agency_status) {
-  return "INSERT INTO agencies (id, name, status, subscription_status) VALUES (" + q(id(n)) +
-         ", 'agency', " + q(agency_status) + ", 'past_due');" +
+  return "INSERT INTO agencies (id, name, status, subscription_status, plan) VALUES (" + q(id(n)) +
+         ", 'agency', " + q(agency_status) + ", 'past_due', 'Starter');" +
          "INSERT INTO clients (id, agency_id, name, status) VALUES (" + q(id(n + 1)) + ", " +
          q(id(n)) + ", 'client', 'active');";
 }
@@ -106,6 +106,7 @@ void check_find(DomainDirectory& directory) {
   CHECK(r.agency.text() == id(10));
   CHECK(r.agency_status == "active");
   CHECK(r.subscription_status == "past_due");
+  CHECK(r.agency_plan == "starter");
   CHECK(r.client_status == "active");
   CHECK(r.status == DomainStatus::active);
   CHECK(r.ssl_status == SslStatus::active);

@@ -72,6 +72,13 @@ void check_keys(routing::DomainDirectory& directory, const RunSql& run,
   CHECK_FALSE(answer.record.broken);
   CHECK_FALSE(answer.record.expires_at);
   CHECK(answer.record.scopes.empty());
+  CHECK(answer.record.per_minute == 60);
+  CHECK(answer.record.per_day == 10'000);
+  ear.take();
+  run("UPDATE module_api_keys SET rate_limit_per_minute = NULL, rate_limit_per_day = 5");
+  REQUIRE(ear.wait_change(What::credential, kHash));
+  CHECK(find(keys).record.per_minute == 60);
+  CHECK(find(keys).record.per_day == 5);
   ear.take();
   run("UPDATE module_api_keys SET request_count = 7, last_used_at = '2030-01-01T00:00:00Z'");
   run("UPDATE module_api_keys SET scopes = " + list({"read", "write:x"}) + ", allowed_ips = " +
@@ -122,8 +129,21 @@ void check_keys(routing::DomainDirectory& directory, const RunSql& run,
 
 TEST_CASE("a row of which a part cannot be read opens nothing") {
   const auto row = [](std::string_view lists, std::string_view time, std::string_view there) {
-    return make_api_key({"id", "hash", "m", "s", "a", lists, "[]", "[]", "1", "0", time, there});
+    return make_api_key(
+        {"id", "hash", "m", "s", "a", lists, "[]", "[]", "1", "0", time, there, "60", "10000"});
   };
+  const auto limited = [](std::string_view minute, std::string_view day) {
+    return make_api_key(
+        {"id", "hash", "m", "s", "a", "[]", "[]", "[]", "1", "0", "", "0", minute, day});
+  };
+  CHECK(limited("7", "8").per_minute == 7);
+  CHECK(limited("7", "8").per_day == 8);
+  CHECK(limited("0", "-1").per_minute == 0);
+  CHECK(limited("0", "-1").per_day == 0);
+  CHECK(limited("9000000000", "1").per_minute == 1'000'000'000);
+  CHECK_FALSE(limited("0", "1").broken);
+  CHECK(limited("many", "1").broken);
+  CHECK(limited("1", "").broken);
   CHECK_FALSE(row("[]", "", "0").broken);
   CHECK_FALSE(row("null", "", "0").broken);
   CHECK_FALSE(row(R"(["a"])", "5", "1").broken);
