@@ -186,6 +186,7 @@ class Exchange final : public net::Expiring,
   // exchange_response.cpp
   void edit_response();
   void apply_plan();
+  void cache_as_route_says();
   void put_fields_of_gates();
   void send_response_head();
   bool tunnel_proven() const;
