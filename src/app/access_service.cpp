@@ -125,7 +125,7 @@ void AccessService::on_changes(std::span<const routing::Change> changes) {
   for (const routing::Change& change : changes) {
     all |= change.what == routing::Change::What::everything;
     if (change.what != routing::Change::What::credential) continue;
-    all |= change.value.empty();
+    all |= change.value == identity::kAnyCredential;
     // What is no hash of ours was never remembered.
     if (const auto digest = identity::digest_of_hex(change.value)) digests.push_back(*digest);
   }

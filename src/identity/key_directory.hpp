@@ -21,6 +21,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/failure.hpp"
@@ -29,7 +30,9 @@
 namespace marquee::identity {
 
 inline constexpr std::size_t kMostRestrictions = 256;  // of one kind, of one row
-inline constexpr std::size_t kConsumerPrefix = 11;     // "dk_" and 48 of 192 bits
+// A Change::What::credential with this value instead of a hash: perhaps all of them.
+inline constexpr std::string_view kAnyCredential = "any";
+inline constexpr std::size_t kConsumerPrefix = 11;  // "dk_" and 48 of 192 bits
 
 struct ApiKeyRecord {
   std::string id;

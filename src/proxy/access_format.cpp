@@ -18,7 +18,7 @@ constexpr std::size_t short_budget = 512;  // everything else
 constexpr std::size_t fixed_text = 1024;   // keys, punctuation, numbers
 constexpr std::size_t worst_growth = 6;    // one byte -> \u00XX
 constexpr std::size_t slack = 16;          // the word-wise copy writes past its end
-constexpr std::size_t short_fields = 17;
+constexpr std::size_t short_fields = 19;
 static_assert(target_budget + 2 * long_budget + 2 * host_budget + short_fields * short_budget +
                   fixed_text + slack <=
               AccessFormatter::max_line);
@@ -324,6 +324,8 @@ char* AccessFormatter::json(const AccessRecord& r, std::uint32_t millisecond, ch
   MARQUEE_TEXT(",\"agency_id\":\"", r.agency_id, short_budget)
   MARQUEE_TEXT(",\"user_id\":\"", r.user_id, short_budget)
   MARQUEE_TEXT(",\"api_key_id\":\"", r.api_key, short_budget)
+  MARQUEE_TEXT(",\"consumer_id\":\"", r.consumer, short_budget)
+  MARQUEE_TEXT(",\"api_route\":\"", r.api_route, short_budget)
   MARQUEE_TEXT(",\"user_agent\":\"", r.user_agent, long_budget)
   MARQUEE_TEXT(",\"referer\":\"", r.referer, long_budget)
   if (cut) out = put(out, ",\"truncated\":true");

@@ -50,8 +50,10 @@ struct AccessRecord {
   std::string_view site_id;
   std::string_view client_id;
   std::string_view agency_id;
-  std::string_view user_id;  // who asked, where an access rule found it out
-  std::string_view api_key;  // id of the key that was shown
+  std::string_view user_id;    // who asked, where an access rule found it out
+  std::string_view api_key;    // id of the key that was shown
+  std::string_view consumer;   // likewise of the consumer
+  std::string_view api_route;  // id of the module's API route that served it
 
   std::string_view refusal;  // why Marquee refused: the text of a closed enum
   std::string_view failure;  // what broke (client, upstream, self): the text of a closed enum

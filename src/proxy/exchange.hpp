@@ -206,6 +206,7 @@ class Exchange final : public UpstreamRequest,
   // exchange_response.cpp
   void edit_response();
   void apply_plan();
+  void cache_as_route_says();
   void put_fields_of_gates();
   void keep_own_policy();
   bool becomes_page() const;

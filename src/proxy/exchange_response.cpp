@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <string>
 
+#include "identity/tenant_directory.hpp"
 #include "proxy/answer_rules.hpp"
+#include "proxy/answers/cache_rule.hpp"
 #include "proxy/branding/branded_head.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/websocket_key.hpp"
@@ -106,6 +108,7 @@ void Exchange::edit_response() {
   if (plan_) {
     const bool own = local_.active();
     if (!own) apply_plan();
+    if (!own && api_route_) cache_as_route_says();
     plan_->response_fields.apply(response_.fields, response_additions_);
     if (own) keep_own_policy();
   }
@@ -121,13 +124,24 @@ void Exchange::edit_response() {
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
 }
 
+// A route of a module's API says itself how long an answer may be kept, in place of the
+// domain; 0 leaves it to the upstream. What a caller was found out for is nobody else's.
+void Exchange::cache_as_route_says() {
+  const std::chrono::seconds ttl(api_route_->cache_seconds);
+  if (caller_ || !may_cache_api(ttl, request_, response_)) return;
+  for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, "cache-control");
+  response_additions_.add("Cache-Control",
+                          arena_.copy("public, max-age=" + std::to_string(ttl.count())));
+}
+
 // Of the domain, to what its upstream says.
 void Exchange::apply_plan() {
   if (plan_->answers) {
     const bool places = plan_->answers->names_places(response_);
     plan_->answers->apply(
         response_,
-        {request_, facts_->secure, places ? plan_->upstream_prefix(host_, arena_) : "", arena_},
+        {request_, facts_->secure, places ? plan_->upstream_prefix(host_, arena_) : "", arena_,
+         api_route_ != nullptr},
         response_additions_);
   }
   if (!plan_->brand || !plan_->brand->rewrites() || response_.status < 200) return;

@@ -1,6 +1,7 @@
 #include "proxy/request_records.hpp"
 
 #include "identity/caller.hpp"
+#include "identity/tenant_directory.hpp"
 #include "proxy/exchange.hpp"
 
 namespace marquee::proxy {
@@ -84,7 +85,9 @@ void RequestRecords::record(Exchange& exchange) {
   if (const identity::Caller* caller = exchange.caller()) {
     r.user_id = caller->user;
     r.api_key = caller->api_key;
+    r.consumer = caller->consumer;
   }
+  if (const identity::ApiRoute* route = exchange.api_route()) r.api_route = route->id;
   r.refusal = refusal_of(o);
   r.failure = failure_of(o);
   r.user_agent = value_of(request, http::FieldId::user_agent);

@@ -46,7 +46,8 @@ Gate::Verdict TenantGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
     return Verdict::pass;
   const identity::Caller* const caller = exchange.caller();
   // A key of a tenant's machine: bound to its agency and site by its own row.
-  if (caller && caller->user.empty() && !caller->api_key.empty()) return Verdict::pass;
+  if (caller && caller->user.empty() && !(caller->api_key.empty() && caller->consumer.empty()))
+    return Verdict::pass;
   const identity::SiteClaim claim = claim_of(exchange.request());
   const identity::TenantFacts* members = nullptr;
   const identity::TenantFacts* site = nullptr;

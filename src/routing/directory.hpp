@@ -82,7 +82,7 @@ struct Change {
     agency,        // id
     member,        // id of a user whose memberships changed
     module,        // id; its API routes or origins
-    credential,    // hash of an API key or embed token, in lower hex
+    credential,    // hash of a stored credential in lower hex; "any": perhaps all
     everything,    // anything may have changed
   };
   What what = What::everything;

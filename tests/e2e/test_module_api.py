@@ -12,9 +12,10 @@ SITE, MODULE = directory.row_id("site", "flour"), directory.row_id("module", "fl
 API = f"/api/modules/{MODULE}/api"
 
 
-def route(method, path, auth=0, scopes="[]", active=1):
-    return ("INSERT INTO module_api_routes (module_id, path, method, requires_auth, required_scopes, is_active)"
-            f" VALUES ('{MODULE}', '{path}', '{method}', {auth}, '{scopes}', {active});")
+def route(method, path, auth=0, scopes="[]", active=1, cache=0, handler="function"):
+    return ("INSERT INTO module_api_routes (module_id, path, method, requires_auth, required_scopes, is_active,"
+            f" cache_ttl_seconds, handler_type, handler_url) VALUES ('{MODULE}', '{path}', '{method}', {auth}, '{scopes}',"
+            f" {active}, {cache}, '{handler}', 'http://127.0.0.1:1/evil');")
 
 
 class Node:
@@ -52,7 +53,9 @@ def node():
         it.run(directory.tenant("flour") + directory.module_domain("shop.test", "flour") + directory.tenant("other")
                + f"INSERT INTO agency_members (agency_id, user_id) VALUES ('{directory.row_id('agency', 'flour')}', '{ANN}');"
                + route("GET", "/contacts/:id") + route("POST", "/contacts", auth=1)
-               + route("GET", "/secret", auth=1, scopes='["read:contacts"]') + route("GET", "/off", active=0))
+               + route("GET", "/secret", auth=1, scopes='["read:contacts"]') + route("GET", "/off", active=0)
+               + route("GET", "/cached", cache=90) + route("POST", "/cached", cache=90) + route("GET", "/mine", cache=90, auth=1)
+               + route("GET", "/proxied", handler="proxy") + route("GET", "/static", handler="static"))
         eventually(lambda: it.ask("/").status == 200, 2, "the domain")
         yield it
 
@@ -127,3 +130,31 @@ def test_random_sites_and_modules_are_asked_for_within_bounds():
         assert 150 <= statuses.count(404) <= 210
         assert it.ask(known, "app.test").status == 200, "what is known goes on"
         assert proxy.metrics().sum("marquee_refusals_total", cause="unknown_host_flood") >= 90
+
+
+def test_handler_addresses_are_not_dialled(node):
+    """Whatever the row's type and address: where a module lives is the settings' word."""
+    for path in ("/proxied", "/static"):
+        crm = node.crm.mark()
+        assert node.ask(API + path).status == 200
+        assert node.crm.mark() != crm
+
+
+def test_how_long_answers_may_be_kept(node):
+    kept = "public, max-age=90"
+    assert node.ask(f"{API}/cached").field("cache-control") == kept
+    assert node.ask(f"{API}/cached", method="HEAD").field("cache-control") == kept
+    # A domain's own cache_ttl (an hour, where nothing is said) is for its pages.
+    assert node.ask(f"{API}/contacts/7").field("cache-control") != kept
+    assert "max-age" not in (node.ask(f"{API}/contacts/7").field("cache-control") or "")
+    for answer in (node.ask(f"{API}/cached", method="POST"), node.ask(f"{API}/mine", user=ANN),
+                   node.ask(f"{API}/cached", user=ANN), node.ask(f"{API}/mine")):
+        assert "max-age" not in (answer.field("cache-control") or "")
+
+
+def test_the_route_is_in_the_access_log(node):
+    node.run("UPDATE module_api_routes SET id = 'route-logged' WHERE path = '/cached' AND method = 'GET';")
+    eventually(lambda: node.ask(f"{API}/cached?n=1") and node.proxy.access.wait(
+        lambda r: r["target"] == f"{API}/cached?n=1")[-1].get("api_route") == "route-logged", 5, "the route's id")
+    node.ask("/page?n=2")
+    assert "api_route" not in node.proxy.access.wait(lambda r: r["target"].endswith("/page?n=2"))[-1]

@@ -158,7 +158,7 @@ void AnswerPlan::apply(http::ResponseHead& response, const Context& context,
     if (!named(response.fields, name)) additions.add(name, value);
   if (context.secure && !hsts_.empty()) additions.add("Strict-Transport-Security", hsts_);
   if (!server_.empty()) additions.add("Server", server_);
-  cache(response, context, additions);
+  if (!context.of_api_route) cache(response, context, additions);
 }
 
 config::Fields allowed_fields(const config::Fields& wanted, const config::Answers& settings) {

@@ -38,4 +38,12 @@ Caching caching_of(const CacheRule& rule, const http::RequestHead& request,
   return Caching::shared;
 }
 
+bool may_cache_api(std::chrono::seconds ttl, const http::RequestHead& request,
+                   const http::ResponseHead& response) {
+  if (ttl.count() <= 0 || response.status != 200 || has(request.fields, "x-api-key") ||
+      has(request.fields, "x-embed-token"))
+    return false;
+  return caching_of({ttl, false}, request, response) == Caching::shared;
+}
+
 }  // namespace marquee::proxy

@@ -26,4 +26,9 @@ enum class Caching : std::uint8_t {
 Caching caching_of(const CacheRule& rule, const http::RequestHead& request,
                    const http::ResponseHead& response);
 
+// The same with less: an answer of a module's API is kept only if it is a 200, and was
+// asked for without any kind of credential.
+bool may_cache_api(std::chrono::seconds ttl, const http::RequestHead& request,
+                   const http::ResponseHead& response);
+
 }  // namespace marquee::proxy

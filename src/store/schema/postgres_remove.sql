@@ -16,7 +16,7 @@ BEGIN
     JOIN pg_class c ON c.oid = p.polrelid
     WHERE p.polname IN ('marquee_select', 'marquee_insert', 'marquee_update', 'marquee_delete')
       AND c.relnamespace = 'public'::regnamespace
-      AND c.relname IN ('agencies', 'agency_members', 'clients', 'sites', 'site_module_installations', 'module_custom_domains', 'domain_redirects', 'domain_dns_records', 'domain_ssl_certificates', 'domain_request_logs', 'module_allowed_domains', 'module_api_routes', 'module_api_keys', 'module_embed_tokens', 'module_api_consumers', 'module_api_logs', 'module_api_requests')
+      AND c.relname IN ('agencies', 'agency_members', 'clients', 'sites', 'site_module_installations', 'module_custom_domains', 'domain_redirects', 'domain_dns_records', 'domain_ssl_certificates', 'domain_request_logs', 'module_allowed_domains', 'module_api_routes', 'module_api_keys', 'module_embed_tokens', 'module_api_consumers')
   LOOP
     EXECUTE format('DROP POLICY %I ON %s', found.polname, found.relation);
   END LOOP;
@@ -30,7 +30,7 @@ BEGIN
   DROP FUNCTION IF EXISTS marquee.api_consumer(text);
   DROP FUNCTION IF EXISTS marquee.sha256_hex(text);
   IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = {{role_text}}) THEN
-    FOR found IN SELECT unnest(ARRAY['agencies', 'agency_members', 'clients', 'sites', 'site_module_installations', 'module_custom_domains', 'domain_redirects', 'domain_dns_records', 'domain_ssl_certificates', 'domain_request_logs', 'module_allowed_domains', 'module_api_routes', 'module_api_keys', 'module_embed_tokens', 'module_api_consumers', 'module_api_logs', 'module_api_requests']) AS relation LOOP
+    FOR found IN SELECT unnest(ARRAY['agencies', 'agency_members', 'clients', 'sites', 'site_module_installations', 'module_custom_domains', 'domain_redirects', 'domain_dns_records', 'domain_ssl_certificates', 'domain_request_logs', 'module_allowed_domains', 'module_api_routes', 'module_api_keys', 'module_embed_tokens', 'module_api_consumers']) AS relation LOOP
       IF to_regclass('public.' || found.relation) IS NOT NULL THEN
         EXECUTE format('REVOKE ALL ON public.%I FROM {{role}}', found.relation);
       END IF;

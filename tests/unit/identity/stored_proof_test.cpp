@@ -234,3 +234,87 @@ TEST_CASE("an embed token opens its own embed") {
   CHECK_FALSE(embed_path("/embed//s"));
   CHECK_FALSE(embed_path("/embedded/m/s"));
 }
+
+TEST_CASE("every column of a consumer is looked at") {
+  const std::string key = "dk_" + std::string(32, 'A');
+  KeyAnswer<ConsumerRecord> answer;
+  answer.status = KeyFound::found;
+  ConsumerRecord& row = answer.record;
+  row.id = "consumer-1";
+  row.hash = lower_hex(digest(key));
+  row.module = "m-1";
+  row.site = "s-1";
+  row.agency = "a-1";
+  row.scopes = {"read"};
+  row.endpoints = {"GET /product/{id}"};
+  row.per_minute = 6;
+  row.per_day = 7;
+  row.active = true;
+  const KeyAnswer<ConsumerRecord> whole = answer;
+  const auto result = [&] { return proof_of(answer, digest(key)).result; };
+  const Proof good = proof_of(answer, digest(key));
+  CHECK(good.result == AccessResult::granted);
+  CHECK(good.caller.consumer == "consumer-1");
+  CHECK(good.caller.api_key.empty());
+  CHECK(good.caller.bound_site == "s-1");
+  CHECK(good.caller.bound_module == "m-1");
+  CHECK(good.caller.limit_per_minute == 6);
+  CHECK(good.caller.limit_per_day == 7);
+  row.active = false;
+  CHECK(result() == AccessResult::invalid);
+  answer = whole;
+  row.broken = true;
+  CHECK(result() == AccessResult::invalid);
+  answer = whole;
+  row.hash[63] = row.hash[63] == '0' ? '1' : '0';
+  CHECK(result() == AccessResult::invalid);
+  answer = whole;
+  row.site.clear();
+  CHECK(result() == AccessResult::invalid);
+  answer = whole;
+  answer.status = KeyFound::absent;
+  CHECK(result() == AccessResult::invalid);
+  answer.status = KeyFound::unavailable;
+  CHECK(result() == AccessResult::unavailable);
+
+  AccessRule rule;
+  rule.accept = {config::Credential::consumer};
+  const auto judged = [&](std::string_view method, std::string_view path,
+                          std::string_view scope = {}, std::string_view site = "s-1") {
+    TenantOfRequest tenant;
+    tenant.agency = "a-1";
+    tenant.site = site;
+    tenant.module = "m-1";
+    tenant.method = method;
+    tenant.path = path;
+    tenant.method_scope = scope;
+    return judge(good, rule, tenant);
+  };
+  CHECK(judged("GET", "/product/5") == AccessResult::granted);
+  CHECK(judged("GET", "/product/5", {}, "s-2") == AccessResult::wrong_tenant);
+  CHECK(judged("POST", "/product/5") == AccessResult::endpoint);
+  CHECK(judged("GET", "/product/5", "write") == AccessResult::scope);
+  CHECK(judged("GET", "/product/5", "read") == AccessResult::granted);
+  rule.scopes = {"write"};
+  CHECK(judged("GET", "/product/5") == AccessResult::scope);
+}
+
+TEST_CASE("endpoints are compared by their segments") {
+  const std::vector<std::string> list{"GET /product/{id}", "POST /orders/:id/items", "GET /"};
+  CHECK(endpoint_fits(list, "GET", "/product/5"));
+  CHECK(endpoint_fits(list, "HEAD", "/product/5"));
+  CHECK(endpoint_fits(list, "POST", "/orders/7/items"));
+  CHECK(endpoint_fits(list, "GET", "/"));
+  for (const char* path : {"", "/product", "/product/", "/product/5/", "/product/5/x", "/PRODUCT/5",
+                           "//product/5", "product/5", "/products/5", "/x/product/5"})
+    CHECK_FALSE_MESSAGE(endpoint_fits(list, "GET", path), path);
+  CHECK_FALSE(endpoint_fits(list, "get", "/product/5"));
+  CHECK_FALSE(endpoint_fits(list, "GE", "/product/5"));
+  CHECK_FALSE(endpoint_fits(list, "DELETE", "/product/5"));
+  CHECK_FALSE(endpoint_fits(list, "HEAD", "/orders/7/items"));
+  CHECK_FALSE(endpoint_fits({}, "GET", "/product/5"));
+  CHECK(endpoint_fits({"*"}, "DELETE", ""));
+  CHECK(scope_of_method("HEAD") == "read");
+  CHECK(scope_of_method("PATCH") == "write");
+  CHECK(scope_of_method("DELETE") == "delete");
+}

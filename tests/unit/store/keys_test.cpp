@@ -5,6 +5,7 @@
 
 #include "conformance.hpp"
 #include "directory_rig.hpp"
+#include "identity/stored_proof.hpp"
 #include "postgres/postgres_rig.hpp"
 #include "store/key_sql.hpp"
 #include "store/sqlite_directory.hpp"
@@ -48,6 +49,75 @@ identity::KeyAnswer<identity::EmbedTokenRecord> embed(identity::KeyDirectory& ke
       std::make_shared<std::promise<identity::KeyAnswer<identity::EmbedTokenRecord>>>();
   keys.find_embed_token(site, id(4), [promise](auto a) { promise->set_value(std::move(a)); });
   return wait_for(promise->get_future());
+}
+
+identity::KeyAnswer<identity::ConsumerRecord> consumer(identity::KeyDirectory& keys,
+                                                       const std::string& key) {
+  const auto promise =
+      std::make_shared<std::promise<identity::KeyAnswer<identity::ConsumerRecord>>>();
+  keys.find_consumer(identity::lower_hex(identity::Sha256().of(key)),
+                     key.substr(0, identity::kConsumerPrefix),
+                     [promise](auto a) { promise->set_value(std::move(a)); });
+  return wait_for(promise->get_future());
+}
+
+const std::string kConsumer = "dk_AAAAAAAA+/==bcdefghijklmnopqrstuv";
+
+// `told`: what the feed says of a change.
+void check_consumers(routing::DomainDirectory& directory, const RunSql& run,
+                     const std::function<std::string(std::vector<std::string>)>& list,
+                     const std::string& told) {
+  auto& keys = dynamic_cast<identity::KeyDirectory&>(directory);
+  Ear ear;
+  directory.subscribe(&ear);
+  REQUIRE(ear.wait_live());
+  run("INSERT INTO site_module_installations (id, site_id, module_id) VALUES ('" + id(5) + "', '" +
+      id(3) + "', '" + id(4) + "')");
+  CHECK(consumer(keys, kConsumer).status == KeyFound::absent);
+  const std::string row =
+      "INSERT INTO module_api_consumers (id, site_module_installation_id, name, api_key) VALUES ";
+  run(row + "('" + id(6) + "', '" + id(5) + "', 'c', '" + kConsumer + "')");
+  REQUIRE(ear.wait_change(What::credential, told));
+  // One that begins in the same way is another.
+  run(row + "('" + id(7) + "', '" + id(5) + "', 'd', '" + kConsumer + "x')");
+  auto answer = consumer(keys, kConsumer);
+  REQUIRE(answer.status == KeyFound::found);
+  CHECK(answer.record.id == id(6));
+  CHECK(answer.record.hash == identity::lower_hex(identity::Sha256().of(kConsumer)));
+  CHECK(answer.record.site == id(3));
+  CHECK(answer.record.module == id(4));
+  CHECK(answer.record.agency == id(1));
+  CHECK(answer.record.scopes == std::vector<std::string>{"read"});
+  CHECK(answer.record.endpoints == std::vector<std::string>{"*"});
+  CHECK(answer.record.addresses.empty());
+  CHECK(answer.record.per_minute == 60);
+  CHECK(answer.record.per_day == 10'000);
+  CHECK(answer.record.active);
+  CHECK_FALSE(answer.record.broken);
+  CHECK(consumer(keys, kConsumer + "x").record.id == id(7));
+  CHECK(consumer(keys, kConsumer + "y").status == KeyFound::absent);
+  ear.take();
+  run("UPDATE module_api_consumers SET total_requests = 7 WHERE id = '" + id(6) + "'");
+  run("UPDATE module_api_consumers SET scopes = NULL, allowed_endpoints = " +
+      list({"GET /a/{id}"}) + ", is_active = false, rate_limit_per_minute = 5, allowed_ips = " +
+      list({"10.0.0.0/8", "2001:db8::1"}) + " WHERE id = '" + id(6) + "'");
+  REQUIRE(ear.wait_change(What::credential, told));
+  CHECK(ear.take().size() == 1);  // the counters told nothing
+  answer = consumer(keys, kConsumer);
+  CHECK_FALSE(answer.record.active);
+  CHECK(answer.record.scopes.empty());
+  CHECK(answer.record.endpoints == std::vector<std::string>{"GET /a/{id}"});
+  REQUIRE(answer.record.addresses.size() == 2);
+  CHECK(answer.record.addresses[0].text() == "10.0.0.0/8");
+  CHECK(answer.record.per_minute == 5);
+  CHECK_FALSE(answer.record.broken);
+  run("UPDATE module_api_consumers SET allowed_endpoints = NULL WHERE id = '" + id(6) + "'");
+  CHECK(consumer(keys, kConsumer).record.endpoints == std::vector<std::string>{"*"});
+  ear.take();
+  run("DELETE FROM module_api_consumers WHERE id = '" + id(6) + "'");
+  REQUIRE(ear.wait_change(What::credential, told));
+  CHECK(consumer(keys, kConsumer).status == KeyFound::absent);
+  directory.subscribe(nullptr);
 }
 
 // `list` writes a list of texts as the dialect has it.
@@ -172,21 +242,21 @@ TEST_CASE("stored credentials in SQLite") {
     options.path = std::string(name) + "/directory.sqlite";
     options.poll_interval = 20ms;
     SqliteDirectory directory(options, status);
-    check_keys(
-        directory,
-        [&](const std::string& sql) {
-          std::string error;
-          const auto database =
-              SqliteDatabase::open(options.path, SqliteDatabase::Mode::write, 10s, error);
-          REQUIRE_MESSAGE(database, error);
-          error = database->run(sql);
-          REQUIRE_MESSAGE(error.empty(), error);
-        },
-        [](const std::vector<std::string>& texts) {
-          std::string out;
-          for (const std::string& t : texts) out += (out.empty() ? "\"" : ",\"") + t + "\"";
-          return "'[" + out + "]'";
-        });
+    const RunSql run = [&](const std::string& sql) {
+      std::string error;
+      const auto database =
+          SqliteDatabase::open(options.path, SqliteDatabase::Mode::write, 10s, error);
+      REQUIRE_MESSAGE(database, error);
+      error = database->run(sql);
+      REQUIRE_MESSAGE(error.empty(), error);
+    };
+    const auto list = [](const std::vector<std::string>& texts) {
+      std::string out;
+      for (const std::string& t : texts) out += (out.empty() ? "\"" : ",\"") + t + "\"";
+      return "'[" + out + "]'";
+    };
+    check_keys(directory, run, list);
+    check_consumers(directory, run, list, std::string(identity::kAnyCredential));
   }
   std::filesystem::remove_all(name);
 }
@@ -195,16 +265,22 @@ TEST_CASE("stored credentials in PostgreSQL") {
   Cluster cluster;
   MARQUEE_NEEDS(cluster);
   cluster.migrate();
-  for (const char* step : {"008_access", "attach_014_access_feed"})
+  for (const char* step : {"007_tenant", "008_access", "032_api_consumers",
+                           "attach_014_access_feed", "attach_033_consumer_feed"})
     cluster.sql(Cluster::schema(step));
   PostgresRig rig(cluster.url());
-  check_keys(
-      *rig, [&](const std::string& sql) { cluster.sql(sql); },
-      [](const std::vector<std::string>& texts) {
-        std::string out;
-        for (const std::string& t : texts) out += (out.empty() ? "'" : ",'") + t + "'";
-        return "ARRAY[" + out + "]";
-      });
+  const RunSql run = [&](const std::string& sql) { cluster.sql(sql); };
+  check_keys(*rig, run, [](const std::vector<std::string>& texts) {
+    std::string out;
+    for (const std::string& t : texts) out += (out.empty() ? "'" : ",'") + t + "'";
+    return "ARRAY[" + out + "]";
+  });
+  const auto literal = [](const std::vector<std::string>& texts) {
+    std::string out;
+    for (const std::string& t : texts) out += (out.empty() ? "\"" : ",\"") + t + "\"";
+    return "'{" + out + "}'";
+  };
+  check_consumers(*rig, run, literal, identity::lower_hex(identity::Sha256().of(kConsumer)));
   cluster.sql(key_row(", expires_at", ", 'infinity'"));
   auto& keys = dynamic_cast<identity::KeyDirectory&>(*rig);
   CHECK_FALSE(find(keys).record.broken);
