@@ -3,7 +3,6 @@
 // (chrono), sizes are bytes. A Mark is kept where rooms above may find fault.
 // Relative paths have been joined to the folder of the file they stand in.
 #pragma once
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,30 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "config/mark.hpp"
+#include "config/settings_access.hpp"
+#include "config/settings_answers.hpp"
+#include "config/settings_limits.hpp"
+
 namespace marquee::config {
-
-using Ms = std::chrono::milliseconds;
-
-// Where a value stands: index into Settings::files, line and column from 1.
-struct Mark {
-  std::uint32_t file = 0;
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-};
-
-template <typename T>
-struct Marked {
-  T value{};
-  Mark mark{};
-  const T& operator*() const { return value; }
-  const T* operator->() const { return &value; }
-};
-
-// A fault found by a room above the reader: shown as file:line:column: sentence.
-struct Problem {
-  Mark mark;
-  std::string sentence;  // what is wrong, and what to write instead
-};
 
 enum class ListenerProtocol : std::uint8_t { http, https };
 enum class ProxyProtocol : std::uint8_t { off, v1, v2, any };
@@ -311,209 +292,6 @@ struct Http2 {
   std::uint32_t continuations = 8;        // frames of one field block
 };
 
-// How a request may prove who sends it.
-enum class Credential : std::uint8_t { api_key, jwt, embed, consumer };
-
-// Requests that must prove who sends them. The first rule that fits decides.
-struct AccessRule {
-  Mark mark;
-  std::vector<std::string> paths;    // prefixes, by whole segments
-  std::vector<std::string> hosts;    // custom, site, app; empty: all
-  std::vector<std::string> methods;  // empty: all
-  std::vector<std::string> open;     // prefixes below `paths` that need no proof
-  std::vector<Credential> accept;    // one of them is enough
-  Marked<std::string> forward;       // whose server is asked where there is none; empty: nobody
-  bool optional = false;             // none is enough, too; a wrong one is not
-  std::vector<std::string> scopes;   // all of them are needed
-  bool tenant = true;                // a proof that names no tenant is not enough
-};
-
-// Who signs tokens (RFC 7519).
-struct TokenIssuer {
-  Mark mark;
-  std::string name;
-  std::string secret;  // HS256
-  Mark secret_mark;
-  std::string keys_file;  // JWKS or a PEM public key
-  Mark keys_file_mark;
-  std::string jwks_url;  // https
-  Mark jwks_url_mark;
-  std::string ca_file;  // of jwks_url; empty: the system's roots
-  Mark ca_mark;
-  std::string issuer;                 // "iss"; empty: not asked for
-  std::vector<std::string> audience;  // one of them in "aud"
-  Ms leeway{30'000};
-  Ms longest{0};  // from iat to exp; 0: any
-  std::string user_claim = "sub";
-  std::string role_claim = "role";
-  std::string agency_claim = "agency_id";
-  std::string site_claim = "site_id";
-  std::string module_claim = "module_id";
-  std::string scope_claim = "scope";
-};
-
-struct Tokens {
-  std::string cookie;     // that may hold the token; empty: none
-  Ms refresh{3'600'000};  // key sets of jwks_url are fetched anew
-  Ms refetch{30'000};     // earliest fetch for a key that is not known
-  Ms fetch_timeout{5'000};
-  std::vector<TokenIssuer> issuers;
-};
-
-struct EmbedTokens {
-  std::string secret;  // of the signed form; empty: not accepted
-  bool legacy = false;
-};
-
-// A server of the operator's that is asked about each request of a rule.
-struct ForwardAuth {
-  Mark mark;
-  std::string name;
-  Marked<std::string> upstream;
-  std::string path = "/";  // and query
-  std::vector<std::string> request_fields{"Authorization", "Cookie"};
-  std::vector<std::string> copy_to_upstream;  // of its answer, where that lets the request pass
-  std::vector<std::string> copy_to_client{"Location", "Set-Cookie", "WWW-Authenticate"};
-  std::string user_field;  // of its answer; empty: it does not say who it is
-  std::string role_field;
-  Ms timeout{5'000};
-  std::uint64_t body = 16u << 10;  // of a refusal
-  Ms ttl{0};                       // 0: asked for each request
-  std::vector<std::string> key{"method", "path", "query", "client"};
-  std::uint32_t requests = 256;  // asked and not answered, per worker
-};
-
-struct Access {
-  Mark mark;
-  std::vector<AccessRule> rules;
-  Tokens tokens;
-  EmbedTokens embed;
-  std::vector<ForwardAuth> forward;
-  std::uint32_t cache = 4096;  // proofs remembered, per worker
-  Ms ttl{60'000};
-  Ms negative_ttl{5'000};
-  // Wrong proofs per client network: bucket size and refill per second.
-  std::uint32_t wrong_burst = 200;
-  double wrong_rate = 10;
-};
-
-// How often whom may ask (docs/rate-limits.md). What the words of a rule mean is
-// decided by limits/rule.hpp.
-struct RateRule {
-  Mark mark;
-  Marked<std::string> name;
-  std::vector<Marked<std::string>> key;           // whom it counts by; none: all together
-  std::vector<Marked<std::string>> host_classes;  // of these lists, empty is all
-  std::vector<Marked<std::string>> paths;
-  std::vector<Marked<std::string>> methods;
-  std::vector<Marked<std::string>> subscriptions;
-  std::vector<Marked<std::string>> plans;
-  std::vector<Marked<std::string>> identities;
-  Marked<std::string> rate;      // "100/s"; empty: `concurrent`
-  std::uint32_t burst = 0;       // 0: the rate's number
-  std::uint32_t cost = 1;        // of one request
-  std::uint32_t concurrent = 0;  // requests in flight, per process
-  bool shadow = false;
-  bool fields = false;
-  std::vector<Marked<std::string>> exempt;  // CIDR
-  std::uint32_t ipv4_prefix = 32;
-  std::uint32_t ipv6_prefix = 64;
-};
-
-enum class LimitMode : std::uint8_t { exact, leased };
-enum class LimitFallback : std::uint8_t { local, open, closed };
-enum class RowLimits : std::uint8_t { enforce, shadow, off };
-
-// The store that all nodes share.
-struct LimitRedis {
-  Mark mark;
-  // Where it is: one of `address`, `sentinels` and `cluster`, or none.
-  Marked<std::string> address;                 // "host:port" or "unix:/path"
-  std::vector<Marked<std::string>> sentinels;  // "host:port"
-  Marked<std::string> master;                  // as the sentinels call it
-  std::string sentinel_username;
-  std::string sentinel_password;
-  std::vector<Marked<std::string>> cluster;  // "host:port" of some of its nodes
-  bool given() const { return !address->empty() || !sentinels.empty() || !cluster.empty(); }
-  std::string username;
-  std::string password;
-  std::uint32_t database = 0;
-  std::string key_prefix = "marquee";
-  bool tls = false;
-  std::string ca_file;  // empty: the system's roots
-  Mark ca_mark;
-  std::string server_name;  // empty: the address's host
-  Ms timeout{20};           // one answer
-};
-
-struct RateLimits {
-  Mark mark;
-  std::vector<RateRule> rules;
-  RowLimits rows = RowLimits::enforce;      // numbers in rows of the directory
-  std::vector<Marked<std::string>> exempt;  // CIDR, of all rules
-  std::uint64_t memory = 16u << 20;         // of the process's own counters
-  LimitMode mode = LimitMode::exact;
-  Mark mode_mark;
-  LimitFallback on_failure = LimitFallback::local;
-  LimitRedis redis;
-};
-
-// How brands of domains are applied.
-struct Branding {
-  bool html = true;  // pages of upstreams are branded
-  std::string title_separator = " | ";
-  std::vector<std::string> removed_classes{"dramac-branding"};  // with hide_powered_by
-  std::vector<std::string> removed_attributes{"data-dramac-branding"};
-  std::vector<std::string> removed_texts{"powered by dramac"};
-  std::vector<std::string> css_hosts;  // that a tenant's CSS may name in url()
-};
-
-// One file of pages.directory, DIRECTORY/SCOPE/NAME.html.
-struct PageFile {
-  std::string path;
-  std::string scope;  // "default", or an agency's id
-  std::string name;   // "503", "maintenance"
-  std::shared_ptr<const std::string> text;
-};
-
-// Pages of our own: errors, and why a domain does not serve.
-struct Pages {
-  std::string language = "en";                  // where no language of the visitor's is spoken
-  Marked<std::string> directory;                // templates of the operator; empty: none
-  std::vector<std::string> maintenance;         // ids of agencies; "all": every customer's domain
-  Ms retry_after{300'000};                      // told during maintenance
-  std::vector<std::uint16_t> replace_upstream;  // statuses of upstreams that become our pages
-  std::vector<PageFile> files;                  // what was found in `directory`
-};
-
-enum class AnswerScope : std::uint8_t { directory, all, none };
-enum class HostRewrite : std::uint8_t { hosts, own_paths, off };
-
-// What becomes of the fields of upstreams' answers on customers' domains.
-struct Answers {
-  AnswerScope domains = AnswerScope::directory;
-  bool security_fields = true;
-  Ms hsts{0};  // max-age; 0: no such field
-  bool hsts_subdomains = false;
-  std::vector<std::string> removed_fields{"Server", "X-Powered-By"};
-  std::string server;  // instead of the upstream's; empty: none
-  HostRewrite rewrite = HostRewrite::hosts;
-  std::vector<std::string> platform_hosts;  // beside those of host_classes and upstreams
-  // Of config.custom_headers, beside what no row may set (routing/record_json.cpp).
-  std::vector<std::string> allowed_fields;  // empty: all
-  std::vector<std::string> denied_fields{"Access-Control-*", "Age", "Date", "ETag", "Vary", "Via"};
-};
-
-enum class Compress : std::uint8_t { branded, all, off };
-
-// Content codings of answers, chosen by the client's Accept-Encoding.
-struct Compression {
-  Compress answers = Compress::branded;
-  std::uint64_t least_size = 1024;
-  std::uint32_t level = 4;  // 1 is quick, 9 is small
-  std::vector<std::string> codings{"br", "zstd", "gzip"};
-};
-
 enum class AccessFormat : std::uint8_t { json, combined, off };
 
 struct Log {
@@ -537,48 +315,6 @@ struct Forwarding {
   bool via = false;               // add a Via field
   bool forwarded = true;          // RFC 7239 Forwarded
   bool trust_request_id = false;  // also from untrusted clients
-};
-
-// The pool of a module's API.
-struct ModuleUpstream {
-  Mark mark;
-  std::string module;
-  Marked<std::string> upstream;
-};
-
-// What is asked of the platform's tables beside domains. All of it is off unless said.
-struct Tenants {
-  Mark mark;
-  bool membership = false;  // on app hosts
-  std::vector<std::string> member_paths{"/api"};
-  std::vector<std::string> public_paths{"/api/auth", "/api/public", "/api/webhook"};
-  bool cors = false;             // preflights and answers, by verified origins
-  bool frame_ancestors = false;  // of modules' domains, by the same rows
-  bool module_apis = false;      // /api/modules/MODULE/api/...
-  std::vector<ModuleUpstream> modules;
-};
-
-enum class ContextAlgorithm : std::uint8_t { eddsa, es256, hs256 };
-enum class ContextKeys : std::uint8_t { automatic, state_dir, directory };
-
-// The signed tenant context (design 9).
-struct Context {
-  Mark mark;
-  bool enabled = true;
-  Marked<std::string> issuer{"marquee", {}};
-  ContextAlgorithm algorithm = ContextAlgorithm::eddsa;
-  Mark algorithm_mark;
-  Ms lifetime{60'000};
-  Ms rotation{std::chrono::hours(24 * 7)};
-  ContextKeys keys = ContextKeys::automatic;
-  Mark keys_mark;
-  std::string key_file;  // PEM, signs; empty: Marquee makes its keys
-  Mark key_mark;
-  std::string other_key_file;  // PEM, published beside it while the two are exchanged
-  Mark other_key_mark;
-  std::string secret;  // HS256
-  Mark secret_mark;
-  Marked<std::string> jwks_path{"/.well-known/marquee/jwks.json", {}};  // empty: not public
 };
 
 struct Settings {

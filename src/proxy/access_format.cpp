@@ -230,10 +230,12 @@ char* json_times(const AccessTimes& t, char* out) {
 }  // namespace
 
 std::size_t AccessFormatter::bound(const AccessRecord& r) {
-  const std::string_view shorts[short_fields] = {
-      r.request_id, r.trace_id, r.client_address, r.alpn,    r.tls_version,     r.method,
-      r.protocol,   r.upstream, r.domain_id,      r.site_id, r.installation_id, r.client_id,
-      r.agency_id,  r.user_id,  r.api_key,        r.refusal, r.failure};
+  const std::string_view shorts[] = {
+      r.request_id,      r.trace_id,  r.client_address, r.alpn,      r.tls_version,
+      r.method,          r.protocol,  r.upstream,       r.domain_id, r.site_id,
+      r.installation_id, r.client_id, r.agency_id,      r.user_id,   r.api_key,
+      r.consumer,        r.api_route, r.refusal,        r.failure};
+  static_assert(std::size(shorts) == short_fields);
   std::size_t size =
       r.target.size() + r.user_agent.size() + r.referer.size() + r.host.size() + r.sni.size();
   for (const std::string_view s : shorts) size += s.size();

@@ -48,9 +48,9 @@ TEST_CASE("gate set: each section of the settings brings its gate") {
   // Numbers in the directory's rows are rules, too.
   s.tenants.cors = true;
   s.directory.kind = config::DirectoryKind::sqlite;
-  CHECK(met(s, custom, GateKind::limits));
+  CHECK(gates_of(domain_of(), s).has(GateKind::limits));
   s.rate_limits.rows = config::RowLimits::off;
-  CHECK_FALSE(met(s, custom, GateKind::limits));
+  CHECK(met(s, custom, GateKind::origin));
   s = {};
   s.tenants.membership = true;
   CHECK(met(s, app, GateKind::tenant));
