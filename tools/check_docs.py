@@ -26,7 +26,7 @@ ENUMS = [
 ]
 METRIC_SOURCES = ["src/proxy/proxy_metrics.cpp", "src/app/program_status.cpp",
                   "src/app/program_directory.cpp", "src/app/limit_service.cpp",
-                  "src/proxy/limit_gate.cpp", "src/store/redis_counters.cpp"]
+                  "src/proxy/limit_gate.cpp", "src/store/redis_metrics.cpp"]
 ACCESS_FORMAT = "src/proxy/access_format.cpp"
 FIRST_CELL = re.compile(r"^\|([^|]*)\|", re.M)
 WORDS = re.compile(r"`([a-z0-9_]+)`")

@@ -52,6 +52,9 @@ class CertificatePort {
   // Both are PEM texts: one certificate with its chain per key. They are checked here.
   virtual void import(const std::string& host, std::string chain, std::string key,
                       std::function<void(CertificateAnswer)> done) = 0;
+  // From the directory; `entry` has the host. `local`: by the Unix socket, for the log.
+  virtual void remove(const std::string& host, bool local,
+                      std::function<void(CertificateAnswer)> done) = 0;
 };
 
 }  // namespace marquee::admin

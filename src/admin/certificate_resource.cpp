@@ -132,6 +132,13 @@ void put(CertificatePort& port, const std::string& host, const Request& request,
               });
 }
 
+void remove(CertificatePort& port, const std::string& host, const Request& request, Respond done) {
+  port.remove(host, request.local, [done = std::move(done)](const CertificateAnswer& answer) {
+    if (answer.status != 200) return done(problem(answer.status, answer.problem));
+    done({204, {}, {}, {}});
+  });
+}
+
 }  // namespace
 
 std::vector<Route> certificate_routes(CertificatePort& port) {
@@ -148,7 +155,8 @@ std::vector<Route> certificate_routes(CertificatePort& port) {
              list(port, request, std::move(respond));
            }},
           {"GET", "/v1/certificates/{id}", of_host(show)},
-          {"PUT", "/v1/certificates/{id}", of_host(put)}};
+          {"PUT", "/v1/certificates/{id}", of_host(put)},
+          {"DELETE", "/v1/certificates/{id}", of_host(remove)}};
 }
 
 }  // namespace marquee::admin

@@ -27,6 +27,8 @@ struct DomainDraft {
   std::optional<routing::DomainStatus> status;  // absent: active
   std::string config = "{}";                    // JSON objects, checked
   std::string white_label = "{}";
+  // The operator's word that its tenant owns the name: a proof of method `operator`.
+  bool vouched = false;
   friend bool operator==(const DomainDraft&, const DomainDraft&) = default;
 };
 
@@ -36,7 +38,10 @@ struct DomainEdit {
   std::optional<routing::DomainStatus> status;
   std::optional<std::string> config;  // the whole of it
   std::optional<std::string> white_label;
-  bool empty() const { return !installation && !status && !config && !white_label; }
+  // Gives the operator's word for the row as it is then, or takes it back; what else
+  // proves the row stays.
+  std::optional<bool> vouched;
+  bool empty() const { return !installation && !status && !config && !white_label && !vouched; }
 };
 
 // A row with its columns as they are stored, cut where they are absurdly long.
@@ -83,6 +88,8 @@ class DomainBook {
   virtual void edit(const StoredDomain& seen, const DomainEdit& edit,
                     std::function<void(BookAnswer)> done) = 0;
   virtual void remove(const StoredDomain& seen, std::function<void(BookAnswer)> done) = 0;
+  // Renews the planner's statistics, after many were added. Blocks no reader.
+  virtual void analyze(std::function<void(BookAnswer)> done) = 0;
 };
 
 }  // namespace marquee::admin

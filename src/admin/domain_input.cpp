@@ -14,9 +14,9 @@ namespace json = boost::json;
 using routing::DomainStatus;
 
 constexpr std::size_t kDepth = 16;
-constexpr std::string_view kWritable[] = {"host",   "installation", "module",
-                                          "site",   "client",       "agency",
-                                          "status", "config",       "white_label"};
+constexpr std::string_view kWritable[] = {"host",        "installation", "module", "site",
+                                          "client",      "agency",       "status", "config",
+                                          "white_label", "vouched"};
 constexpr std::string_view kShownOnly[] = {
     "id", "source", "kind", "state", "proven", "ssl_status", "redirect", "faults", "certificate"};
 
@@ -105,6 +105,12 @@ std::optional<Problem> take_status(const json::value& value, std::optional<Domai
                "expired, disabled; active serves the domain, disabled does not.");
 }
 
+std::optional<Problem> take_flag(const std::string& field, const json::value& value, bool& out) {
+  if (!value.is_bool()) return wrong(field, field + " is true or false.");
+  out = value.as_bool();
+  return std::nullopt;
+}
+
 std::optional<Problem> take_host(const json::value& value, std::string& out) {
   const json::string* text = value.if_string();
   if (!text || text->size() > 1024)
@@ -144,6 +150,7 @@ std::variant<DomainDraft, Problem> draft_of(const json::object& from) {
     if (key == "client") problem = take_id(key, value, out.client);
     if (key == "agency") problem = take_id(key, value, out.agency);
     if (key == "status") problem = take_status(value, out.status);
+    if (key == "vouched") problem = take_flag(key, value, out.vouched);
     if (key == "config") problem = take_column(key, value, "{}", out.config);
     if (key == "white_label") problem = take_column(key, value, "{}", out.white_label);
     if (problem) return *std::move(problem);
@@ -213,6 +220,10 @@ std::variant<DomainEdit, Problem> parse_edit(std::string_view body, const Stored
       problem = take_column(key, value, seen.config.value_or("{}"), out.config.emplace());
     } else if (key == "white_label") {
       problem = take_column(key, value, seen.white_label.value_or("{}"), out.white_label.emplace());
+    } else if (key == "vouched") {
+      // Without it nobody vouches.
+      out.vouched = false;
+      if (!value.is_null()) problem = take_flag(key, value, *out.vouched);
     } else if (key == "host") {
       problem = wrong(key, "A domain's name cannot be changed; add another, and remove this one.");
     } else if (among(key, kWritable)) {

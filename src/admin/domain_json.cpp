@@ -32,7 +32,8 @@ json::object config_json(const routing::DomainConfig& config) {
                    {"force_www", nullptr},
                    {"custom_headers", std::move(fields)},
                    {"cache_ttl", nullptr},
-                   {"enable_cdn", config.enable_cdn}};
+                   {"enable_cdn", config.enable_cdn},
+                   {"maintenance", config.maintenance}};
   if (config.force_www != config::WwwRule::either)
     out["force_www"] = config.force_www == config::WwwRule::www;
   if (config.cache_ttl) out["cache_ttl"] = config.cache_ttl->count();

@@ -254,15 +254,17 @@ void patch_domain(const Parts& parts, Request request, const Respond& respond) {
   DomainBook* const book = book_for(parts, request, respond);
   if (!book) return;
   with_match(parts, *book, request, respond,
-             [parts, respond, body = request.body, id = request.id](const StoredDomain& seen) {
+             [parts, respond, body = request.body, id = request.id,
+              local = request.local](const StoredDomain& seen) {
                auto parsed = parse_edit(body, seen);
                if (const auto* const problem = std::get_if<Problem>(&parsed))
                  return respond(problem_response(*problem));
                const DomainEdit& edit = std::get<DomainEdit>(parsed);
                if (edit.empty()) return show_row(parts, id, 200, respond);
-               const auto edited = [parts, respond, id,
+               const auto edited = [parts, respond, id, local, vouched = edit.vouched,
                                     host = shown_host(seen.record)](const BookAnswer& answer) {
                  if (answer.result != BookResult::done) return respond(failed(answer));
+                 if (vouched) parts->vouched(host, id, *vouched, local);
                  parts->written({host});
                  show_row(parts, id, 200, respond);
                };
@@ -320,9 +322,11 @@ void create_domain(const Parts& parts, const Request& request, const Respond& re
   DomainDraft& draft = std::get<DomainDraft>(parsed);
   if (const auto problem = shadowed(*parts, *parts->settings(), parts->rules(), draft.host))
     return respond(problem_response(*problem));
-  const auto created = [parts, respond, host = draft.host](const std::vector<BookAnswer>& answers) {
+  const auto created = [parts, respond, host = draft.host, vouched = draft.vouched,
+                        local = request.local](const std::vector<BookAnswer>& answers) {
     const BookAnswer& answer = answers.front();
     if (answer.result == BookResult::done) {
+      if (vouched) parts->vouched(host, answer.id, true, local);
       parts->written({host});
       return show_row(parts, answer.id, 201, respond);
     }
@@ -364,15 +368,18 @@ void create_batch(const Parts& parts, const Request& request, const Respond& res
       drafts.push_back(std::move(std::get<DomainDraft>(entry)));
     }
   }
-  std::vector<std::string> names;
-  for (const DomainDraft& draft : drafts) names.push_back(draft.host);
-  const auto answer = [parts, results, places, respond,
-                       hosts = std::move(names)](const std::vector<BookAnswer>& answers) {
+  std::vector<std::pair<std::string, bool>> names;  // and whether somebody vouches for it
+  for (const DomainDraft& draft : drafts) names.emplace_back(draft.host, draft.vouched);
+  const auto answer = [parts, results, places, respond, hosts = std::move(names),
+                       local = request.local](const std::vector<BookAnswer>& answers) {
     for (std::size_t i = 0; i < places->size(); ++i)
       (*results)[(*places)[i]] = result_json(answers[i]);
     std::vector<std::string> written;
     for (std::size_t i = 0; i < places->size(); ++i)
-      if (answers[i].result == BookResult::done) written.push_back(hosts[i]);
+      if (answers[i].result == BookResult::done) {
+        written.push_back(hosts[i].first);
+        if (hosts[i].second) parts->vouched(hosts[i].first, answers[i].id, true, local);
+      }
     parts->written(written);
     std::uint64_t counts[3] = {};
     for (const json::value& result : *results) {
@@ -391,6 +398,15 @@ void create_batch(const Parts& parts, const Request& request, const Respond& res
   book->create(std::move(drafts), on_control(parts, answer));
 }
 
+void analyze(const Parts& parts, const Request&, const Respond& respond) {
+  DomainBook* const book = parts->book();
+  if (!book) return respond(problem_response(no_book(parts)));
+  book->analyze([respond](const BookAnswer& answer) {
+    if (answer.result != BookResult::done) return respond(failed(answer));
+    respond({204, {}, {}, {}});
+  });
+}
+
 }  // namespace
 
 std::vector<Route> domain_routes(DomainParts made) {
@@ -404,6 +420,7 @@ std::vector<Route> domain_routes(DomainParts made) {
       {"GET", "/v1/domains", served(list_domains)},
       {"POST", "/v1/domains", served(create_domain), 256u << 10},
       {"POST", "/v1/domains:batch", served(create_batch), kMostBatch},
+      {"POST", "/v1/domains:analyze", served(analyze)},
       {"GET", "/v1/domains/{id}", served(get_domain)},
       {"PATCH", "/v1/domains/{id}", served(patch_domain), 256u << 10},
       {"DELETE", "/v1/domains/{id}", served(delete_domain)},

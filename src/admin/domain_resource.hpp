@@ -7,6 +7,7 @@
 //   GET    /v1/domains/{id}     with a strong ETag
 //   PATCH  /v1/domains/{id}     merge patch; needs If-Match (428, 412)
 //   DELETE /v1/domains/{id}     needs If-Match
+//   POST   /v1/domains:analyze  renews the database's statistics, after an import
 #pragma once
 #include <functional>
 #include <memory>
@@ -30,6 +31,10 @@ struct DomainParts {
   std::function<DomainBook*()> book;                     // null: there is none
   // These were written: what this process remembers of them is void.
   std::function<void(const std::vector<std::string>& hosts)> written;
+  // For the log: somebody gave his word for this host, or took it back; `local`: by the
+  // Unix socket.
+  std::function<void(const std::string& host, const std::string& id, bool vouched, bool local)>
+      vouched;
   std::string settings_file;
 };
 std::vector<Route> domain_routes(DomainParts parts);

@@ -326,8 +326,8 @@ void CertificateService::show(const std::string& host, bool with_key,
           const auto status = stored.status;
           auto out = std::make_shared<CertificateAnswer>();
           out->entry = entry_of(shown_host(*row), std::move(stored), true, with_key);
-          if (status != StoredCertificate::Status::found)
-            *out = failed(status == StoredCertificate::Status::absent ? 404 : 503,
+          if (status != StoredCertificate::Status::found || out->entry.certificates.empty())
+            *out = failed(status == StoredCertificate::Status::unavailable ? 503 : 404,
                           shown_host(*row) + ": " + out->entry.fault);
           core->parts.control([core, out, done] {
             if (!core->ended) done(std::move(*out));
@@ -377,6 +377,41 @@ void CertificateService::import(const std::string& host, std::string chain, std:
         core->store(wanted, row, made, entry, done);
       });
     });
+  });
+}
+
+void CertificateService::remove(const std::string& host, bool local,
+                                std::function<void(CertificateAnswer)> done) {
+  const auto wanted = wanted_of(host);
+  if (!wanted) return done(failed(400, host + " is not a hostname; write shop.example.com"));
+  if (core_->plan_of(*core_->parts.settings(), *wanted))
+    return done(failed(409, wanted->host +
+                                " stands in the settings file; change its certificate there: "
+                                "domains[].certificate"));
+  if (!core_->parts.directory || !core_->parts.store)
+    return done(failed(409, "there is no directory to remove it from"));
+  core_->find(*wanted, [core = core_, wanted = *wanted, local,
+                        done = std::move(done)](const routing::DirectoryAnswer& answer) {
+    if (answer.status == routing::DirectoryAnswer::Status::unavailable)
+      return done(failed(503, answer.failure.sentence));
+    const Row row = row_of(wanted, answer);
+    if (!row) return done(failed(404, no_row(wanted, answer)));
+    core->parts.store->remove_certificate(
+        row->row, [core, row, local, done](const std::optional<base::Failure>& failure) {
+          core->parts.control([core, row, local, done, failure] {
+            if (core->ended) return;
+            const std::string shown = shown_host(*row);
+            if (failure)
+              return done(failed(failure->source == base::FailureSource::client ? 404 : 503,
+                                 shown + ": " + failure->sentence));
+            core->parts.logger->info("a certificate was removed",
+                                     {{"host", shown}, {"by", local ? "unix socket" : "tcp"}});
+            core->parts.directory->flush({&shown, 1});
+            CertificateAnswer out;
+            out.entry.host = shown;
+            done(std::move(out));
+          });
+        });
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "admin/certificate_port.hpp"
 #include "app/directory_service.hpp"
+#include "base/log.hpp"
 #include "proxy/snapshot.hpp"
 #include "routing/certificate_store.hpp"
 #include "store/encryption.hpp"
@@ -25,6 +26,7 @@ class CertificateService final : public admin::CertificatePort {
     std::function<std::shared_ptr<const proxy::Snapshot>()> settings;
     Run blocking;
     Run control;  // later, on the control thread
+    base::Logger* logger = nullptr;
   };
   // What `parts` points to outlives it; what it runs later than that does nothing.
   explicit CertificateService(Parts parts);
@@ -35,6 +37,8 @@ class CertificateService final : public admin::CertificatePort {
   void show(const std::string& host, bool with_key,
             std::function<void(admin::CertificateAnswer)> done) override;
   void import(const std::string& host, std::string chain, std::string key,
+              std::function<void(admin::CertificateAnswer)> done) override;
+  void remove(const std::string& host, bool local,
               std::function<void(admin::CertificateAnswer)> done) override;
 
  private:

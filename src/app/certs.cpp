@@ -227,6 +227,17 @@ int run_export(const CommandLine& line) {
   return exit_code::ok;
 }
 
+int run_remove(const CommandLine& line) {
+  const auto reply = ask(line, "DELETE", "/v1/certificates/" + escaped(line.certs.host));
+  if (!reply) return exit_code::failed;
+  if (reply->status != 204) return refused(*reply);
+  if (line.json)
+    std::cout << json::serialize(json::object{{"removed", line.certs.host}}) << "\n";
+  else
+    std::cout << "removed: the certificate of " << line.certs.host << "\n";
+  return exit_code::ok;
+}
+
 }  // namespace
 
 int run_certs(const CommandLine& line) {
@@ -237,6 +248,8 @@ int run_certs(const CommandLine& line) {
       return run_list(line);
     case CertsOptions::What::show_export:
       return run_export(line);
+    case CertsOptions::What::remove:
+      return run_remove(line);
   }
   return exit_code::usage;
 }

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "app/cli.hpp"
+#include "brand/pages/page_set.hpp"
 #include "config/reader.hpp"
 #include "config/system_ports.hpp"
 #include "identity/check.hpp"
@@ -31,6 +32,8 @@ Loaded load_and_check(const std::string& path) {
     for (auto& problem : identity::check_access(reading.settings))
       reading.problems.push_back(problem);
     for (auto& problem : identity::check(reading.settings)) reading.problems.push_back(problem);
+    for (auto& problem : brand::check_pages(reading.settings.pages))
+      reading.problems.push_back(problem);
     config::sort_problems(reading.problems);
   }
   Loaded out;

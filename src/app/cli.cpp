@@ -20,6 +20,7 @@ Examples:
   marquee explain https://shop.acme.com/x    what would happen to this request
   marquee certs list                         certificates, and when they end
   marquee domains add shop.acme.com          one more domain, served at once
+  marquee limits show                        rate limits, and who is refused
   marquee cache flush shop.acme.com          ask the directory for it anew
   marquee db migrate                         make or update the directory's tables
   marquee demo-upstream                      a sample server to put behind it
@@ -119,6 +120,7 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
   CLI::App* const cache = add_cache(app, line, seconds);
   CLI::App* const migrate = add_db(app, line);
   CLI::App* const certs = add_certs(app, line, seconds);
+  CLI::App* const limits = add_limits(app, line, seconds);
 
   CLI::App* const demo =
       app.add_subcommand("demo-upstream", "A sample server that shows what reached it");
@@ -137,6 +139,7 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
           {domains, Command::domains},
           {cache, Command::cache_flush},
           {certs, Command::certs},
+          {limits, Command::limits},
           {migrate, Command::db_migrate},
           {demo, Command::demo_upstream},
           {version, Command::version}};

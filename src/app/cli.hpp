@@ -7,6 +7,7 @@
 
 #include "app/cli_certs.hpp"
 #include "app/cli_domains.hpp"
+#include "app/cli_limits.hpp"
 
 namespace marquee::app {
 
@@ -20,6 +21,7 @@ enum class Command : std::uint8_t {
   cache_flush,
   db_migrate,
   certs,
+  limits,
   demo_upstream,
   version
 };
@@ -51,6 +53,7 @@ struct CommandLine {
   bool print = false;                                // db migrate
   bool remove = false;                               // db migrate
   CertsOptions certs;                                // certs
+  LimitsOptions limits;                              // limits
   std::chrono::seconds timeout{30};                  // what asks the running Marquee
 };
 

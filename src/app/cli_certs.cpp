@@ -58,6 +58,14 @@ CLI::App* add_certs(CLI::App& app, CommandLine& line, int& seconds) {
                  "Its private key, too, in the clear; only by the Unix socket");
   common_options(*show, line, seconds, CertsOptions::What::show_export);
   show->footer("\nExample:\n  marquee certs export shop.acme.com > shop.pem\n");
+
+  CLI::App* const remove =
+      certs->add_subcommand("remove", "Take a domain's certificate out of the directory");
+  remove->add_option("host", options.host, "Its hostname, or *.PARENT")->required();
+  common_options(*remove, line, seconds, CertsOptions::What::remove);
+  remove->footer(
+      "\nFrom the next handshake on its visitors get one of Marquee's internal CA, on all nodes.\n"
+      "Example:\n  marquee certs remove shop.acme.com\n");
   return certs;
 }
 

@@ -11,7 +11,7 @@ class App;
 namespace marquee::app {
 
 struct CertsOptions {
-  enum class What : std::uint8_t { import, list, show_export };
+  enum class What : std::uint8_t { import, list, show_export, remove };
   What what = What::list;
   std::string host;
   std::vector<std::string> cert_files, key_files;  // import; one key for each certificate

@@ -85,12 +85,19 @@ void add_writing(Commands& commands, DomainsArguments& a) {
   add.add_option("--domain-config", a.config, "JSON object, such as {\"force_www\": true}")
       ->type_name("JSON");
   add.add_option("--white-label", a.white_label, "JSON object")->type_name("JSON");
+  add.add_flag("--vouched", a.vouched,
+               "You answer for it that its tenant owns the name: it is served without another "
+               "proof, where directory.trust_directory_status is false. Logged");
   add.footer(
       "\nIds that are not named are found by those that are, or made up. It answers within a "
       "second.\nExamples:\n  marquee domains add shop.example\n  marquee domains add shop.example "
       "--installation 6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01\n");
   commands.name(commands.add("enable", "Serve it", DomainsAction::enable));
   commands.name(commands.add("disable", "Show a page instead of it", DomainsAction::disable));
+  commands.name(commands.add("vouch", "Answer for it that its tenant owns the name; logged",
+                             DomainsAction::vouch));
+  commands.name(
+      commands.add("unvouch", "Take that word back; other proofs stay", DomainsAction::unvouch));
   commands.name(commands.add("remove", "Remove it; its tenant stays", DomainsAction::remove));
 
   CLI::App& in = commands.add("import", "Add domains from a file", DomainsAction::import_file);

@@ -18,6 +18,8 @@ enum class DomainsAction : std::uint8_t {
   enable,
   disable,
   remove,
+  vouch,
+  unvouch,
   import_file,
   export_file,
 };
@@ -32,6 +34,7 @@ struct DomainsArguments {
   std::uint32_t limit = 100;             // list
   bool all = false;                      // list
   std::string config, white_label;       // add: JSON
+  bool vouched = false;                  // add
   std::string file = "-";                // import, export
   std::string format;                    // import, export: csv, jsonl; empty: by the file
   std::uint64_t from_line = 1;           // import

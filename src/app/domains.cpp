@@ -160,6 +160,7 @@ int add(const CommandLine& line) {
       {"module", &a.module}, {"status", &a.status}};
   for (const auto& [name, value] : members)
     if (!value->empty()) body[name] = *value;
+  if (a.vouched) body["vouched"] = true;
   if (!take_json(body, "config", "--domain-config", a.config) ||
       !take_json(body, "white_label", "--white-label", a.white_label))
     return exit_code::usage;
@@ -174,21 +175,39 @@ int add(const CommandLine& line) {
             << " (" << text_of(domain, "state") << ", id " << text_of(domain, "id") << ")\n";
   if (text_of(domain, "state") == "not_live" && text_of(domain, "status") == "active")
     std::cerr << "It is not served: directory.trust_directory_status is false, and there is no "
-                 "proof that its tenant owns it.\n";
+                 "proof that its tenant owns it. If you answer for it:  marquee domains vouch "
+              << text_of(domain, "host") << "\n";
   return exit_code::ok;
 }
 
-// enable, disable, remove. Whoever writes at the same moment is not overwritten.
-int change(const CommandLine& line) {
-  const DomainsAction action = line.domains.action;
+struct Change {
+  const char* body;  // empty: DELETE
+  const char* done;
+};
+Change change_of(DomainsAction action) {
+  switch (action) {
+    case DomainsAction::enable:
+      return {R"({"status":"active"})", "enabled: "};
+    case DomainsAction::disable:
+      return {R"({"status":"disabled"})", "disabled: "};
+    case DomainsAction::vouch:
+      return {R"({"vouched":true})", "vouched for: "};
+    case DomainsAction::unvouch:
+      return {R"({"vouched":false})", "vouched for no longer: "};
+    default:
+      return {"", "removed: "};
+  }
+}
+
+// enable, disable, vouch, unvouch, remove. Whoever writes at the same moment is not overwritten.
+int run_change(const CommandLine& line) {
+  const Change change = change_of(line.domains.action);
   const json::value domain = find(line);
   if (domain.is_null()) return exit_code::failed;
   const std::string path = "/v1/domains/" + admin::percent_encoded(text_of(domain, "id"));
   const auto seen = ask_running(line, {"GET", path, {}, {}});
   if (answer_of(seen).is_null()) return exit_code::failed;
-  const std::string body = action == DomainsAction::enable    ? R"({"status":"active"})"
-                           : action == DomainsAction::disable ? R"({"status":"disabled"})"
-                                                              : "";
+  const std::string body = change.body;
   const auto reply = ask_running(line, {body.empty() ? "DELETE" : "PATCH", path, body, seen->etag});
   if (!reply) return exit_code::failed;
   if (reply->status >= 300) return say(problem_words(*reply));
@@ -198,10 +217,7 @@ int change(const CommandLine& line) {
               << "\n";
     return exit_code::ok;
   }
-  std::cout << (action == DomainsAction::enable    ? "enabled: "
-                : action == DomainsAction::disable ? "disabled: "
-                                                   : "removed: ")
-            << host << "\n";
+  std::cout << change.done << host << "\n";
   return exit_code::ok;
 }
 
@@ -221,7 +237,9 @@ int run_domains(const CommandLine& asked) {
     case DomainsAction::enable:
     case DomainsAction::disable:
     case DomainsAction::remove:
-      return change(line);
+    case DomainsAction::vouch:
+    case DomainsAction::unvouch:
+      return run_change(line);
     case DomainsAction::import_file:
       return run_domains_import(line);
     case DomainsAction::export_file:

@@ -8,6 +8,7 @@
 #include "app/demo_upstream.hpp"
 #include "app/domains.hpp"
 #include "app/explain.hpp"
+#include "app/limits_command.hpp"
 #include "app/remote.hpp"
 #include "app/server.hpp"
 #include "config/schema.hpp"
@@ -51,6 +52,8 @@ int dispatch(const CommandLine& line) {
       return run_db_migrate(line);
     case Command::certs:
       return run_certs(line);
+    case Command::limits:
+      return run_limits(line);
     case Command::demo_upstream:
       return run_demo_upstream({line.listen});
     case Command::version:

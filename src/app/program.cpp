@@ -123,8 +123,8 @@ std::string Program::start() {
                          ("worker-" + std::to_string(node.worker->index())).c_str());
   }
   if (directory_) directory_->start();
-  limits_.start([this](const std::vector<net::RedisAddress>& addresses) {
-    on_all_workers([addresses](Node& node) { node.limits.shared->set_addresses(addresses); });
+  limits_.start([this](const store::RedisPlace& place) {
+    on_all_workers([place](Node& node) { node.limits.shared->set_place(place); });
   });
   return {};
 }
@@ -228,9 +228,6 @@ void Program::put_in_force(std::shared_ptr<const proxy::Snapshot> snapshot,
     node.front->install(snapshot, groups, context);
     node.front->access().set_issuers(issuers);
     node.limits.gate->install(limits);
-    // Without rules there is no gate; where there ever were some, it stays.
-    if (!limits->rules.empty() && !std::exchange(node.limited, true))
-      node.front->add_gate(*node.limits.gate);
   });
   upstreams_.put_in_force(std::move(groups), snapshot->settings());
 }

@@ -26,6 +26,7 @@
 #include "app/certificate_service.hpp"
 #include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
+#include "app/limit_inspection.hpp"
 #include "app/limit_service.hpp"
 #include "app/listen_sockets.hpp"
 #include "app/systemd.hpp"
@@ -67,7 +68,6 @@ class Program final : public admin::StatusSource {
   struct Node {
     std::unique_ptr<net::Worker> worker;
     LimitService::Part limits;
-    bool limited = false;  // its gate is in the way of requests
     std::unique_ptr<proxy::Front> front;
     std::thread thread;
   };
@@ -160,6 +160,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   LimitService limits_{control_, registry_, logger_};
+  LimitInspection limit_inspection_{control_, limits_};
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::weak_ptr<const proxy::Snapshot>> old_snapshots_;

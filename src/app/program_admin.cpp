@@ -4,6 +4,7 @@
 #include "admin/certificate_resource.hpp"
 #include "admin/domain_resource.hpp"
 #include "admin/inspect_resource.hpp"
+#include "admin/limit_resource.hpp"
 #include "admin/status_resource.hpp"
 #include "app/live_explain.hpp"
 #include "app/program.hpp"
@@ -28,6 +29,12 @@ std::vector<admin::Route> Program::admin_routes() {
   domains.written = [this](const std::vector<std::string>& hosts) {
     if (directory_) directory_->flush(hosts);
   };
+  domains.vouched = [this](const std::string& host, const std::string& id, bool vouched,
+                           bool local) {
+    logger_.info(
+        vouched ? "an operator vouches for a domain" : "an operator vouches for a domain no longer",
+        {{"host", host}, {"id", id}, {"by", local ? "unix socket" : "tcp"}});
+  };
   domains.settings_file = path_;
   add(admin::domain_routes(std::move(domains)));
   admin::InspectParts inspect;
@@ -40,6 +47,7 @@ std::vector<admin::Route> Program::admin_routes() {
     explain_live(control_, snapshot_, directory_.get(), method, url, std::move(done));
   };
   add(admin::inspect_routes(std::move(inspect)));
+  add(admin::limit_routes(limit_inspection_));
   if (certificate_service_) add(admin::certificate_routes(*certificate_service_));
   return out;
 }

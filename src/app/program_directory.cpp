@@ -31,6 +31,7 @@ std::string Program::open_directory() {
   CertificateService::Parts certificates;
   certificates.settings = [this] { return snapshot_; };
   certificates.blocking = blocking;
+  certificates.logger = &logger_;
   certificates.control = [this](std::function<void()> job) {
     boost::asio::post(control_, std::move(job));
   };
@@ -83,23 +84,24 @@ void Program::lend_directory() {
   }
 }
 
-// In the order of design 2, step 4: preflights before access, members after it.
 void Program::add_gates() {
-  using Place = proxy::Front::GatePlace;
+  using Kind = proxy::GateKind;
   identity::TenantCache* const tenants = directory_ ? &directory_->tenants() : nullptr;
   passwords_ = std::make_unique<identity::PasswordChecker>();
+  const config::DirectoryCache& bounds = snapshot_->settings().directory.cache;
+  base::Random random = base::Random::from_kernel();
   for (Node& node : nodes_) {
+    proxy::Front& front = *node.front;
     net::Worker& worker = *node.worker;
+    const auto unknown = std::make_shared<tls::RefusalBudget>(
+        bounds.unknown_burst, bounds.unknown_rate, random.next(), 4096);
     const auto post = [&worker](std::function<void()> job) { worker.post(std::move(job)); };
     net::Turn& turn = worker.turn();
-    node.front->add_gate(Place::before_access,
-                         std::make_unique<proxy::OriginGate>(turn, tenants, post));
-    node.front->add_gate(Place::before_access,
-                         std::make_unique<proxy::PasswordGate>(turn, *passwords_, post));
-    node.front->add_gate(Place::after_access,
-                         std::make_unique<proxy::TenantGate>(turn, tenants, post));
-    node.front->add_gate(Place::after_access,
-                         std::make_unique<proxy::ModuleGate>(turn, tenants, post));
+    front.add_gate(Kind::origin, std::make_unique<proxy::OriginGate>(turn, tenants, post, unknown));
+    front.add_gate(Kind::password, std::make_unique<proxy::PasswordGate>(turn, *passwords_, post));
+    front.add_gate(Kind::tenant, std::make_unique<proxy::TenantGate>(turn, tenants, post, unknown));
+    front.add_gate(Kind::module, std::make_unique<proxy::ModuleGate>(turn, tenants, post, unknown));
+    front.add_gate(Kind::limits, *node.limits.gate);
   }
 }
 

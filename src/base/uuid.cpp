@@ -11,12 +11,30 @@
 namespace marquee::base {
 namespace {
 
-constexpr char kHex[] = "0123456789abcdef";
+// Eight hex digits of `value` at once, the first in the lowest byte: nibbles are
+// spread to bytes, and those above nine moved on to the letters.
+std::uint64_t hex_word(std::uint32_t value) {
+  constexpr std::uint64_t ones = 0x0101010101010101u;
+  std::uint64_t x = value;
+  x = (x | x << 16) & 0x0000ffff0000ffffu;
+  x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+  x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fu;
+  const std::uint64_t letters = (x + ones * 6) >> 4 & ones;
+  x += ones * '0' + letters * ('a' - '0' - 10);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(x) : x;
+}
 
-// The low `digits` hex digits of `value`.
-char* put_hex(char* out, std::uint64_t value, unsigned digits) {
-  for (unsigned i = digits; i-- > 0;) *out++ = kHex[(value >> (4 * i)) & 0xf];
-  return out;
+// The low `Digits` hex digits of `value`.
+template <unsigned Digits>
+char* put_hex(char* out, std::uint64_t value) {
+  if constexpr (Digits > 8) {
+    out = put_hex<Digits - 8>(out, value >> 32);
+    return put_hex<8>(out, value);
+  } else {
+    const std::uint64_t word = hex_word(static_cast<std::uint32_t>(value << (4 * (8 - Digits))));
+    std::memcpy(out, &word, Digits);
+    return out + Digits;
+  }
 }
 
 int hex_value(char c) {
@@ -38,7 +56,10 @@ bool read_hex(const char* in, std::array<std::uint8_t, N>& out) {
 
 template <std::size_t N>
 char* write_hex(char* out, const std::array<std::uint8_t, N>& bytes) {
-  for (const std::uint8_t b : bytes) out = put_hex(out, b, 2);
+  static_assert(N % 4 == 0);
+  for (std::size_t i = 0; i < N; i += 4)
+    out = put_hex<8>(out, static_cast<std::uint32_t>(bytes[i] << 24 | bytes[i + 1] << 16 |
+                                                     bytes[i + 2] << 8 | bytes[i + 3]));
   return out;
 }
 
@@ -62,15 +83,15 @@ void fill_id(std::array<std::uint8_t, N>& id, Random& random) {
 
 void format_uuid7(std::uint64_t unix_ms, std::uint64_t random_a, std::uint64_t random_b,
                   char (&out)[kUuidSize]) {
-  char* at = put_hex(out, unix_ms >> 16, 8);
+  char* at = put_hex<8>(out, unix_ms >> 16);
   *at++ = '-';
-  at = put_hex(at, unix_ms, 4);
+  at = put_hex<4>(at, unix_ms);
   *at++ = '-';
-  at = put_hex(at, 0x7000u | (random_a & 0xfff), 4);
+  at = put_hex<4>(at, 0x7000u | (random_a & 0xfff));
   *at++ = '-';
-  at = put_hex(at, 0x8000u | ((random_b >> 48) & 0x3fff), 4);
+  at = put_hex<4>(at, 0x8000u | ((random_b >> 48) & 0x3fff));
   *at++ = '-';
-  put_hex(at, random_b, 12);
+  put_hex<12>(at, random_b);
 }
 
 Random::Random(const std::array<std::uint64_t, 4>& seed) : state_(seed) {
@@ -123,14 +144,14 @@ std::optional<TraceContext> parse_traceparent(std::string_view text) {
 }
 
 void format_traceparent(const TraceContext& context, char (&out)[kTraceparentSize]) {
-  char* at = put_hex(out, 0, 2);
+  char* at = put_hex<2>(out, 0);
   *at++ = '-';
   at = write_hex(at, context.trace_id);
   *at++ = '-';
   at = write_hex(at, context.parent_id);
   *at++ = '-';
   // Of the flags level 1 defines only `sampled`; others must not be passed on.
-  put_hex(at, context.flags & 1u, 2);
+  put_hex<2>(at, context.flags & 1u);
 }
 
 void format_trace_id(const TraceContext& context, char (&out)[32]) {

@@ -1,6 +1,7 @@
 #include "brand/brand.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "brand/colour.hpp"
 #include "brand/escape.hpp"
@@ -94,6 +95,51 @@ bool PieceMatcher::feed(std::string_view piece, std::uint16_t& state) const {
   return state == pattern_.size();
 }
 
+bool TextMatcher::add(std::string_view text) {
+  std::string normal;
+  for (const char c : text) {
+    if ((static_cast<unsigned char>(c) < 0x20 && !is_space(c)) || c == '<' || c == '&')
+      return false;
+    if (!is_space(c))
+      normal.push_back(to_lower(c));
+    else if (!normal.empty() && normal.back() != ' ')
+      normal.push_back(' ');
+  }
+  if (normal.ends_with(' ')) normal.pop_back();
+  if (normal.empty() || normal.size() > kMaxRemovedName || texts_.size() == kMaxRemovedNames)
+    return false;
+  texts_.push_back(std::move(normal));
+  return true;
+}
+
+bool TextMatcher::rejects(char first) const {
+  return std::none_of(texts_.begin(), texts_.end(),
+                      [c = to_lower(first)](const std::string& text) { return text[0] == c; });
+}
+
+TextMatcher::Match TextMatcher::match(std::string_view node) const {
+  if (node.size() > kMaxTextNode) return Match::none;
+  Match best = Match::none;
+  for (const std::string& text : texts_) {
+    std::size_t at = 0;
+    bool space = false;
+    bool agrees = true;
+    for (const char c : node) {
+      if (is_space(c)) {
+        space = at != 0;
+        continue;
+      }
+      if (std::exchange(space, false)) agrees = agrees && at < text.size() && text[at++] == ' ';
+      agrees = agrees && at < text.size() && text[at++] == to_lower(c);
+      if (!agrees) break;
+    }
+    if (!agrees) continue;
+    if (at == text.size()) return Match::whole;
+    if (!space || text[at] == ' ') best = Match::begins;
+  }
+  return best;
+}
+
 std::string colour_variables(const Brand& brand) {
   std::string inside;
   add_variables(inside, "primary", brand.primary);
@@ -133,6 +179,8 @@ BrandPlan::BrandPlan(const Brand& brand) {
   take_names(brand.removed_attributes, removed_attributes, "removed_attributes", faults);
   for (std::string& attribute : removed_attributes)
     std::transform(attribute.begin(), attribute.end(), attribute.begin(), to_lower);
+  for (const std::string& text : brand.removed_texts)
+    if (!removed_texts.add(text)) faults.push_back("removed_texts");
   needles = needles_of(removed_classes, removed_attributes);
 }
 

@@ -14,6 +14,7 @@ inline constexpr std::size_t kMaxName = 200;  // bytes of UTF-8, more are cut of
 inline constexpr std::size_t kMaxSeparator = 16;
 inline constexpr std::size_t kMaxRemovedNames = 8;  // classes, and attributes
 inline constexpr std::size_t kMaxRemovedName = 64;
+inline constexpr std::size_t kMaxTextNode = 256;  // bytes; longer ones match no text
 
 // Empty fields ask for nothing. What is not allowed (a URL that is neither https
 // nor a path, a colour that is none) is left out, and `faults` of the plan says so.
@@ -30,6 +31,7 @@ struct Brand {
   // What is removed: elements with one of the classes, and attributes.
   std::vector<std::string> removed_classes;
   std::vector<std::string> removed_attributes;  // lower case
+  std::vector<std::string> removed_texts;       // see TextMatcher
 };
 
 // Finds a text in pieces of another, ignoring the case of ASCII letters, in
@@ -46,13 +48,34 @@ class PieceMatcher {
   std::vector<std::uint16_t> failure_;
 };
 
+// Texts that are to go where one of them is all that stands between two tags: the
+// case of ASCII letters and the amount of white space do not matter.
+class TextMatcher {
+ public:
+  enum class Match : std::uint8_t { none, begins, whole };
+
+  // Of 1 to 64 bytes without '<', '&' and control characters. False: not taken.
+  bool add(std::string_view text);
+  bool empty() const { return texts_.empty(); }
+  // `begins`: with more bytes it may become one.
+  Match match(std::string_view node) const;
+  // No text begins with this byte, which is no white space.
+  bool rejects(char first) const;
+  const std::vector<std::string>& texts() const { return texts_; }
+
+ private:
+  std::vector<std::string> texts_;  // lower case, one space between words
+};
+
 struct BrandPlan {
   BrandPlan() = default;
   explicit BrandPlan(const Brand& brand);
 
   // Nothing to do: pages pass untouched.
   bool empty() const { return head.empty() && title_alone.empty() && !removes(); }
-  bool removes() const { return !removed_classes.empty() || !removed_attributes.empty(); }
+  bool removes() const {
+    return !removed_classes.empty() || !removed_attributes.empty() || !removed_texts.empty();
+  }
 
   std::string head;          // inserted at the end of the page's head, once
   std::string title_suffix;  // behind a title that does not hold the name yet
@@ -64,6 +87,7 @@ struct BrandPlan {
   bool replaces_logo = false;
   std::vector<std::string> removed_classes;
   std::vector<std::string> removed_attributes;
+  TextMatcher removed_texts;
   // A tag that holds none of these, in any case, is not touched by the two.
   std::vector<std::string> needles;
   // Field names whose value was refused: "favicon_url".

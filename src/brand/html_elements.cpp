@@ -50,15 +50,12 @@ bool font_breaks_out(const Token& tag) {
 }  // namespace
 
 void OpenElements::cut(std::size_t size) {
-  while (open_.size() > size) {
-    if (open_.back().id == kP) --paragraphs_;
-    open_.pop_back();
-  }
+  while (open_.size() > size) drop_top();
 }
 
 bool OpenElements::push(std::uint64_t id, std::uint32_t bits, Start& result) {
   if (open_.size() >= kMost) return result.known = false;
-  if (id == kP) ++paragraphs_;
+  count(id, 1);
   open_.push_back({id, bits});
   return result.pushed = true;
 }
@@ -93,6 +90,33 @@ OpenElements::Start OpenElements::on_start(const Token& tag, std::uint32_t trait
   if (!foreign_rules(id) || !start_foreign(tag, id, traits, result))
     start_html(tag, id, traits, result);
   return result;
+}
+
+bool OpenElements::start_plain(TagKey key) {
+  if (key == 0 || open_.size() >= kMost) return false;
+  const std::uint32_t traits = html_traits(key);
+  if (traits & (kPeculiar | kNotPushed | kClosesP | kImplies | kTablePart)) {
+    if (traits & (kPeculiar | kNotPushed)) return false;
+    if ((traits & kClosesP) && paragraphs_ != 0) return false;
+    if ((traits & (kImplies | kTablePart)) && !closes_nothing(key, traits)) return false;
+  }
+  if (foreign()) return false;
+  if (traits & kVoid) return true;
+  count(key, 1);
+  open_.push_back({key, traits});
+  return true;
+}
+
+// Of the tags that may close others than p: the cases in which one look is enough.
+bool OpenElements::closes_nothing(TagKey key, std::uint32_t traits) const {
+  if (key == tag_key("a")) return anchors_ == 0;
+  if (open_.empty()) return !(traits & kTablePart);
+  const Element& top = open_.back();
+  if (key == tag_key("li")) return top.id == tag_key("ul") || top.id == tag_key("ol");
+  if (traits & kHeading) return !(top.bits & kHeading);
+  if (traits & kTableCell) return (top.bits & kTableRow) != 0;
+  if (key == kOption) return top.id == kSelect;
+  return false;
 }
 
 // False: the tag breaks out of foreign content.
@@ -179,12 +203,12 @@ void OpenElements::close_implied(TagKey key, std::uint32_t traits) {
   if (open_.empty() || !(traits & kImplies)) return;
   const Element& top = open_.back();
   if ((traits & kHeading) && (top.bits & kHeading)) {
-    open_.pop_back();
+    drop_top();
   } else if (traits & kRuby) {
-    if (top.bits & kRuby) open_.pop_back();
+    if (top.bits & kRuby) drop_top();
   } else if (key == kOption || key == kOptgroup) {
-    if (top.id == kOption) open_.pop_back();
-    if (key == kOptgroup && !open_.empty() && open_.back().id == kOptgroup) open_.pop_back();
+    if (top.id == kOption) drop_top();
+    if (key == kOptgroup && !open_.empty() && open_.back().id == kOptgroup) drop_top();
   } else if (key == tag_key("a") || key == tag_key("nobr")) {
     const std::size_t at = find_in_scope(key, kScope);
     if (at == kNone) return;
@@ -300,10 +324,12 @@ OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
     for (std::size_t i = at + 1; i < open_.size() && !result.alone; ++i)
       result.alone = (open_[i].bits & kSpecial) != 0;
   }
-  if (result.alone)  // never a p
+  if (result.alone) {
+    count(open_[at].id, ~std::size_t{0});
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
-  else
+  } else {
     cut(at);
+  }
   return result;
 }
 

@@ -34,6 +34,10 @@ class OpenElements {
     ContentModel model = ContentModel::data;
   };
   Start on_start(const Token& tag, std::uint32_t traits);
+  // The same for a tag that closes nothing, whose content is read as any other, and
+  // that is no element's that has rules of its own. False: it is none of these, and
+  // nothing was done.
+  bool start_plain(TagKey key);
 
   struct End {
     // Index of the element that the tag closes (all above are closed with it), or
@@ -45,6 +49,13 @@ class OpenElements {
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
   End on_end(const Token& tag, std::uint32_t traits);
+  // The same for a tag that closes the current node, as nearly all do, and this is an
+  // element of HTML. False: it is not, and nothing was done.
+  bool end_plain(TagKey key) {
+    if (open_.empty() || open_.back().id != key || (open_.back().bits & kForeign)) return false;
+    drop_top();
+    return true;
+  }
 
   std::size_t size() const { return open_.size(); }
   // The current node is foreign: <![CDATA[ begins a section.
@@ -66,6 +77,7 @@ class OpenElements {
   bool start_foreign(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
   bool start_html(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
   bool start_peculiar(const Token& tag, std::uint32_t traits, Start& result);
+  bool closes_nothing(TagKey key, std::uint32_t traits) const;
   bool push(std::uint64_t id, std::uint32_t bits, Start& result);
   void break_out();
   void close_implied(TagKey key, std::uint32_t traits);
@@ -77,9 +89,18 @@ class OpenElements {
   std::size_t find_for_end(std::uint64_t id, std::uint32_t traits) const;
   std::size_t find_any(std::uint64_t id) const;
   void cut(std::size_t size);
+  void drop_top() {
+    count(open_.back().id, ~std::size_t{0});
+    open_.pop_back();
+  }
+  void count(std::uint64_t id, std::size_t by) {
+    if (id == tag_key("p")) paragraphs_ += by;
+    if (id == tag_key("a")) anchors_ += by;
+  }
 
   std::vector<Element> open_;
   std::size_t paragraphs_ = 0;  // how many of them are p
+  std::size_t anchors_ = 0;     // and a
   bool scripting_;
 };
 

@@ -53,25 +53,28 @@ HtmlRewriter::HtmlRewriter(const BrandPlan& plan, RewriteOptions options)
 // --- bytes --------------------------------------------------------------------
 
 void HtmlRewriter::feed(std::string_view bytes, ByteSink& out) {
+  bytes.remove_prefix(take(bytes, out));
+  if (!bytes.empty()) out.write(bytes);
+}
+
+std::size_t HtmlRewriter::take(std::string_view bytes, ByteSink& out) {
+  const std::size_t size = bytes.size();
   // A byte order mark is no text: it does not end the head.
   while (bom_ < 3 && !passing_ && !bytes.empty()) {
     if (bytes.front() != kByteOrderMark[bom_]) {
       const std::string_view begun = kByteOrderMark.substr(0, bom_);
       bom_ = 3;
       if (begun.empty()) break;
-      chunk_ = begun;
-      tokenizer_.feed(begun);
-      run(out);
+      run(begun, out);
+      if (passing_ && !tokenizer_.unread().empty()) out.write(tokenizer_.unread());
       break;
     }
     bytes.remove_prefix(1);
     if (++bom_ == 3) out.write(kByteOrderMark);
   }
-  if (bytes.empty()) return;
-  if (passing_) return out.write(bytes);
-  chunk_ = bytes;
-  tokenizer_.feed(bytes);
-  run(out);
+  if (passing_ || bytes.empty()) return size - bytes.size();
+  run(bytes, out);
+  return size - (passing_ ? tokenizer_.unread().size() : 0);
 }
 
 void HtmlRewriter::finish(ByteSink& out) {
@@ -81,39 +84,68 @@ void HtmlRewriter::finish(ByteSink& out) {
     return;
   }
   tokenizer_.finish();
-  chunk_ = {};
-  tokenizer_.feed(chunk_);
-  run(out);
+  run({}, out);
   if (passing_) return;
   out_ = &out;
+  end_text();
   on_end_of_page();
   passing_ = true;
 }
 
-void HtmlRewriter::run(ByteSink& out) {
+void HtmlRewriter::run(std::string_view bytes, ByteSink& out) {
+  chunk_ = bytes;
+  tokenizer_.feed(bytes);
   out_ = &out;
   needle_ = nullptr;
+  const bool removes = plan_->removes();
+  bool calm = false;
   Token token;
   while (!passing_ && tokenizer_.next(token)) {
+    if (calm && passes(token)) continue;
     on_token(token);
-    if (!plan_->removes() && head_.phase() == HeadPhase::over) passing_ = true;
+    const bool over = head_.phase() == HeadPhase::over;
+    calm = over && !removing() && title_ != Title::open;
+    if (over && !removes) passing_ = true;
     // Bytes that the tokenizer held are gone with its next token.
-    if (!run_.empty() &&
-        (run_.data() < chunk_.data() || run_.data() >= chunk_.data() + chunk_.size()))
-      flush();
+    if (run_ && (run_ < chunk_.data() || run_ >= chunk_.data() + chunk_.size())) flush();
   }
-  if (passing_) keep(tokenizer_.unread());
   flush();
+}
+
+// In the body, outside of everything that is removed: a token that only moves the list
+// of open elements, and goes on the run of kept bytes. False: nothing was done.
+bool HtmlRewriter::passes(const Token& token) {
+  if (run_end_ != token.raw.data() || text_ == Text::held) return false;
+  const char* const end = run_end_ + token.raw.size();
+  switch (token.kind) {
+    case TokenKind::start_tag:
+      if (token.opaque || end > needle_ || !elements_.start_plain(token.key)) return false;
+      break;
+    case TokenKind::end_tag:
+      if (token.opaque || !elements_.end_plain(token.key)) return false;
+      tokenizer_.set_cdata(elements_.foreign());
+      break;
+    case TokenKind::text:
+      if (token.model == ContentModel::data && !text_passes(token.raw)) return false;
+      run_end_ = end;
+      return true;
+    case TokenKind::comment:
+      break;
+    default:
+      return false;
+  }
+  text_ = Text::fresh;
+  run_end_ = end;
+  return true;
 }
 
 void HtmlRewriter::keep(std::string_view bytes) {
   if (bytes.empty()) return;
-  if (!run_.empty() && run_.data() + run_.size() == bytes.data()) {
-    run_ = {run_.data(), run_.size() + bytes.size()};
-    return;
+  if (run_end_ != bytes.data()) {
+    flush();
+    run_ = bytes.data();
   }
-  flush();
-  run_ = bytes;
+  run_end_ = bytes.data() + bytes.size();
 }
 
 void HtmlRewriter::insert(std::string_view bytes) {
@@ -122,13 +154,14 @@ void HtmlRewriter::insert(std::string_view bytes) {
 }
 
 void HtmlRewriter::flush() {
-  if (!run_.empty()) out_->write(run_);
-  run_ = {};
+  if (run_) out_->write({run_, static_cast<std::size_t>(run_end_ - run_)});
+  run_ = run_end_ = nullptr;
 }
 
 // --- tokens -------------------------------------------------------------------
 
 void HtmlRewriter::on_token(const Token& token) {
+  if (token.kind != TokenKind::text) end_text();
   switch (token.kind) {
     case TokenKind::text:
       return on_text(token);
@@ -151,7 +184,10 @@ void HtmlRewriter::on_token(const Token& token) {
 void HtmlRewriter::on_text(const Token& token) {
   if (removing()) return;
   if (token.model == ContentModel::data) {
+    if (head_.phase() == HeadPhase::over) return judge_text(token.raw);
     const std::size_t end = head_.on_text(token.raw);
+    // The text that begins the body passes: its spaces may have gone out already.
+    if (head_.phase() == HeadPhase::over) text_ = Text::kept;
     if (end != HeadTracker::kNone) {
       keep(token.raw.substr(0, end));
       insert_head();
@@ -163,6 +199,42 @@ void HtmlRewriter::on_text(const Token& token) {
                    plan_->name_plain.feed(token.raw, name_plain_);
   }
   keep(token.raw);
+}
+
+// The quick look: most texts are none that is to go. False: not known.
+bool HtmlRewriter::text_passes(std::string_view text) {
+  if (text_ == Text::kept || plan_->removed_texts.empty()) return true;
+  if (text.size() <= kMaxTextNode) {
+    const auto first = std::find_if_not(text.begin(), text.end(), is_space);
+    // At the chunk's end it may go on, also behind a '<' or "</" that begins nothing.
+    if (first == text.end()) return chunk_.data() + chunk_.size() - (text.data() + text.size()) > 2;
+    if (!plan_->removed_texts.rejects(*first)) return false;
+  }
+  text_ = Text::kept;
+  return true;
+}
+
+// A piece of text in the body is held while it may be one that is to go.
+void HtmlRewriter::judge_text(std::string_view piece) {
+  if (text_ == Text::kept || plan_->removed_texts.empty()) return keep(piece);
+  const bool fits = held_text_.size() + piece.size() <= kMaxTextNode;
+  if (fits) held_text_.append(piece);
+  if (fits && plan_->removed_texts.match(held_text_) != TextMatcher::Match::none) {
+    text_ = Text::held;
+    return;
+  }
+  if (fits) piece = {};
+  insert(held_text_);
+  held_text_.clear();
+  text_ = Text::kept;
+  keep(piece);
+}
+
+void HtmlRewriter::end_text() {
+  if (text_ == Text::held && plan_->removed_texts.match(held_text_) != TextMatcher::Match::whole)
+    insert(held_text_);
+  held_text_.clear();
+  text_ = Text::fresh;
 }
 
 void HtmlRewriter::on_start(const Token& token) {

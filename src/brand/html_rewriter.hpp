@@ -1,5 +1,5 @@
 // Brands one HTML page while its bytes flow. Pure; constant memory: at most one
-// tag (64 KiB) is held back, and the list of open elements.
+// tag (64 KiB) is held back, or 256 bytes of text, and the list of open elements.
 //
 // What it changes is one table of rules (html_rewriter.cpp) and the insertion at
 // the end of the head: where </head> stands, or where a browser sees the head end.
@@ -9,6 +9,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "brand/brand.hpp"
@@ -39,6 +40,9 @@ class HtmlRewriter {
   explicit HtmlRewriter(const BrandPlan& plan, RewriteOptions options = {});
 
   void feed(std::string_view bytes, ByteSink& out);
+  // The same, but once nothing more will change it stops: returns how many bytes it
+  // took. The caller passes the rest on, and all that comes behind it.
+  std::size_t take(std::string_view bytes, ByteSink& out);
   // The page is complete: what is held goes out. Not to be called for a page that
   // broke off.
   void finish(ByteSink& out);
@@ -47,7 +51,11 @@ class HtmlRewriter {
   bool passing() const { return passing_; }
 
  private:
-  void run(ByteSink& out);
+  void run(std::string_view bytes, ByteSink& out);
+  bool passes(const Token& token);
+  bool text_passes(std::string_view text);
+  void judge_text(std::string_view piece);
+  void end_text();
   void on_token(const Token& token);
   void on_text(const Token& token);
   void on_start(const Token& token);
@@ -68,13 +76,16 @@ class HtmlRewriter {
 
   static constexpr std::size_t kNone = ~std::size_t{0};
   enum class Title : std::uint8_t { none, open, done };
+  // Of the text since the last tag or comment: it may be one that is to go, or not.
+  enum class Text : std::uint8_t { fresh, held, kept };
 
   const BrandPlan* plan_;
   HtmlTokenizer tokenizer_;
   OpenElements elements_;
   HeadTracker head_;
   ByteSink* out_ = nullptr;
-  std::string_view run_;          // kept, not written yet
+  const char* run_ = nullptr;  // kept, not written yet: [run_, run_end_)
+  const char* run_end_ = nullptr;
   std::string_view chunk_;        // what feed() was given
   const char* needle_ = nullptr;  // the next place in the chunk where one stands
   std::size_t removed_ = kNone;   // index of the element that is being removed
@@ -82,6 +93,8 @@ class HtmlRewriter {
   std::uint16_t name_plain_ = 0;
   std::uint8_t bom_ = 0;  // bytes of a byte order mark seen; 3: the page has begun
   Title title_ = Title::none;
+  Text text_ = Text::fresh;
+  std::string held_text_;     // kMaxTextNode bytes at most
   bool title_named_ = false;  // it holds the brand's name
   bool title_empty_ = true;
   bool inserted_ = false;

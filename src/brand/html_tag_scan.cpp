@@ -33,7 +33,7 @@ const char* HtmlTokenizer::scan_tag(const char* p) {
         TagKey key = key_;
         for (; p != end; ++p) {
           const std::uint8_t code = kNameBytes[static_cast<unsigned char>(*p)];
-          if (code == 0xFE) break;
+          if (code == kEndOfName) break;
           if (code == 0xFF) odd_name_ = true;
           key = key << 5 | (code & 31U);
         }

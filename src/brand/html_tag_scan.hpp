@@ -29,12 +29,14 @@ inline bool tag_byte(char c, unsigned classes) {
   return (kTagBytes[static_cast<unsigned char>(c)] & classes) != 0;
 }
 
-// tag_code of each byte; 0xFE ends the name.
+// tag_code of each byte; kEndOfName ends the name.
+inline constexpr unsigned kFirstLetter = tag_code('a');
+inline constexpr std::uint8_t kEndOfName = 0xFE;
 inline constexpr auto kNameBytes = [] {
   std::array<std::uint8_t, 256> table{};
   for (unsigned c = 0; c < 256; ++c)
     table[c] = (kTagBytes[c] & kEndsName) != 0
-                   ? std::uint8_t{0xFE}
+                   ? kEndOfName
                    : static_cast<std::uint8_t>(tag_code(static_cast<unsigned char>(c)));
   return table;
 }();

@@ -35,7 +35,7 @@ constexpr unsigned tag_code(unsigned char c) {
   return 0xFF;
 }
 
-constexpr TagKey tag_key(std::string_view name) {
+constexpr TagKey key_of_name(std::string_view name) {
   if (name.size() > 12) return 0;
   TagKey key = 0;
   for (const char c : name) {
@@ -45,6 +45,9 @@ constexpr TagKey tag_key(std::string_view name) {
   }
   return key;
 }
+
+// Of a name that the source code holds: never computed when a page is read.
+consteval TagKey tag_key(std::string_view name) { return key_of_name(name); }
 
 struct Token {
   TokenKind kind = TokenKind::text;

@@ -14,7 +14,7 @@ void HtmlTokenizer::set_content(ContentModel model, std::string_view name) {
   for (std::size_t i = 0; i < text_end_size_; ++i) text_end_[i] = to_lower(name[i]);
 }
 
-bool HtmlTokenizer::next(Token& token) {
+bool HtmlTokenizer::next_any(Token& token) {
   if (held_out_) {
     held_.clear();
     held_out_ = false;

@@ -36,7 +36,13 @@ class HtmlTokenizer {
 
   // False: everything is handed out, or held until more comes. The token's views
   // are valid until the next call of next() or feed().
-  bool next(Token& token);
+  bool next(Token& token) {
+    if (p_ != end_ && between_tokens() && !held_out_) {
+      if (*p_ != '<') return plain_text(token);
+      if (plain_tag(token)) return true;
+    }
+    return next_any(token);
+  }
 
   // How the content after the start tag that next() handed out last is read, up
   // to `</name`. `name` is copied, in lower case; at most 16 bytes.
@@ -86,6 +92,10 @@ class HtmlTokenizer {
     std::size_t size;  // bytes that belong to the opening
   };
 
+  bool plain_text(Token& token);
+  bool plain_tag(Token& token);
+  bool rest_of_tag(Token& token, const char* p);
+  bool next_any(Token& token);
   bool content(Token& token);
   bool data_text(Token& token);
   bool script_text(Token& token);

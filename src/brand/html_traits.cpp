@@ -68,7 +68,7 @@ constexpr auto kTable = [] {
     while (!names.empty()) {
       std::size_t n = names.find(' ');
       if (n == std::string_view::npos) n = names.size();
-      const TagKey key = tag_key(names.substr(0, n));
+      const TagKey key = key_of_name(names.substr(0, n));
       std::size_t slot = slot_of(key);
       while (table[slot].key != 0 && table[slot].key != key) slot = (slot + 1) % kSlots;
       table[slot].key = key;

@@ -100,9 +100,17 @@ Directory until_restart(const Directory& old, const Directory& next) {
 }
 
 bool same(const LimitRedis& a, const LimitRedis& b) {
+  const auto values = [](const std::vector<Marked<std::string>>& list) {
+    std::vector<std::string> out;
+    for (const auto& item : list) out.push_back(*item);
+    return out;
+  };
+  if (values(a.sentinels) != values(b.sentinels) || values(a.cluster) != values(b.cluster))
+    return false;
   const auto all = [](const LimitRedis& r) {
-    return std::tie(*r.address, r.username, r.password, r.database, r.key_prefix, r.tls, r.ca_file,
-                    r.server_name, r.timeout);
+    return std::tie(*r.address, *r.master, r.sentinel_username, r.sentinel_password, r.username,
+                    r.password, r.database, r.key_prefix, r.tls, r.ca_file, r.server_name,
+                    r.timeout);
   };
   return all(a) == all(b);
 }

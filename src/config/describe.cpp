@@ -117,6 +117,8 @@ std::vector<Key> describe(Settings& s, std::vector<Marked<std::string>>& include
       {"forwarding", describe(s.forwarding), "Fields that tell upstreams about the client."},
       {"branding", describe(s.branding),
        "How the brands of domains are applied to pages of upstreams."},
+      {"pages", describe(s.pages),
+       "Pages of Marquee's own: errors, maintenance, suspended domains."},
       {"answers", describe(s.answers),
        "What becomes of the fields of upstreams' answers on customers' domains."},
       {"compression", describe(s.compression), "Content codings of answers."},

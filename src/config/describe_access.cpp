@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "config/description.hpp"
+#include "config/text.hpp"
 
 namespace marquee::config {
 namespace {
@@ -33,10 +34,54 @@ std::string method_fault(std::string_view method) {
 
 constexpr std::string_view kCredentials[] = {"api_key", "jwt", "embed", "consumer"};
 
+constexpr std::string_view kForward = "forward:";
+
 std::string credential_fault(std::string_view word) {
   for (const auto name : kCredentials)
     if (word == name) return {};
-  return "which is not a proof; write api_key, consumer, jwt or embed";
+  if (word.starts_with(kForward) && word.size() > kForward.size()) return {};
+  return "which is not a proof; write api_key, consumer, jwt, embed or forward:NAME";
+}
+
+// Servers behind often make an underscore a dash.
+bool is_field(std::string_view name, std::string_view lower) {
+  std::string folded = lower_case(name);
+  std::replace(folded.begin(), folded.end(), '_', '-');
+  return folded == lower;
+}
+
+// Towards the server that is asked, and back to the client.
+std::string asked_field_fault(std::string_view name) {
+  if (name == "none") return {};
+  for (const auto own : {"x-request-id", "traceparent", "accept-encoding", "cache-control", "date",
+                         "via", "proxy-authorization", "proxy-authenticate"})
+    if (is_field(name, own)) return "which is Marquee's own to write here; remove it";
+  return field_name_fault(name);
+}
+
+// Of the answer, to the upstream: names that nobody else has to say.
+std::string told_field_fault(std::string_view name) {
+  for (const auto own : {"content-type", "content-encoding", "tracestate", "set-cookie"})
+    if (is_field(name, own)) return "which belongs to the message, not to who sends it; remove it";
+  return asked_field_fault(name);
+}
+
+std::string said_field_fault(std::string_view name) {
+  return name == "none" ? "which is not the name of a field; leave it out" : told_field_fault(name);
+}
+
+std::string target_fault(std::string_view target) {
+  const bool plain = std::all_of(target.begin(), target.end(), [](char c) {
+    return c > ' ' && c <= '~' && c != '#' && c != '\\' && c != '"';
+  });
+  if (!target.empty() && target.front() == '/' && target.size() <= 2048 && plain) return {};
+  return "which is not a path; write one that begins with a slash, such as /api/verify";
+}
+
+std::string part_fault(std::string_view word) {
+  for (const auto part : {"method", "path", "query", "client", "none"})
+    if (word == part) return {};
+  return "which is not a part of a request; write method, path, query or client";
 }
 
 std::string word_fault(std::string_view word) {
@@ -71,8 +116,15 @@ Texts list(std::vector<std::string>& field, Rule rule) {
   return {[&field](std::string v, Mark) { field.push_back(std::move(v)); }, rule};
 }
 
+Texts replacing(std::vector<std::string>& field, Rule rule) {
+  Texts out = prefixes(field);
+  out.rule = rule;
+  return out;
+}
+
 Section describe(AccessRule& r) {
-  const auto accept = [&r](std::string v, Mark) {
+  const auto accept = [&r](std::string v, Mark at) {
+    if (v.starts_with(kForward)) r.forward = {v.substr(kForward.size()), at};
     for (std::size_t i = 0; i < std::size(kCredentials); ++i)
       if (v == kCredentials[i]) r.accept.push_back(static_cast<Credential>(i));
   };
@@ -90,8 +142,10 @@ Section describe(AccessRule& r) {
            "(escapes, dots, empty segments) is never open.",
            "", "", "/api/modules/health"},
           {"accept", Texts{accept, credential_fault},
-           "Proofs, of which one is enough: api_key, consumer, jwt, embed.", "", "",
-           "[api_key, jwt]", true},
+           "Proofs, of which one is enough: api_key, consumer, jwt, embed. forward:NAME asks the "
+           "server of "
+           "access.forward.NAME where none of the others is there.",
+           "", "", "[api_key, jwt]", true},
           {"optional", Flag{&r.optional},
            "Lets requests pass without a proof. One that is wrong is refused all the same."},
           {"scopes", list(r.scopes, word_fault), "Scopes that the proof must have, all of them.",
@@ -192,9 +246,64 @@ Section describe(EmbedTokens& e) {
   }};
 }
 
+Section describe(ForwardAuth& f) {
+  return {
+      {
+          {"upstream", text(f.upstream), "Name of a pool under upstreams.", "", "", "sso", true},
+          {"path", text(f.path, target_fault), "What it is asked for, always by GET.", "", "",
+           "/api/verify"},
+          {"request_fields", replacing(f.request_fields, asked_field_fault),
+           "Fields of the client that it gets; without it Authorization and Cookie. none is "
+           "nothing. It gets X-Forwarded-Method, -Proto, -Host, -Uri and -For and the tenant "
+           "context in any case, and never the body.",
+           "", "", "[Authorization, Cookie]"},
+          {"copy_to_upstream", replacing(f.copy_to_upstream, told_field_fault),
+           "Fields of its answer that the request gets when it passes. Clients' own of these "
+           "names never reach an upstream, on any path; those of Authorization and Cookie do not "
+           "where it was asked.",
+           "", "", "[Remote-User, Remote-Groups]"},
+          {"copy_to_client", replacing(f.copy_to_client, asked_field_fault),
+           "Fields of its answer that the client gets with a refusal; without it Location, "
+           "Set-Cookie and WWW-Authenticate. Set-Cookie also when the request passes.",
+           "", "", "[Location, Set-Cookie]"},
+          {"user_field", text(f.user_field, said_field_fault),
+           "Field of its answer that says who it is: the request's user, as of a token.", "", "",
+           "Remote-User"},
+          {"role_field", text(f.role_field, said_field_fault),
+           "Field of its answer that says the user's role.", "", "", "Remote-Role"},
+          {"timeout", Duration{&f.timeout, Ms(50), seconds(30)},
+           "Longest wait for its whole answer; then 503."},
+          {"body", size(f.body, 0, 1u << 20),
+           "Longest body of a refusal that the client gets; of a longer one nothing.", "",
+           "per request"},
+          {"ttl", Duration{&f.ttl, Ms(0), seconds(60)},
+           "How long it is remembered that a request passes; 0 asks for each. Refusals are never "
+           "remembered, and Cache-Control of the answer may shorten it."},
+          {"key", replacing(f.key, part_fault),
+           "Parts of the request that what is remembered depends on, beside its host, its tenant "
+           "and all that was sent of request_fields; without it all: method, path, query, client.",
+           "", "", "[method, path, query, client]"},
+          {"requests", number(f.requests, 1, 100'000),
+           "Asked and not answered; one client network may have a quarter of them. More: 503.",
+           "requests", "per worker"},
+      },
+      &f.mark};
+}
+
 }  // namespace
 
 Section describe(Access& a) {
+  const auto find = [&a](const std::string& name) -> const Mark* {
+    for (const ForwardAuth& f : a.forward)
+      if (f.name == name) return &f.mark;
+    return nullptr;
+  };
+  const auto forward = [&a](const std::string& name, Mark at) {
+    ForwardAuth& f = a.forward.emplace_back();
+    f.name = name;
+    f.mark = at;
+    return describe(f);
+  };
   const auto rule = [&a] { return describe(a.rules.emplace_back()); };
   return {
       {
@@ -203,6 +312,9 @@ Section describe(Access& a) {
            "rule nothing is asked."},
           {"tokens", describe(a.tokens), "JSON Web Tokens (RFC 7519, RFC 8725)."},
           {"embed", describe(a.embed), "Tokens of embedded modules."},
+          {"forward", Named{find, forward, "NAME"},
+           "Servers that are asked about requests, as by ForwardAuth of Traefik or auth_request of "
+           "nginx."},
           {"cache", number(a.cache, 16, 1'000'000), "Proofs remembered after they were checked.",
            "proofs", "per worker"},
           {"ttl", Duration{&a.ttl, Ms(0), seconds(60)},

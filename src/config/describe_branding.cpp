@@ -52,6 +52,16 @@ std::string removed_fault(std::string_view name) {
   return "which is not a name to look for; write at most 64 letters, digits, - and _";
 }
 
+std::string removed_text_fault(std::string_view text) {
+  const bool fits = !text.empty() && text.size() <= 64 && text.find_first_not_of(' ') != text.npos;
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != '<' && c != '&';
+  });
+  if (fits && plain) return {};
+  return "which is not a text to look for; write at most 64 bytes without '<', '&' and control "
+         "characters";
+}
+
 std::string host_fault(std::string_view name) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-.";
   if (!name.empty() && name.size() <= 253 && name.find_first_not_of(kAllowed) == name.npos)
@@ -108,7 +118,7 @@ Section describe(Brand& b) {
       {"secondary", text(b.secondary, colour_fault), "Second colour, --brand-secondary.", "", "",
        "\"#f4c95d\""},
       {"hide_powered_by", Flag{&b.hide_powered_by},
-       "Takes out what branding.removed_classes and removed_attributes name."},
+       "Takes out what branding.removed_classes, removed_attributes and removed_texts name."},
       {"css", text(b.css, css_fault),
        "The tenant's own CSS, served as a stylesheet when it has been made safe.", "", "",
        "\"h1 { letter-spacing: .02em }\""},
@@ -127,6 +137,10 @@ Section describe(Branding& b) {
       {"removed_attributes", replacing(b.removed_attributes, removed_fault),
        "Attributes that are taken out likewise; without it data-dramac-branding.", "", "",
        "[data-dramac-branding]"},
+      {"removed_texts", replacing(b.removed_texts, removed_text_fault),
+       "Texts that are taken out likewise where one is all that stands between two tags, whatever "
+       "its case and white space; without it \"powered by dramac\".",
+       "", "", "[powered by dramac]"},
       {"css_hosts", replacing(b.css_hosts, host_fault),
        "Hosts that a tenant's CSS may name in url() with https, beside the site itself.", "", "",
        "fonts.example.com"},

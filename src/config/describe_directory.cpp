@@ -75,7 +75,8 @@ Section describe(DirectoryCache& c) {
        "Names that wait for a look-up. More: 503, or the handshake is refused.", "names",
        "per process"},
       {"unknown_rate", Decimal{&c.unknown_rate, 0.01, 1'000'000},
-       "How often a client network may ask in requests for names that turn out to be nobody's. "
+       "How often a client network may ask in requests for hosts, and for sites and modules in "
+       "paths of module APIs, that turn out to be nobody's. "
        "Failed handshakes have tls.failed_handshake_rate.",
        "per second", "per worker and client network"},
       {"unknown_burst", number(c.unknown_burst, 1, 10'000'000), "How many of those at once.",

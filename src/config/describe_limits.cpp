@@ -41,6 +41,8 @@ Section match(RateRule& r) {
       {"method", list(r.methods), "Methods, in capitals.", "", "", "[POST, PUT]"},
       {"subscription", list(r.subscriptions),
        "agencies.subscription_status values, from the directory.", "", "", "[free, trialing]"},
+      {"plan", list(r.plans), "agencies.plan values, from the directory; in small letters.", "", "",
+       "[starter]"},
       {"identity", list(r.identities), "Who is known to ask: anonymous, user, api_key.", "", "",
        "[anonymous]"},
   }};
@@ -55,7 +57,8 @@ Section describe(RateRule& r) {
           {"match", match(r), "Which requests it is about; all that is given must hold."},
           {"key", list(r.key),
            "Whom it counts by, any of agency, client, site, installation, domain, route, "
-           "api_key, user, client_ip. Without it all requests count together.",
+           "api_key, user, client_ip, caller (API key, else user, else client_ip), api_route, "
+           "origin. Without it all requests count together.",
            "", "", "[agency, client_ip]"},
           {"rate", text(r.rate), "How often: N/s, N/m, N/h or N/d.", "", "", "100/s"},
           {"burst", number(r.burst, 0, 100'000'000),
@@ -81,8 +84,26 @@ Section describe(LimitRedis& r) {
   Text password = text(r.password);
   password.secret = true;
   const auto store = password.store;
+  Text sentinel_password = text(r.sentinel_password);
+  sentinel_password.secret = true;
+  const auto store_sentinel = sentinel_password.store;
   return {{
               {"address", text(r.address), "host:port or unix:/path.", "", "", "127.0.0.1:6379"},
+              {"sentinels", list(r.sentinels),
+               "Instead of an address: host:port of the sentinels that know the master.", "", "",
+               "[10.0.0.1:26379, 10.0.0.2:26379]"},
+              {"master", text(r.master), "What the sentinels call it.", "", "", "mymaster"},
+              {"sentinel_username", text(r.sentinel_username),
+               "Of the sentinels' own ACL; empty is the default user."},
+              {"sentinel_password", sentinel_password,
+               "Sent with AUTH to sentinels; password is for the master only.", "", "",
+               "${SENTINEL_PASSWORD}"},
+              {"sentinel_password_file", SecretFile{store_sentinel, "sentinel_password"},
+               "File that holds the sentinels' password.", "", "", "/run/secrets/marquee-sentinel"},
+              {"cluster", list(r.cluster),
+               "Instead of an address: host:port of some nodes of a Redis Cluster, which tells of "
+               "the others.",
+               "", "", "[10.0.0.1:6379, 10.0.0.2:6379]"},
               {"username", text(r.username), "Of an ACL; empty is the default user."},
               {"password", password, "Sent with AUTH.", "", "", "${REDIS_PASSWORD}"},
               {"password_file", SecretFile{store, "password"}, "File that holds the password.", "",
@@ -110,6 +131,10 @@ Section describe(RateLimits& l) {
   return {
       {
           {"rules", Items{rule}, "The rules, 16 at most; a request meets all of those that match."},
+          {"rows", choice(l.rows, {"enforce", "shadow", "off"}),
+           "The numbers in rows of the directory: those of API keys and consumers per minute and "
+           "day, of module API routes per minute, of verified origins per hour. shadow counts "
+           "and reports, and never refuses."},
           {"exempt", list(l.exempt), "Networks (CIDR) that no rule is about.", "", "",
            "[10.0.0.0/8]"},
           {"memory", size(l.memory, kMiB, 64 * kGiB),

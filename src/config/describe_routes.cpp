@@ -188,6 +188,8 @@ Section describe(Domain& d) {
            "true leads the bare name to www, false the other way, either leaves both."},
           {"redirect_to_https", Flag{&d.redirect_to_https}, "Leads http requests to https."},
           {"enabled", Flag{&d.enabled}, "false refuses the name as if it were unknown."},
+          {"maintenance", Flag{&d.maintenance},
+           "true answers every visitor with the page of maintenance."},
           {"path", Text{"", set_path},
            "Template of the path sent to the upstream; without it that of the host class.", "", "",
            "/module-render/{installation_id}{path}"},

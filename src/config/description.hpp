@@ -131,6 +131,7 @@ Section describe(RateLimits& limits);
 Section describe(Forwarding& forwarding);
 Section describe(Brand& brand);
 Section describe(Branding& branding);
+Section describe(Pages& pages);
 Section describe(Answers& answers);
 Section describe(Compression& compression);
 Section describe(Context& context);

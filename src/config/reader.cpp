@@ -8,6 +8,7 @@
 #include "config/check.hpp"
 #include "config/decode.hpp"
 #include "config/description.hpp"
+#include "config/page_files.hpp"
 #include "config/text.hpp"
 #include "config/yaml_tree.hpp"
 
@@ -161,6 +162,8 @@ Reading load_settings(const std::string& path, const Environment& environment, c
                                   [&](const Problem& p) { return order(p) == order(problem); });
     if (!said) out.problems.push_back(std::move(problem));
   }
+  for (auto& problem : read_page_files(out.settings.pages, files))
+    out.problems.push_back(std::move(problem));
   sort_problems(out.problems);
   return out;
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -136,6 +137,7 @@ struct Domain {
   Mark force_www_mark;
   bool redirect_to_https = true;
   bool enabled = true;
+  bool maintenance = false;
   std::optional<Marked<std::string>> path;  // template; absent: that of the host class
   FieldEdits request_fields;
   FieldEdits response_fields;
@@ -320,6 +322,7 @@ struct AccessRule {
   std::vector<std::string> methods;  // empty: all
   std::vector<std::string> open;     // prefixes below `paths` that need no proof
   std::vector<Credential> accept;    // one of them is enough
+  Marked<std::string> forward;       // whose server is asked where there is none; empty: nobody
   bool optional = false;             // none is enough, too; a wrong one is not
   std::vector<std::string> scopes;   // all of them are needed
   bool tenant = true;                // a proof that names no tenant is not enough
@@ -362,11 +365,30 @@ struct EmbedTokens {
   bool legacy = false;
 };
 
+// A server of the operator's that is asked about each request of a rule.
+struct ForwardAuth {
+  Mark mark;
+  std::string name;
+  Marked<std::string> upstream;
+  std::string path = "/";  // and query
+  std::vector<std::string> request_fields{"Authorization", "Cookie"};
+  std::vector<std::string> copy_to_upstream;  // of its answer, where that lets the request pass
+  std::vector<std::string> copy_to_client{"Location", "Set-Cookie", "WWW-Authenticate"};
+  std::string user_field;  // of its answer; empty: it does not say who it is
+  std::string role_field;
+  Ms timeout{5'000};
+  std::uint64_t body = 16u << 10;  // of a refusal
+  Ms ttl{0};                       // 0: asked for each request
+  std::vector<std::string> key{"method", "path", "query", "client"};
+  std::uint32_t requests = 256;  // asked and not answered, per worker
+};
+
 struct Access {
   Mark mark;
   std::vector<AccessRule> rules;
   Tokens tokens;
   EmbedTokens embed;
+  std::vector<ForwardAuth> forward;
   std::uint32_t cache = 4096;  // proofs remembered, per worker
   Ms ttl{60'000};
   Ms negative_ttl{5'000};
@@ -385,6 +407,7 @@ struct RateRule {
   std::vector<Marked<std::string>> paths;
   std::vector<Marked<std::string>> methods;
   std::vector<Marked<std::string>> subscriptions;
+  std::vector<Marked<std::string>> plans;
   std::vector<Marked<std::string>> identities;
   Marked<std::string> rate;      // "100/s"; empty: `concurrent`
   std::uint32_t burst = 0;       // 0: the rate's number
@@ -399,11 +422,19 @@ struct RateRule {
 
 enum class LimitMode : std::uint8_t { exact, leased };
 enum class LimitFallback : std::uint8_t { local, open, closed };
+enum class RowLimits : std::uint8_t { enforce, shadow, off };
 
 // The store that all nodes share.
 struct LimitRedis {
   Mark mark;
-  Marked<std::string> address;  // "host:port" or "unix:/path"; empty: none
+  // Where it is: one of `address`, `sentinels` and `cluster`, or none.
+  Marked<std::string> address;                 // "host:port" or "unix:/path"
+  std::vector<Marked<std::string>> sentinels;  // "host:port"
+  Marked<std::string> master;                  // as the sentinels call it
+  std::string sentinel_username;
+  std::string sentinel_password;
+  std::vector<Marked<std::string>> cluster;  // "host:port" of some of its nodes
+  bool given() const { return !address->empty() || !sentinels.empty() || !cluster.empty(); }
   std::string username;
   std::string password;
   std::uint32_t database = 0;
@@ -418,6 +449,7 @@ struct LimitRedis {
 struct RateLimits {
   Mark mark;
   std::vector<RateRule> rules;
+  RowLimits rows = RowLimits::enforce;      // numbers in rows of the directory
   std::vector<Marked<std::string>> exempt;  // CIDR, of all rules
   std::uint64_t memory = 16u << 20;         // of the process's own counters
   LimitMode mode = LimitMode::exact;
@@ -432,7 +464,26 @@ struct Branding {
   std::string title_separator = " | ";
   std::vector<std::string> removed_classes{"dramac-branding"};  // with hide_powered_by
   std::vector<std::string> removed_attributes{"data-dramac-branding"};
+  std::vector<std::string> removed_texts{"powered by dramac"};
   std::vector<std::string> css_hosts;  // that a tenant's CSS may name in url()
+};
+
+// One file of pages.directory, DIRECTORY/SCOPE/NAME.html.
+struct PageFile {
+  std::string path;
+  std::string scope;  // "default", or an agency's id
+  std::string name;   // "503", "maintenance"
+  std::shared_ptr<const std::string> text;
+};
+
+// Pages of our own: errors, and why a domain does not serve.
+struct Pages {
+  std::string language = "en";                  // where no language of the visitor's is spoken
+  Marked<std::string> directory;                // templates of the operator; empty: none
+  std::vector<std::string> maintenance;         // ids of agencies; "all": every customer's domain
+  Ms retry_after{300'000};                      // told during maintenance
+  std::vector<std::uint16_t> replace_upstream;  // statuses of upstreams that become our pages
+  std::vector<PageFile> files;                  // what was found in `directory`
 };
 
 enum class AnswerScope : std::uint8_t { directory, all, none };
@@ -549,6 +600,7 @@ struct Settings {
   RateLimits rate_limits;
   Forwarding forwarding;
   Branding branding;
+  Pages pages;
   Answers answers;
   Compression compression;
   Context context;

@@ -46,7 +46,7 @@ bool embed_fits(const Proof& proof, const TenantOfRequest& tenant) {
 std::string_view name(AccessResult result) {
   constexpr std::string_view names[] = {
       "granted", "anonymous", "missing",  "invalid", "expired",        "wrong_tenant", "scope",
-      "origin",  "address",   "endpoint", "flood",   "ambiguous_path", "unavailable"};
+      "origin",  "address",   "endpoint", "flood",   "ambiguous_path", "unavailable",  "refused"};
   const auto i = static_cast<std::size_t>(result);
   return i < std::size(names) ? names[i] : std::string_view();
 }
@@ -149,6 +149,8 @@ AccessAnswer answer_of(AccessResult result, const AccessRule* rule) {
       return {400, R"({"error":"Ambiguous path","code":"BAD_REQUEST"})", ""};
     case AccessResult::unavailable:
       return {503, R"({"error":"Authentication is unavailable","code":"AUTH_UNAVAILABLE"})", ""};
+    case AccessResult::refused:
+      return {403, R"({"error":"Access denied","code":"ACCESS_DENIED"})", ""};
   }
   return {};
 }

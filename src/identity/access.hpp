@@ -29,6 +29,7 @@ enum class AccessResult : std::uint8_t {
   flood,           // this client showed too many that were wrong: 429
   ambiguous_path,  // 400
   unavailable,     // it cannot be checked now: 503
+  refused,         // by the server that was asked (forward): its own answer
   count_,
 };
 std::string_view name(AccessResult result);

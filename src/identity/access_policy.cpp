@@ -113,6 +113,7 @@ AccessPolicy::AccessPolicy(const config::Access& access) {
     rule.methods = row.methods;
     rule.open = row.open;
     rule.accept = row.accept;
+    rule.forward = *row.forward;
     rule.scopes = row.scopes;
     rule.hosts = mask_of(row.hosts);
     rule.optional = row.optional;

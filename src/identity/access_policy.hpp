@@ -19,6 +19,7 @@ struct AccessRule {
   std::vector<std::string> methods;
   std::vector<std::string> open;
   std::vector<Credential> accept;
+  std::string forward;  // name of who is asked where there is no proof; empty: nobody
   std::vector<std::string> scopes;
   std::uint8_t hosts = 0xff;  // bit 1 << HostClass
   bool optional = false;

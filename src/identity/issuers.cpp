@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/suggest.hpp"
 #include "identity/access_policy.hpp"
 
 namespace marquee::identity {
@@ -31,6 +32,7 @@ class Checker {
   std::vector<config::Problem> run() {
     for (std::size_t i = 0; i < access().rules.size(); ++i)
       rule(access().rules[i], "access.rules[" + std::to_string(i) + "]");
+    for (const config::ForwardAuth& f : access().forward) forward(f, "access.forward." + f.name);
     for (const config::TokenIssuer& i : access().tokens.issuers)
       issuer(i, "access.tokens.issuers." + i.name);
     return std::move(problems_);
@@ -52,14 +54,16 @@ class Checker {
         fault(r.mark, where +
                           " accepts embed, but neither form of it is taken; write access.embed: { "
                           "secret: ${EMBED_TOKEN_SECRET} }");
-      const bool stored =
-          c == Credential::api_key || (c == Credential::embed && access().embed.legacy);
+      const bool stored = c == Credential::api_key || c == Credential::consumer ||
+                          (c == Credential::embed && access().embed.legacy);
       if (stored && settings_.directory.kind == config::DirectoryKind::yaml)
-        fault(r.mark, where +
-                          " accepts proofs that stand in a directory (api_key, or embed with "
-                          "legacy), but there is none; write directory: { "
-                          "kind: sqlite } or postgres");
+        fault(r.mark,
+              where +
+                  " accepts proofs that stand in a directory (api_key, consumer, or embed with "
+                  "legacy), but there is none; write directory: { "
+                  "kind: sqlite } or postgres");
     }
+    if (!(*r.forward).empty()) forwards(r, where);
     for (const std::string& open : r.open) {
       const bool below = std::any_of(r.paths.begin(), r.paths.end(),
                                      [&open](const auto& path) { return covers(path, open); });
@@ -67,6 +71,41 @@ class Checker {
         fault(r.mark, where + ".open is " + open +
                           ", which is below none of its paths; remove it, or write such a path");
     }
+  }
+
+  void forwards(const config::AccessRule& r, const std::string& where) {
+    std::vector<std::string_view> known;
+    for (const config::ForwardAuth& f : access().forward) known.push_back(f.name);
+    if (std::find(known.begin(), known.end(), *r.forward) == known.end())
+      fault(r.forward.mark, where + " accepts forward:" + *r.forward +
+                                ", but there is no access.forward." + *r.forward +
+                                (known.empty() ? "; write access.forward: { " + *r.forward +
+                                                     ": { upstream: POOL, path: /verify } }"
+                                               : base::suggestion(*r.forward, known)));
+    if (r.optional)
+      fault(r.mark, where + " is optional and accepts forward:" + *r.forward +
+                        ", which is asked about every request; remove optional, and let that "
+                        "server answer 200 to whom it does not know");
+    if (!r.scopes.empty())
+      fault(r.mark, where + " has scopes and accepts forward:" + *r.forward +
+                        ", whose answer speaks of none; write a rule for each");
+  }
+
+  // One that no rule asks would not keep clients from saying what it says.
+  void forward(const config::ForwardAuth& f, const std::string& where) {
+    const auto& rules = access().rules;
+    if (std::none_of(rules.begin(), rules.end(),
+                     [&f](const auto& r) { return *r.forward == f.name; }))
+      fault(f.mark, where + " is asked by no rule; write accept: forward:" + f.name +
+                        " in one of access.rules, or remove it");
+    std::vector<std::string_view> pools;
+    for (const config::Upstream& u : settings_.upstreams) pools.push_back(u.name);
+    if (std::find(pools.begin(), pools.end(), *f.upstream) == pools.end())
+      fault(f.upstream.mark, where + ".upstream is " + *f.upstream +
+                                 ", which is no pool of upstreams; write the name of one" +
+                                 base::suggestion(*f.upstream, pools));
+    if (!f.role_field.empty() && f.user_field.empty())
+      fault(f.mark, where + " has role_field, but no user_field; write whose role it is");
   }
 
   void issuer(const config::TokenIssuer& i, const std::string& where) {

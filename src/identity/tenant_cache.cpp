@@ -10,11 +10,6 @@ using What = routing::Change::What;
 // More at once void all: entries times changes would take too long.
 constexpr std::size_t kMostChanges = 64;
 
-bool is_empty(const TenantFacts& f) {
-  return f.memberships.empty() && !f.site && f.origins.empty() && !f.installation &&
-         f.routes.empty();
-}
-
 // Whether a change may make an answer another one. Installations are named by their
 // id, which an answer that found none does not have: all of that kind go.
 bool concerns(const routing::Change& change, const TenantKey& key) {

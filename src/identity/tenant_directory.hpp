@@ -64,6 +64,7 @@ struct AllowedOrigin {
   std::string domain;  // as stored: "example.com" or "*.example.com"
   bool api = false;
   bool embed = false;
+  std::uint32_t per_hour = 0;  // 0: no limit of its own
   friend bool operator==(const AllowedOrigin&, const AllowedOrigin&) = default;
 };
 
@@ -95,6 +96,12 @@ struct TenantFacts {
   std::optional<Installation> installation;
   std::vector<ApiRoute> routes;
 };
+
+// Nobody has what was asked for.
+inline bool is_empty(const TenantFacts& f) {
+  return f.memberships.empty() && !f.site && f.origins.empty() && !f.installation &&
+         f.routes.empty();
+}
 
 struct TenantAnswer {
   bool ok = false;

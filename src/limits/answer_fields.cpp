@@ -13,18 +13,19 @@ void append_name(std::string& list, const Rule& rule) {
   list += '"';
 }
 
-void append_rule(AnswerFields& out, const Rule& rule, const Decision& decision) {
+void append_rule(AnswerFields& out, const Charge& c) {
+  const Rule& rule = *c.rule;
   append_name(out.policy, rule);
-  out.policy += ";q=" + std::to_string(rule.limit.burst);
-  out.policy += ";w=" + std::to_string(std::max<std::int64_t>(seconds_of(rule.limit.depth), 1));
+  out.policy += ";q=" + std::to_string(c.limit.burst);
+  out.policy += ";w=" + std::to_string(std::max<std::int64_t>(seconds_of(c.limit.depth), 1));
   append_name(out.state, rule);
-  out.state += ";r=" + std::to_string(decision.remaining);
-  out.state += ";t=" + std::to_string(seconds_of(decision.reset));
+  out.state += ";r=" + std::to_string(c.decision.remaining);
+  out.state += ";t=" + std::to_string(seconds_of(c.decision.reset));
 }
 
 // Smaller is tighter.
 double share_left(const Charge& c) {
-  return static_cast<double>(c.decision.remaining) / std::max(1u, c.rule->limit.burst);
+  return static_cast<double>(c.decision.remaining) / std::max(1u, c.limit.burst);
 }
 
 }  // namespace
@@ -36,7 +37,7 @@ AnswerFields answer_fields(const Question& question, int refused_by, std::int64_
     const Charge& c = question.charges[i];
     const bool refuses = static_cast<int>(i) == refused_by;
     if (c.rule->shadow || !(c.rule->fields || refuses)) continue;
-    append_rule(out, *c.rule, c.decision);
+    append_rule(out, c);
     if (refuses || !shown || (refused_by < 0 && share_left(c) < share_left(*shown))) shown = &c;
     if (refuses) {
       const std::int64_t wait = seconds_of(c.decision.retry_after);
@@ -45,7 +46,7 @@ AnswerFields answer_fields(const Question& question, int refused_by, std::int64_
   }
   if (refused_by >= 0) shown = &question.charges[static_cast<std::size_t>(refused_by)];
   if (!shown) return out;
-  out.limit = std::to_string(shown->rule->limit.burst);
+  out.limit = std::to_string(shown->limit.burst);
   out.remaining = std::to_string(shown->decision.remaining);
   out.reset = std::to_string(unix_seconds + seconds_of(shown->decision.reset));
   return out;

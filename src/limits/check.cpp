@@ -8,21 +8,22 @@
 namespace marquee::limits {
 namespace {
 
-constexpr std::uint64_t kMostPerSecond = 100'000;
+constexpr std::size_t kMostServers = 64;
 constexpr std::uint64_t kMostCount = 1'000'000'000;
 
 class Checker {
  public:
   std::vector<config::Problem> run(const config::RateLimits& limits) {
-    if (limits.rules.size() > kMostRules)
-      fault(limits.rules[kMostRules].mark,
+    if (limits.rules.size() > kMostSettingRules)
+      fault(limits.rules[kMostSettingRules].mark,
             "rate_limits has " + std::to_string(limits.rules.size()) + " rules, at most " +
-                std::to_string(kMostRules) + " are decided for one request; join some of them");
+                std::to_string(kMostSettingRules) +
+                " are decided for one request; join some of them");
     cidrs(limits.exempt, "rate_limits.exempt");
     for (std::size_t i = 0; i < limits.rules.size(); ++i)
       rule(limits.rules[i], "rate_limits.rules[" + std::to_string(i) + "]");
     redis(limits.redis);
-    if (limits.mode == config::LimitMode::leased && limits.redis.address->empty())
+    if (limits.mode == config::LimitMode::leased && !limits.redis.given())
       fault(limits.mode_mark,
             "rate_limits.mode is leased, but there is no rate_limits.redis to borrow from; write "
             "redis.address, or remove mode");
@@ -34,15 +35,60 @@ class Checker {
     problems_.push_back({at, std::move(sentence)});
   }
 
-  void redis(const config::LimitRedis& r) {
-    if (r.address->empty()) {
-      if (r.mark.line != 0)
-        fault(r.mark, "rate_limits.redis has no address; write address: 127.0.0.1:6379");
-      return;
+  void servers(const std::vector<config::Marked<std::string>>& list, const std::string& where,
+               const std::string& port) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const auto place = parse_redis_address(*list[i]);
+      if (!place || !place->path.empty())
+        fault(list[i].mark, where + "[" + std::to_string(i) + "] is " +
+                                config::in_quotes(*list[i]) + "; write host:" + port +
+                                " or [::1]:" + port);
     }
-    if (!parse_redis_address(*r.address))
+    if (list.size() > kMostServers)
+      fault(list[kMostServers].mark, where + " has " + std::to_string(list.size()) +
+                                         " servers; write at most " + std::to_string(kMostServers) +
+                                         ", they tell of the others");
+  }
+
+  void place(const config::LimitRedis& r) {
+    const int ways = int{!r.address->empty()} + int{!r.sentinels.empty()} + int{!r.cluster.empty()};
+    if (ways > 1)
+      fault(r.mark,
+            "rate_limits.redis has more than one of address, sentinels and cluster; write the one "
+            "that says how Redis is run");
+    if (!r.address->empty() && !parse_redis_address(*r.address))
       fault(r.address.mark, "rate_limits.redis.address is " + config::in_quotes(*r.address) +
                                 "; write host:6379, [::1]:6379 or unix:/run/redis/redis.sock");
+    servers(r.sentinels, "rate_limits.redis.sentinels", "26379");
+    servers(r.cluster, "rate_limits.redis.cluster", "6379");
+    if (!r.sentinels.empty() && r.master->empty())
+      fault(r.mark, "rate_limits.redis has sentinels, but no master; write master: mymaster");
+    if (r.sentinels.empty() && !r.master->empty())
+      fault(r.master.mark,
+            "rate_limits.redis has a master, but no sentinels that know it; write sentinels: "
+            "[host:26379]");
+    if (r.sentinels.empty() && !(r.sentinel_username.empty() && r.sentinel_password.empty()))
+      fault(r.mark,
+            "rate_limits.redis has a user or password of sentinels, but no sentinels; write "
+            "sentinels: [host:26379]");
+    if (!r.sentinel_username.empty() && r.sentinel_password.empty())
+      fault(r.mark,
+            "rate_limits.redis has a sentinel_username, but no password for it; write "
+            "sentinel_password or sentinel_password_file");
+    if (!r.cluster.empty() && r.database != 0)
+      fault(r.mark, "rate_limits.redis has database " + std::to_string(r.database) +
+                        ", but a Cluster has only one; remove database");
+  }
+
+  void redis(const config::LimitRedis& r) {
+    place(r);
+    if (!r.given()) {
+      if (r.mark.line != 0 && r.master->empty())
+        fault(r.mark,
+              "rate_limits.redis has no address; write address: 127.0.0.1:6379, or sentinels or "
+              "cluster");
+      return;
+    }
     if (!r.username.empty() && r.password.empty())
       fault(r.mark,
             "rate_limits.redis has a username, but no password; write password or "
@@ -76,8 +122,14 @@ class Checker {
       fault(r.name.mark, where + ".name is " + config::in_quotes(*r.name) +
                              ", which is another rule's; counters are kept by name, so write one "
                              "of its own");
+    for (const std::string_view taken : kRowRuleNames)
+      if (*r.name == taken)
+        fault(r.name.mark, where + ".name is " + config::in_quotes(*r.name) +
+                               ", which is the name of a rule by rows (rate_limits.rows); write "
+                               "another");
     words(r.key, where + ".key",
-          "some of agency, client, site, installation, domain, route, api_key, user, client_ip",
+          "some of agency, client, site, installation, domain, route, api_key, user, client_ip, "
+          "caller, api_route, origin",
           [](std::string_view w) { return parse_part(w).has_value(); });
     words(r.host_classes, where + ".match.host_class", "some of custom, app, site",
           [](std::string_view w) { return w == "custom" || w == "app" || w == "site"; });

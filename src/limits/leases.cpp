@@ -16,7 +16,7 @@ std::int64_t LeaseBook::largest(const Lease& lease, std::uint32_t cost, std::uin
 
 LeaseBook::Lease& LeaseBook::lease_of(std::uint64_t id, const Question& question,
                                       const Charge& charge) {
-  const Limit& limit = charge.rule->limit;
+  const Limit& limit = charge.limit;
   if (Lease* const found = leases_.find(id)) {
     if (found->limit.unit == limit.unit && found->limit.burst == limit.burst) return *found;
     found->limit = limit;  // the rule was changed by a reload
@@ -27,7 +27,7 @@ LeaseBook::Lease& LeaseBook::lease_of(std::uint64_t id, const Question& question
   fresh.tag = question.tag(charge);
   fresh.key = question.key(charge);
   fresh.limit = limit;
-  fresh.size = charge.rule->cost;
+  fresh.size = charge.cost;
   leases_.insert(id, std::move(fresh), 1);
   return *leases_.find(id);
 }
@@ -56,14 +56,14 @@ int LeaseBook::decide(Question& question, Ticks now, std::uint32_t sharers) {
     ids[i] = key_hash(question.key(charges[i]), seed_);
     Lease& lease = lease_of(ids[i], question, charges[i]);
     leases[i] = &lease;
-    prepare(lease, charges[i].rule->cost, now, sharers);
-    charges[i].decision.allowed = lease.units + lease.credit >= charges[i].rule->cost;
+    prepare(lease, charges[i].cost, now, sharers);
+    charges[i].decision.allowed = lease.units + lease.credit >= charges[i].cost;
     if (!charges[i].decision.allowed && !charges[i].rule->shadow && refused_by < 0)
       refused_by = static_cast<int>(i);
   }
   for (std::size_t i = 0; i < charges.size(); ++i) {
     Lease& lease = *leases[i];
-    const std::int64_t cost = charges[i].rule->cost;
+    const std::int64_t cost = charges[i].cost;
     Decision& d = charges[i].decision;
     if (refused_by < 0 && d.allowed) {
       const std::int64_t borrowed = std::min(lease.units, cost);
@@ -87,7 +87,7 @@ int LeaseBook::decide(Question& question, Ticks now, std::uint32_t sharers) {
     if (now - lease.asked < kLeaseLife / 4) lease.size *= 2;
     lease.asked = now;
     lease.size =
-        std::clamp<std::int64_t>(lease.size, cost, largest(lease, charges[i].rule->cost, sharers));
+        std::clamp<std::int64_t>(lease.size, cost, largest(lease, charges[i].cost, sharers));
     lease.want = std::max<std::int64_t>(lease.size - lease.units, 0);
     lease.borrowing = true;
     wanted_.push_back(ids[i]);
@@ -109,9 +109,16 @@ bool LeaseBook::next_loan(Loan& loan) {
   return false;
 }
 
-void LeaseBook::granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now) {
+bool LeaseBook::granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now) {
   Lease* const lease = leases_.find(id);
-  if (!lease || !lease->borrowing) return;
+  if (!lease || !lease->borrowing) return true;  // forgotten meanwhile
+  // More than was asked for, or than anybody can owe (credit is charged beyond the
+  // limit): whoever says so is no store of ours.
+  constexpr Ticks kMostDepths = 16;
+  if (units < 0 || units > lease->want || debt < 0 || debt > kMostDepths * lease->limit.depth) {
+    lost(id);
+    return false;
+  }
   lease->borrowing = lease->credited = false;
   lease->credit = 0;
   lease->owed_asked = 0;
@@ -119,10 +126,11 @@ void LeaseBook::granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks 
   lease->debt = debt;
   lease->seen = now;
   lease->void_at = now + kLeaseLife;
-  if (units >= lease->want) return;
+  if (units >= lease->want) return true;
   // Until there is room for one more.
   const Ticks wait = debt + lease->limit.unit - lease->limit.depth;
   lease->pause_until = now + std::max(wait, kLeastPause);
+  return true;
 }
 
 void LeaseBook::lost(std::uint64_t id) {
@@ -132,6 +140,14 @@ void LeaseBook::lost(std::uint64_t id) {
   lease->owed += lease->owed_asked;
   lease->owed_asked = 0;
 }
+
+SharedCounters::Held LeaseBook::held(std::string_view key) {
+  const Lease* const lease = leases_.find(key_hash(key, seed_));
+  if (!lease) return {};
+  return {lease->units, lease->owed + lease->owed_asked};
+}
+
+void LeaseBook::let_go(std::string_view key) { leases_.erase(key_hash(key, seed_)); }
 
 void LeaseBook::forget() {
   wanted_.clear();

@@ -20,6 +20,7 @@
 
 #include "base/lru_table.hpp"
 #include "limits/rule.hpp"
+#include "limits/shared_counters.hpp"
 
 namespace marquee::limits {
 
@@ -47,11 +48,16 @@ class LeaseBook {
     std::int64_t want = 0;  // to be charged as far as it fits
   };
   bool next_loan(Loan& loan);
-  // `debt`: of the key, with this grant, in ticks.
-  void granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now);
+  // `debt`: of the key, with this grant, in ticks. False: that is no answer to the
+  // loan, which is lost.
+  bool granted(std::uint64_t id, std::int64_t units, Ticks debt, Ticks now);
   void lost(std::uint64_t id);
   // Leases are void: the store was not there for a while.
   void forget();
+
+  // What a key has, and its end: as in SharedCounters.
+  SharedCounters::Held held(std::string_view key);
+  void let_go(std::string_view key);
 
   std::size_t size() const { return leases_.size(); }
   // Units that were given on credit.

@@ -29,10 +29,10 @@ Verdict LocalStore::decide(Question& question, Ticks now, std::uint32_t parts) {
   auto& charges = question.charges;
   std::array<std::uint64_t, kMostRules> ids;
   std::array<CellTable::Cell*, kMostRules> charged{};
-  const auto limit_of = [parts](const Charge& c) { return c.rule->limit.share(parts); };
+  const auto limit_of = [parts](const Charge& c) { return c.limit.share(parts); };
   // A share may be smaller than what one request costs: then one still passes.
   const auto cost_of = [](const Charge& c, const Limit& limit) {
-    return std::min(c.rule->cost, limit.burst);
+    return std::min(c.cost, limit.burst);
   };
   // Without charging first: most requests that are refused cost others nothing.
   for (std::size_t i = 0; i < charges.size(); ++i) {
@@ -64,8 +64,8 @@ Verdict LocalStore::decide(Question& question, Ticks now, std::uint32_t parts) {
   return verdict;
 }
 
-Decision LocalStore::look(const Rule& rule, std::string_view key, Ticks now) const {
-  return marquee::limits::decide(states_.read(id_of(key)), now, rule.limit, 0);
+Decision LocalStore::look(const Limit& limit, std::string_view key, Ticks now) const {
+  return marquee::limits::decide(states_.read(id_of(key)), now, limit, 0);
 }
 
 bool LocalStore::reset(std::string_view key) { return states_.erase(id_of(key)); }

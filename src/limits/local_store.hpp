@@ -19,7 +19,7 @@ class LocalStore {
   Verdict decide(Question& question, Ticks now, std::uint32_t parts = 1);
 
   // What a key's state is, without a charge.
-  Decision look(const Rule& rule, std::string_view key, Ticks now) const;
+  Decision look(const Limit& limit, std::string_view key, Ticks now) const;
   // Forgets it. False when it was not there.
   bool reset(std::string_view key);
 

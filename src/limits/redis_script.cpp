@@ -97,8 +97,8 @@ void ScriptCall::compose(const Question& question, std::string_view prefix, std:
     end();
   }
   for (const Charge& c : question.charges) {
-    number(c.rule->limit.depth);
-    number(c.rule->limit.unit * c.rule->cost);
+    number(c.limit.depth);
+    number(c.limit.unit * c.cost);
     number(c.rule->shadow ? 0 : 1);
   }
   words_.clear();
@@ -112,11 +112,11 @@ bool read_answer(std::span<const std::int64_t> items, Question& question) {
   if (items.size() != charges.size() + 1 || items[0] < 0 || items[0] > 1) return false;
   const bool admitted = items[0] == 1;
   for (std::size_t i = 0; i < charges.size(); ++i) {
-    const Limit& limit = charges[i].rule->limit;
+    const Limit& limit = charges[i].limit;
     const std::int64_t owed = items[i + 1];
     if (owed < 0 || owed > limit.depth) return false;
     Decision& d = charges[i].decision;
-    d = decide(owed, 0, limit, charges[i].rule->cost);
+    d = decide(owed, 0, limit, charges[i].cost);
     if (!admitted && d.allowed) d = decide(owed, 0, limit, 0);  // nothing was charged
   }
   return admitted == (refused_by(question) < 0);

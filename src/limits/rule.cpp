@@ -2,50 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "limits/check.hpp"
+#include "limits/key_text.hpp"
 
 namespace marquee::limits {
 namespace {
 
-constexpr std::size_t kMostValue = 128;  // of a part; longer ones are hashed
-
 constexpr std::array<std::string_view, static_cast<std::size_t>(Part::count_)> part_names = {
-    "agency", "client", "site", "installation", "domain", "route", "api_key", "user", "client_ip"};
-
-bool is_tenant(Part part) { return part <= Part::domain; }
-
-void append_hex(std::string& out, std::uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  out.append(text, 16);
-}
-
-// No byte that separates parts or marks a Cluster's tag, none that is not text.
-void append_value(std::string& out, std::string_view value) {
-  if (value.size() > kMostValue) {  // 128 bits of it, the same on every node
-    out += "%~";
-    append_hex(out, key_hash(value, {0x6d617271, 1}));
-    append_hex(out, key_hash(value, {0x6d617271, 2}));
-    return;
-  }
-  const auto plain = [](char c) {
-    return c > ' ' && c < 0x7f && c != '%' && c != ',' && c != '=' && c != '{' && c != '}';
-  };
-  for (auto at = value.begin(); at != value.end(); ++at) {
-    const auto odd = std::find_if_not(at, value.end(), plain);
-    out.append(at, odd);
-    if (odd == value.end()) return;
-    at = odd;
-    const char c = *odd;
-    constexpr std::string_view hex = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += hex[byte >> 4];
-    out += hex[byte & 15];
-  }
-}
+    "agency",  "client", "site",      "installation", "domain",    "route",
+    "api_key", "user",   "client_ip", "caller",       "api_route", "origin"};
 
 std::string_view id_of(Part part, const Asker& asker) {
   switch (part) {
@@ -61,8 +27,42 @@ std::string_view id_of(Part part, const Asker& asker) {
       return asker.api_key;
     case Part::user:
       return asker.user;
+    case Part::api_route:
+      return asker.api_route;
+    case Part::origin:
+      return asker.origin;
     default:
       return {};
+  }
+}
+
+// Without one of these there is nobody whom a rule by it is about.
+bool is_needed(Part part) {
+  return part == Part::user || part == Part::api_key || part == Part::api_route ||
+         part == Part::origin;
+}
+
+void append_client(std::string& out, const Rule& rule, const Asker& asker) {
+  if (!asker.address) {
+    out += "none";
+  } else if (asker.address->is_v4() && rule.v4_bits == 32 && !asker.address_text.empty()) {
+    out += asker.address_text;
+    out += "/32";
+  } else {
+    append_network(out, *asker.address, rule.v4_bits, rule.v6_bits);
+  }
+}
+
+void append_caller(std::string& out, const Rule& rule, const Asker& asker) {
+  if (!asker.api_key.empty()) {
+    out += "key:";
+    append_value(out, asker.api_key);
+  } else if (!asker.user.empty()) {
+    out += "user:";
+    append_value(out, asker.user);
+  } else {
+    out += "ip:";
+    append_client(out, rule, asker);
   }
 }
 
@@ -75,24 +75,10 @@ void append_part(std::string& out, Part part, const Rule& rule, const Asker& ask
       return append_value(out, asker.domain);
     case Part::route:
       return append_value(out, route);
-    case Part::client_ip: {
-      if (!asker.address) {
-        out += "none";
-        return;
-      }
-      if (asker.address->is_v4() && rule.v4_bits == 32 && !asker.address_text.empty()) {
-        out += asker.address_text;
-        out += "/32";
-        return;
-      }
-      const base::IpAddress network =
-          base::client_prefix(*asker.address, rule.v4_bits, rule.v6_bits).network;
-      char text[base::IpAddress::kTextSize];
-      out += network.format(text);
-      out += '/';
-      out += std::to_string(network.is_v4() ? rule.v4_bits : rule.v6_bits);
-      return;
-    }
+    case Part::client_ip:
+      return append_client(out, rule, asker);
+    case Part::caller:
+      return append_caller(out, rule, asker);
     default:
       break;
   }
@@ -101,6 +87,23 @@ void append_part(std::string& out, Part part, const Rule& rule, const Asker& ask
   // A domain without that id shares a counter with no other.
   out += '@';
   append_value(out, asker.domain);
+}
+
+// What the rows say of a rule whose number is theirs.
+std::uint32_t number_of(RateFrom from, const RowNumbers& rows) {
+  switch (from) {
+    case RateFrom::settings:
+      break;
+    case RateFrom::caller_minute:
+      return rows.caller_minute;
+    case RateFrom::caller_day:
+      return rows.caller_day;
+    case RateFrom::api_route:
+      return rows.route_minute;
+    case RateFrom::origin:
+      return rows.origin_hour;
+  }
+  return 0;
 }
 
 bool one_of(const std::vector<std::string>& list, std::string_view value) {
@@ -113,10 +116,11 @@ bool about(const Rule& rule, const Asker& asker) {
     return false;
   if (rule.identities && !(rule.identities >> static_cast<unsigned>(asker.identity) & 1))
     return false;
-  if (rule.has(Part::user) && asker.user.empty()) return false;
-  if (rule.has(Part::api_key) && asker.api_key.empty()) return false;
+  for (const Part part : rule.parts)
+    if (is_needed(part) && id_of(part, asker).empty()) return false;
   if (!rule.methods.empty() && !one_of(rule.methods, asker.method)) return false;
   if (!rule.subscriptions.empty() && !one_of(rule.subscriptions, asker.subscription)) return false;
+  if (!rule.plans.empty() && !one_of(rule.plans, asker.plan)) return false;
   return !asker.address || !rule.exempt.contains(*asker.address);
 }
 
@@ -165,7 +169,20 @@ Rule compile(const config::RateRule& from) {
   rule.paths = texts(from.paths);
   rule.methods = texts(from.methods);
   rule.subscriptions = texts(from.subscriptions);
+  rule.plans = texts(from.plans);
   rule.exempt = networks(from.exempt);
+  return rule;
+}
+
+Rule row_rule(std::string_view name, RateFrom from, std::uint64_t seconds, std::vector<Part> parts,
+              bool shadow) {
+  Rule rule;
+  rule.name = name;
+  rule.from = from;
+  rule.seconds = seconds;
+  rule.parts = std::move(parts);
+  rule.shadow = shadow;
+  rule.fields = true;
   return rule;
 }
 
@@ -188,19 +205,56 @@ bool Rule::has(Part part) const {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
 
+bool Rule::has_tenant() const {
+  return std::any_of(parts.begin(), parts.end(), [](Part part) { return part <= Part::domain; });
+}
+
 void Question::clear() {
   text.clear();
   charges.clear();
   concurrent.clear();
+  uncounted = 0;
 }
 
-RuleSet::RuleSet(const config::RateLimits& settings) : exempt_(networks(settings.exempt)) {
+Limit row_limit(std::uint64_t number, std::uint64_t seconds) {
+  number = std::clamp<std::uint64_t>(number, 1, kMostPerSecond * seconds);
+  return Limit::of(number, seconds, static_cast<std::uint32_t>(number));
+}
+
+RowRules row_rules(const config::Settings& settings) {
+  RowRules out;
+  const config::RowLimits how = settings.rate_limits.rows;
+  if (how == config::RowLimits::off || settings.directory.kind == config::DirectoryKind::yaml)
+    return out;
+  out.shadow = how == config::RowLimits::shadow;
+  out.routes = settings.tenants.module_apis;
+  out.origins = settings.tenants.cors;
+  for (const config::AccessRule& rule : settings.access.rules)
+    for (const config::Credential kind : rule.accept)
+      out.callers |= kind == config::Credential::api_key || kind == config::Credential::consumer;
+  return out;
+}
+
+RuleSet::RuleSet(const config::RateLimits& settings, RowRules rows)
+    : exempt_(networks(settings.exempt)) {
   for (const config::RateRule& from : settings.rules) {
     Rule rule = compile(from);
     rule.index = static_cast<std::uint32_t>(rules_.size());
     needs_path_ |= !rule.paths.empty();
     rules_.push_back(std::move(rule));
   }
+  const auto add = [&](std::string_view called, RateFrom from, std::uint64_t seconds,
+                       std::vector<Part> parts) {
+    rules_.push_back(row_rule(called, from, seconds, std::move(parts), rows.shadow));
+    rules_.back().index = static_cast<std::uint32_t>(rules_.size() - 1);
+  };
+  if (rows.callers) {
+    add(kRowRuleNames[0], RateFrom::caller_minute, 60, {Part::api_key});
+    add(kRowRuleNames[1], RateFrom::caller_day, 86'400, {Part::api_key});
+  }
+  if (rows.routes)
+    add(kRowRuleNames[2], RateFrom::api_route, 60, {Part::site, Part::caller, Part::api_route});
+  if (rows.origins) add(kRowRuleNames[3], RateFrom::origin, 3600, {Part::site, Part::origin});
 }
 
 const Rule* RuleSet::find(std::string_view wanted) const {
@@ -215,6 +269,11 @@ void RuleSet::collect(const Asker& asker, Question& out) const {
   char buffer[kMostPath];
   const std::string_view path = needs_path_ ? rule_path(asker.path, buffer) : std::string_view{};
   for (const Rule& rule : rules_) {
+    std::uint32_t number = 0;
+    if (rule.from != RateFrom::settings) {
+      number = number_of(rule.from, asker.rows);
+      if (number == 0) continue;
+    }
     if (!about(rule, asker)) continue;
     std::string_view route = "*";
     if (!rule.paths.empty()) {
@@ -225,9 +284,10 @@ void RuleSet::collect(const Asker& asker, Question& out) const {
     }
     Charge charge;
     charge.rule = &rule;
+    charge.cost = rule.cost;
+    charge.limit = rule.from == RateFrom::settings ? rule.limit : row_limit(number, rule.seconds);
     charge.tag_at = static_cast<std::uint32_t>(out.text.size());
-    if (std::any_of(rule.parts.begin(), rule.parts.end(), is_tenant))
-      append_part(out.text, Part::agency, rule, asker, route);
+    if (rule.has_tenant()) append_part(out.text, Part::agency, rule, asker, route);
     charge.tag_size = static_cast<std::uint32_t>(out.text.size()) - charge.tag_at;
     charge.key_at = static_cast<std::uint32_t>(out.text.size());
     out.text += rule.name;

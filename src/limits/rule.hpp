@@ -7,6 +7,7 @@
 // escaped (%2c), so that no value can pass for another key.
 #pragma once
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,7 +23,13 @@
 
 namespace marquee::limits {
 
-inline constexpr std::size_t kMostRules = 16;
+inline constexpr std::size_t kMostSettingRules = 16;
+inline constexpr std::uint64_t kMostPerSecond = 100'000;
+
+// Rules whose numbers stand in rows of the directory (rate_limits.rows).
+inline constexpr std::string_view kRowRuleNames[] = {"api_key_per_minute", "api_key_per_day",
+                                                     "api_route_per_minute", "origin_per_hour"};
+inline constexpr std::size_t kMostRules = kMostSettingRules + std::size(kRowRuleNames);
 
 // The order is that of the parts in a key.
 enum class Part : std::uint8_t {
@@ -35,6 +42,9 @@ enum class Part : std::uint8_t {
   api_key,
   user,
   client_ip,
+  caller,     // API key, else user, else client_ip
+  api_route,  // id of the module's route (module_api_routes)
+  origin,     // MODULE/DOMAIN of a verified origin (module_allowed_domains)
   count_,
 };
 std::string_view name(Part part);
@@ -42,6 +52,14 @@ std::string_view name(Part part);
 // Who is known to ask.
 enum class Identity : std::uint8_t { anonymous, user, api_key, count_ };
 std::string_view name(Identity identity);
+
+// Requests that the rows about a request allow; 0: they say nothing.
+struct RowNumbers {
+  std::uint32_t caller_minute = 0;
+  std::uint32_t caller_day = 0;
+  std::uint32_t route_minute = 0;
+  std::uint32_t origin_hour = 0;
+};
 
 // What rules look at. Views live as long as the request is judged.
 struct Asker {
@@ -52,11 +70,15 @@ struct Asker {
   std::string_view site;
   std::string_view installation;
   std::string_view subscription;  // of the agency, from the directory
+  std::string_view plan;          // likewise
   std::string_view method;
   std::string_view path;  // with its query
   Identity identity = Identity::anonymous;
   std::string_view api_key;  // its id, never its text
   std::string_view user;
+  std::string_view api_route;  // its id
+  std::string_view origin;
+  RowNumbers rows;
   const base::IpAddress* address = nullptr;  // null: not known
   std::string_view address_text;             // the same, where it is at hand; may be empty
 };
@@ -65,6 +87,9 @@ struct Asker {
 enum class RuleResult : std::uint8_t { allowed, refused, shadow_refused, count_ };
 std::string_view name(RuleResult result);
 
+// Whose number a rule's rate is.
+enum class RateFrom : std::uint8_t { settings, caller_minute, caller_day, api_route, origin };
+
 struct Rule {
   std::string name;
   std::uint32_t index = 0;  // in its set
@@ -72,7 +97,8 @@ struct Rule {
   std::uint32_t concurrent = 0;  // requests in flight instead of a rate
   bool shadow = false;
   bool fields = false;  // allowed answers tell, too
-  Limit limit;
+  RateFrom from = RateFrom::settings;
+  Limit limit;              // of the settings; a row's is the charge's
   std::uint64_t count = 0;  // as written: `count` in `seconds`
   std::uint64_t seconds = 1;
   std::vector<Part> parts;
@@ -84,17 +110,22 @@ struct Rule {
   std::vector<std::string> paths;  // prefixes; none: all
   std::vector<std::string> methods;
   std::vector<std::string> subscriptions;
+  std::vector<std::string> plans;
   base::CidrList exempt;
 
   // Written by workers, one cell each; null where nobody counts (tests).
   std::shared_ptr<base::Series> results[static_cast<std::size_t>(RuleResult::count_)];
 
   bool has(Part part) const;
+  // Counts by anything of a tenant: its key is tagged by the agency.
+  bool has_tenant() const;
 };
 
 // One rule that a request meets.
 struct Charge {
   const Rule* rule = nullptr;
+  Limit limit;
+  std::uint32_t cost = 1;
   std::uint32_t key_at = 0;  // in Question::text
   std::uint32_t key_size = 0;
   std::uint32_t tag_size = 0;  // of the tenant's tag at `tag_at`; 0: none
@@ -107,6 +138,8 @@ struct Question {
   std::string text;
   std::vector<Charge> charges;     // of a rate
   std::vector<Charge> concurrent;  // of requests in flight
+  // Bit by position in `charges`: the common store could not decide these.
+  std::uint64_t uncounted = 0;
   void clear();
   std::string_view key(const Charge& c) const { return {text.data() + c.key_at, c.key_size}; }
   std::string_view tag(const Charge& c) const { return {text.data() + c.tag_at, c.tag_size}; }
@@ -119,10 +152,22 @@ struct Verdict {
   bool allowed() const { return refused_by < 0; }
 };
 
+// Which of the rules by rows there are.
+struct RowRules {
+  bool callers = false;
+  bool routes = false;
+  bool origins = false;
+  bool shadow = false;
+  bool any() const { return callers || routes || origins; }
+};
+RowRules row_rules(const config::Settings& settings);
+// `number` requests in `seconds`, all of which may come at once.
+Limit row_limit(std::uint64_t number, std::uint64_t seconds);
+
 class RuleSet {
  public:
   // `settings` were checked (check.hpp).
-  explicit RuleSet(const config::RateLimits& settings);
+  explicit RuleSet(const config::RateLimits& settings, RowRules rows = {});
 
   bool empty() const { return rules_.empty(); }
   std::span<Rule> rules() { return rules_; }

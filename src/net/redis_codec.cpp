@@ -38,6 +38,8 @@ struct RedisReplies::Make {
   static void* text(const redisReadTask* task, char* bytes, std::size_t size) {
     RedisReply& reply = of(task);
     if (task->parent) {
+      if (!reply.odd && task->idx == 0 && !task->parent->parent)
+        reply.text.assign(bytes, std::min(size, kMostReplyText));
       reply.odd = true;
       return &reply;
     }

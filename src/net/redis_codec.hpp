@@ -24,7 +24,9 @@ struct RedisReply {
   static constexpr std::size_t kMostItems = 64;
 
   Type type = Type::nil;
-  std::string text;  // status, error, text: cut after kMostReplyText
+  // Status, error, text, or the text that an array begins with: cut after
+  // kMostReplyText.
+  std::string text;
   std::int64_t integer = 0;
   // Of an array of integers; `odd`: it holds something else, too.
   std::array<std::int64_t, kMostItems> items{};

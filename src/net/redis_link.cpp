@@ -1,9 +1,7 @@
 #include "net/redis_link.hpp"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
@@ -12,34 +10,6 @@ namespace marquee::net {
 namespace {
 
 constexpr Ms kStep{50};
-
-struct Raw {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-Raw raw(const RedisAddress& address) {
-  Raw out;
-  if (!address.path.empty()) {
-    auto& un = reinterpret_cast<sockaddr_un&>(out.storage);
-    un.sun_family = AF_UNIX;
-    std::strncpy(un.sun_path, address.path.c_str(), sizeof un.sun_path - 1);
-    out.size = sizeof un;
-  } else if (address.ip.is_v4()) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(out.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(address.port);
-    std::memcpy(&v4.sin_addr, address.ip.bytes().data() + 12, 4);
-    out.size = sizeof v4;
-  } else {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(out.storage);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(address.port);
-    std::memcpy(&v6.sin6_addr, address.ip.bytes().data(), 16);
-    out.size = sizeof v6;
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -58,21 +28,29 @@ void RedisLink::set_addresses(std::vector<RedisAddress> addresses) {
   if (state_ == State::waiting && !again_.armed()) connect();
 }
 
+void RedisLink::move_to(const RedisAddress& master) {
+  if (addresses_.size() == 1 && addresses_.front() == master) return;
+  addresses_.assign(1, master);
+  back_off_ = settings_.first_back_off;
+  if (fd_) return fail("its master is another server now");  // comes again after the back-off
+  again_.disarm();
+  connect();
+}
+
+void RedisLink::close() {
+  addresses_.clear();
+  if (fd_) fail("it is not asked any more");
+}
+
 void RedisLink::connect() {
   if (addresses_.empty()) return;
-  const RedisAddress& address = addresses_[next_address_++ % addresses_.size()];
-  const Raw to = raw(address);
-  fd_ = Fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  address_ = addresses_[next_address_++ % addresses_.size()];
+  fd_ = redis_socket(address_);
   if (!fd_) return fail(std::strerror(errno));
-  if (address.path.empty()) {
-    const int on = 1;
-    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
   state_ = State::connecting;
   Turn& turn = worker_.turn();
   turn.deadlines().arm(connect_, *this, settings_.connect, turn.now());
-  const int result = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size);
-  if (result != 0 && errno != EINPROGRESS) return fail(std::strerror(errno));
+  if (!redis_connect(fd_.get(), address_)) return fail(std::strerror(errno));
   if (settings_.tls) {
     auto tls = std::make_unique<TlsClientStream>(settings_.tls, fd_.get(), settings_.server_name);
     tls_ = tls.get();
@@ -131,8 +109,8 @@ void RedisLink::greet() {
     const std::string_view select[] = {"SELECT", number};
     append_command(out_, select);
   }
-  const std::string_view ping[] = {"PING"};
-  append_command(out_, ping);
+  const std::string_view last[] = {settings_.master_only ? "ROLE" : "PING"};
+  append_command(out_, last);
   flush();
 }
 
@@ -140,6 +118,8 @@ void RedisLink::greet() {
 void RedisLink::greeted(const RedisReply& reply) {
   if (reply.type == RedisReply::Type::error) return fail(std::string("it says ") + reply.text);
   if (--greetings_ > 0) return;
+  if (settings_.master_only && reply.text != "master")
+    return fail("it is no master, but " + (reply.text.empty() ? "something else" : reply.text));
   state_ = State::up;
   connect_.disarm();
   back_off_ = settings_.first_back_off;

@@ -14,22 +14,15 @@
 #include <string_view>
 #include <vector>
 
-#include "base/ip.hpp"
 #include "base/uuid.hpp"
 #include "net/byte_stream.hpp"
 #include "net/redis_codec.hpp"
+#include "net/redis_socket.hpp"
 #include "net/socket.hpp"
 #include "net/tls_client.hpp"
 #include "net/worker.hpp"
 
 namespace marquee::net {
-
-struct RedisAddress {
-  std::string path;  // of a Unix socket; empty: `ip` and `port`
-  base::IpAddress ip;
-  std::uint16_t port = 0;
-  friend bool operator==(const RedisAddress&, const RedisAddress&) = default;
-};
 
 struct RedisSettings {
   std::string username;  // empty: the default user
@@ -37,9 +30,10 @@ struct RedisSettings {
   std::uint32_t database = 0;
   std::shared_ptr<const TlsClientContext> tls;  // null: plain
   std::string server_name;
-  Ms connect{1000};       // with TLS handshake and greeting
-  Ms silence{1000};       // oldest command without a reply
-  Ms first_back_off{50};  // doubles up to the longest
+  bool master_only = false;  // asks for its ROLE, and stays only with a master
+  Ms connect{1000};          // with TLS handshake and greeting
+  Ms silence{1000};          // oldest command without a reply
+  Ms first_back_off{50};     // doubles up to the longest
   Ms longest_back_off{500};
 };
 
@@ -62,6 +56,11 @@ class RedisLink final : public Watched, public Expiring {
 
   // Connects to one after the other. None: waits until there are some.
   void set_addresses(std::vector<RedisAddress> addresses);
+
+  // Connects to this one only; a connection to another one ends.
+  void move_to(const RedisAddress& master);
+  // Ends the connection, for good.
+  void close();
 
   bool up() const { return state_ == State::up; }
   // Commands without a reply.
@@ -97,6 +96,7 @@ class RedisLink final : public Watched, public Expiring {
   base::Random& random_;
   std::vector<RedisAddress> addresses_;
   std::size_t next_address_ = 0;
+  RedisAddress address_;  // of the connection
   State state_ = State::waiting;
   Fd fd_;
   std::unique_ptr<ByteStream> stream_;

@@ -230,15 +230,21 @@ char* json_times(const AccessTimes& t, char* out) {
 }  // namespace
 
 std::size_t AccessFormatter::bound(const AccessRecord& r) {
+  const std::string_view shorts[short_fields] = {
+      r.request_id,      r.trace_id,  r.client_address, r.alpn,      r.tls_version,
+      r.method,          r.protocol,  r.upstream,       r.domain_id, r.site_id,
+      r.installation_id, r.client_id, r.agency_id,      r.user_id,   r.api_key,
+      r.consumer,        r.api_route, r.refusal,        r.failure};
+  std::size_t size =
+      r.target.size() + r.user_agent.size() + r.referer.size() + r.host.size() + r.sni.size();
+  for (const std::string_view s : shorts) size += s.size();
+  // The usual line is far from every budget.
+  constexpr std::size_t usual = 1024;
+  if (size <= usual) return fixed_text + slack + (size + short_fields + 5) * worst_growth;
   std::size_t n = fixed_text + slack + share(r.target, target_budget) +
                   share(r.user_agent, long_budget) + share(r.referer, long_budget) +
                   share(r.host, host_budget) + share(r.sni, host_budget);
-  for (const std::string_view s :
-       {r.request_id, r.trace_id, r.client_address, r.alpn, r.tls_version, r.method, r.protocol,
-        r.upstream, r.domain_id, r.installation_id, r.site_id, r.client_id, r.agency_id, r.user_id,
-        r.api_key, r.consumer, r.api_route, r.refusal, r.failure}) {
-    n += share(s, short_budget);
-  }
+  for (const std::string_view s : shorts) n += share(s, short_budget);
   return n;
 }
 

@@ -115,6 +115,7 @@ AccessGate::AccessGate(net::Turn& turn, const ProxyMetrics& metrics, base::Cells
       metrics_(metrics),
       cells_(cells),
       seed_(seed),
+      forward_(turn, metrics, cells, seed, *this),
       mailbox_(std::make_shared<Mailbox>()) {
   mailbox_->post = std::move(post);
   mailbox_->gate = this;
@@ -131,6 +132,7 @@ void AccessGate::install(const config::Settings& settings) {
   policy_ = identity::AccessPolicy(access);
   cookie_ = access.tokens.cookie;
   embed_ = access.embed;
+  forward_.install(access);
   ++epoch_;
   cache_.reset();
   wrong_.reset();
@@ -148,12 +150,20 @@ void AccessGate::set_issuers(std::shared_ptr<const identity::Issuers> issuers) {
 void AccessGate::forget(const std::vector<Digest>& digests) {
   ++epoch_;
   if (!cache_) return;
-  if (digests.empty()) return cache_->clear();
+  if (digests.empty()) {
+    forward_.forget();
+    return cache_->clear();
+  }
   for (const Digest& digest : digests) cache_->erase(digest);
 }
 
 Gate::Verdict AccessGate::enter(Exchange& exchange, GateAnswer& answer) {
   if (policy_.empty()) return Verdict::pass;
+  forward_.withhold(exchange);
+  return judge_anew(exchange, answer);
+}
+
+Gate::Verdict AccessGate::judge_anew(Exchange& exchange, GateAnswer& answer) {
   const http::RequestHead& request = exchange.request();
   const auto found =
       policy_.find(request.method_name, request.path, exchange.plan()->domain->host_class);
@@ -164,10 +174,25 @@ Gate::Verdict AccessGate::enter(Exchange& exchange, GateAnswer& answer) {
   if (!found.rule) return Verdict::pass;
   const std::optional<Shown> shown = shown_by(exchange, *found.rule);
   if (shown) return check(exchange, *found.rule, *shown, answer);
+  if (!found.rule->forward.empty()) return forward_.ask(exchange, found.rule->forward, answer);
   const AccessResult result =
       found.rule->optional ? AccessResult::anonymous : AccessResult::missing;
   count(AccessProof::none, result);
   return found.rule->optional ? Verdict::pass : refuse(result, found.rule, answer);
+}
+
+// Only of those that were asked about: such a request showed no other proof.
+std::string_view AccessGate::server_of(const Exchange& exchange) {
+  const http::RequestHead& request = exchange.request();
+  const auto found =
+      policy_.find(request.method_name, request.path, exchange.plan()->domain->host_class);
+  return found.rule && !found.ambiguous ? std::string_view(found.rule->forward)
+                                        : std::string_view();
+}
+
+// A server may have to be asked twice, under old settings and under new ones.
+net::Ms AccessGate::longest_wait() const {
+  return std::max(Gate::longest_wait(), 2 * forward_.longest() + net::Ms(1000));
 }
 
 // Keys of both kinds come in the same fields; which kind it is shows in its text.
@@ -353,6 +378,7 @@ Gate::Verdict AccessGate::decide_late(Exchange& exchange, const Proof& proof, Ga
 }
 
 void AccessGate::cancel(Exchange& exchange) {
+  forward_.cancel(exchange);
   const auto found = asks_.find(&exchange);
   if (found == asks_.end()) return;
   if (const auto question = questions_.find(found->second); question != questions_.end())

@@ -19,13 +19,14 @@
 #include "identity/proof_cache.hpp"
 #include "identity/stored_proof.hpp"
 #include "net/turn.hpp"
+#include "proxy/forward/forward_auth.hpp"
 #include "proxy/gate.hpp"
 #include "proxy/proxy_metrics.hpp"
 #include "tls/refusal_budget.hpp"
 
 namespace marquee::proxy {
 
-class AccessGate final : public Gate {
+class AccessGate final : public Gate, private ForwardAuth::Judge {
  public:
   // A token was signed by a key that issuer `index` does not have (yet).
   using KeyMissing = std::function<void(std::size_t index)>;
@@ -43,11 +44,14 @@ class AccessGate final : public Gate {
   void on_key_missing(KeyMissing told) { key_missing_ = std::move(told); }
   // Before the first request; outlives this.
   void use_keys(identity::KeyDirectory* keys) { keys_ = keys; }
+  // Of servers of access.forward that are of no use.
+  void on_forward_failure(ForwardAuth::Told told) { forward_.tell(std::move(told)); }
   // These stored credentials changed; without any, perhaps all.
   void forget(const std::vector<identity::Digest>& digests);
 
   Verdict enter(Exchange& exchange, GateAnswer& answer) override;
   void cancel(Exchange& exchange) override;
+  net::Ms longest_wait() const override;
 
   static constexpr std::size_t kMostQuestions = 512;  // under way
 
@@ -85,6 +89,8 @@ class AccessGate final : public Gate {
   Verdict decide_late(Exchange& exchange, const identity::Proof& proof, GateAnswer& answer);
   identity::Proof& remember(const identity::Digest& digest, identity::Proof proof,
                             const Exchange& exchange);
+  std::string_view server_of(const Exchange& exchange) override;
+  Verdict judge_anew(Exchange& exchange, GateAnswer& answer) override;
   Verdict refuse(identity::AccessResult result, const identity::AccessRule* rule,
                  GateAnswer& answer);
   void count(AccessProof proof, identity::AccessResult result) {
@@ -97,6 +103,7 @@ class AccessGate final : public Gate {
   base::Cells& cells_;
   std::uint64_t seed_;
   identity::AccessPolicy policy_;
+  ForwardAuth forward_;
   std::string cookie_;
   config::EmbedTokens embed_;
   std::shared_ptr<const identity::Issuers> issuers_ = std::make_shared<identity::Issuers>();

@@ -13,8 +13,9 @@ struct BodySlice {
   // written right-aligned in front of the body, so that both leave in one
   // record without a copy of the body.
   std::size_t headroom = 0;
-  bool flush = false;  // nothing more is at hand now
-  bool end = false;    // the last slice; trailers follow apart
+  bool flush = false;     // nothing more is at hand now
+  bool end = false;       // the last slice; trailers follow apart
+  bool bare_end = false;  // with `end`: no trailers will follow
 };
 
 }  // namespace marquee::proxy

@@ -30,8 +30,8 @@ void Exchange::reset() {
   // Its connection was closed over it (a drain's deadline): one record all the same.
   if (client_) services_.sink.record(*this);
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
-  if (gates_entered_) leave_gates();
+  if (waits_at_) stop_waiting_at_gate();
+  if (!gates_entered_.empty()) leave_gates();
   if (opening_) pool_->cancel(*this);
   drop_upstream();
   drop_filters();
@@ -47,6 +47,10 @@ void Exchange::reset() {
   chosen_pool_ = domains_own_pool;
   caller_.reset();
   api_route_.reset();
+  request_fields_of_gates_.reset();
+  withheld_.reset();
+  module_site_ = {};
+  verified_origin_ = {};
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;
   frame_ancestors_ = {};
@@ -97,7 +101,9 @@ void Exchange::on_request_head() {
 }
 
 void Exchange::proceed() {
-  if (route() && !answer_at_edge(EdgePaths::When::domain) && apply_policies()) pass_gates();
+  if (!route() || answer_at_edge(EdgePaths::When::domain) || !apply_policies()) return;
+  gates_ahead_ = plan_->gates;
+  pass_gates();
 }
 
 bool Exchange::apply_policies() {
@@ -140,6 +146,11 @@ void Exchange::choose_upstream() {
   }
   opening_ = true;
   pool_->open(*this, false);
+}
+
+// Requests that belong to no agency are of one tenant, like another.
+std::uint64_t Exchange::tenant() const {
+  return plan_ ? std::hash<std::string_view>{}(plan_->domain->agency.text()) : 0;
 }
 
 void Exchange::on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts) {
@@ -241,6 +252,7 @@ void Exchange::keep_for_retry(const BodySlice& slice) {
 
 void Exchange::on_request_end(http::FieldTable* trailers) {
   request_complete_ = true;
+  if (withheld_ && trailers) drop_withheld(*trailers);
   trailers_ = trailers;
   if (!outcome_.tunnel) body_time_.disarm();
   if (answer_ == Answer::complete) return finish();

@@ -38,6 +38,7 @@
 #include "proxy/route_table.hpp"
 #include "proxy/services.hpp"
 #include "proxy/snapshot_slot.hpp"
+#include "proxy/upstream_request.hpp"
 
 namespace marquee::identity {
 struct ApiRoute;
@@ -50,7 +51,8 @@ namespace marquee::proxy {
 // connection can be kept.
 inline constexpr std::uint64_t discard_bound = 256u << 10;
 
-class Exchange final : public net::Expiring,
+class Exchange final : public UpstreamRequest,
+                       public net::Expiring,
                        private ChainOwner,
                        private BodySink,
                        private RouteTable::Waiter {
@@ -65,11 +67,6 @@ class Exchange final : public net::Expiring,
   // Ends its use: nothing is called back after this. Recorded, if it was not yet.
   void reset();
 
-  http::RequestHead& request() { return request_; }
-  const http::RequestHead& request() const { return request_; }
-  http::ResponseHead& response() { return response_; }
-  const http::ResponseHead& response() const { return response_; }
-
   // --- Told by the client's end -------------------------------------------
   void on_request_head();              // request() was parsed and judged
   void refuse(http::Refusal refusal);  // head or body broke the rules
@@ -80,15 +77,18 @@ class Exchange final : public net::Expiring,
   void on_client_writable();
   void on_client_lost(ClientLoss how);
 
-  // --- Told by the upstream's end -----------------------------------------
-  void on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts);
-  void on_upstream_unavailable(UpstreamFailure why);
-  void on_response_interim();
-  void on_response_head();  // response() was parsed and judged
-  std::size_t on_response_body(const BodySlice& slice);
-  void on_response_end(http::FieldTable* trailers);
-  void on_upstream_failed(UpstreamFailure why, http::Refusal refusal = http::Refusal::none);
-  void on_upstream_writable();
+  // --- Told by the upstream's end and its pool (upstream_request.hpp) --------
+  void on_upstream_ready(UpstreamEnd& upstream, const UpstreamFacts& facts) override;
+  void on_upstream_unavailable(UpstreamFailure why) override;
+  void on_response_interim() override;
+  void on_response_head() override;
+  std::size_t on_response_body(const BodySlice& slice) override;
+  void on_response_end(http::FieldTable* trailers) override;
+  void on_upstream_failed(UpstreamFailure why,
+                          http::Refusal refusal = http::Refusal::none) override;
+  void on_upstream_writable() override;
+  std::uint64_t tenant() const override;
+  const std::shared_ptr<BodyBacklog>& backlog() const override { return services_.backlog; }
 
   void on_deadline(net::Deadline& which) override;
 
@@ -97,8 +97,14 @@ class Exchange final : public net::Expiring,
   void gate_decided(Gate::Verdict verdict, GateAnswer answer = {});
   // To the upstream, beside what Marquee itself sets; copied.
   void set_request_field(std::string_view name, std::string_view value);
+  // The same, of many; held. At most one block.
+  void set_request_fields(std::shared_ptr<const FieldBlock> fields);
+  // Names in lower case that the client may not say to the upstream: taken out of its
+  // head now, and of its trailers when they come.
+  void withhold(const std::shared_ptr<const std::vector<std::string>>& names);
   // In every answer to this request, also one of our own, in place of the
-  // upstream's fields of that name; an empty value only removes those. Copied.
+  // upstream's fields of that name (but for Set-Cookie, which is added); an empty value
+  // only removes those. Copied.
   void set_response_field(std::string_view name, std::string_view value);
   // In every final answer: Vary names Origin, beside what is there.
   void vary_on_origin() { varies_on_origin_ = true; }
@@ -107,6 +113,8 @@ class Exchange final : public net::Expiring,
   // Another pool (an index into Settings::upstreams) than the domain's. `target`,
   // copied: what the upstream is asked for; empty: as the domain says.
   void send_to(std::uint32_t pool, std::string_view target = {});
+  // Of that name in the settings that this request runs under; null: there is none.
+  std::shared_ptr<UpstreamPool> pool_named(std::string_view name) const;
   // Who asks, as far as a gate has found out; null: nobody known.
   void set_caller(std::shared_ptr<const identity::Caller> caller) { caller_ = std::move(caller); }
   const identity::Caller* caller() const { return caller_.get(); }
@@ -116,6 +124,19 @@ class Exchange final : public net::Expiring,
     api_route_ = std::move(route);
   }
   const identity::ApiRoute* api_route() const { return api_route_.get(); }
+  // The site whose module this is for, where the domain does not say it; copied.
+  void set_module_site(std::string_view site) { module_site_ = arena_.copy(site); }
+  std::string_view module_site() const { return module_site_; }
+  // The verified origin that a page's request comes from, as MODULE/NAME, copied, and
+  // how many an hour its row allows; 0: it does not say.
+  struct VerifiedOrigin {
+    std::string_view name;
+    std::uint32_t per_hour = 0;
+  };
+  void set_verified_origin(VerifiedOrigin origin) {
+    verified_origin_ = {arena_.copy(origin.name), origin.per_hour};
+  }
+  const VerifiedOrigin& verified_origin() const { return verified_origin_; }
 
   // --- Asked by ends and sinks --------------------------------------------
   bool active() const { return client_ != nullptr; }
@@ -131,14 +152,9 @@ class Exchange final : public net::Expiring,
   std::string_view host() const { return host_; }
   // Behind a trusted proxy whom that one names; empty before there was a head.
   std::string_view client_text() const { return client_text_; }
-  http::BodyLimits body_limits() const {
-    return {limits_.chunk_extension, limits_.trailers, limits_.fields};
-  }
-  http::HeadLimits response_limits() const { return {limits_.head, limits_.fields, 0}; }
   const RequestIds& ids() const { return ids_; }
   // Only before the request was sent: afterwards the settings may be gone.
   const config::Settings& settings() const { return pin_->shared->settings(); }
-  const config::Limits& limits() const { return limits_; }
   Services& services() { return services_; }
   std::size_t place = 0;  // in its pool
 
@@ -168,11 +184,15 @@ class Exchange final : public net::Expiring,
   void close_if_moved();
 
   // exchange_gates.cpp
-  bool answer_at_edge(EdgePaths::When when);
+  bool answer_at_edge(EdgePaths::When when) {
+    return services_.edge_paths.may_hold(request_.path) && find_at_edge(when);
+  }
+  bool find_at_edge(EdgePaths::When when);
   void answer_for(GateAnswer answer);
   void pass_gates();
   void stop_waiting_at_gate();
   void leave_gates();
+  void drop_withheld(http::FieldTable& fields) const;
   void read_on_if_answered();
 
   // exchange.cpp
@@ -188,6 +208,9 @@ class Exchange final : public net::Expiring,
   void apply_plan();
   void cache_as_route_says();
   void put_fields_of_gates();
+  void keep_own_policy();
+  bool becomes_page() const;
+  void replace_by_page();
   void send_response_head();
   bool tunnel_proven() const;
   std::size_t to_client(const BodySlice& slice);
@@ -212,7 +235,8 @@ class Exchange final : public net::Expiring,
 
   // exchange_end.cpp
   void answer_locally(LocalContent content);
-  void answer_error(unsigned status);
+  void answer_error(unsigned status, std::string_view retry_after = {});
+  const Snapshot& newest_known() const;
   bool may_retry(UpstreamFailure why) const;
   void fail_upstream(UpstreamFailure why);
   void drop_upstream(bool at_fault = false);
@@ -260,19 +284,23 @@ class Exchange final : public net::Expiring,
   const DomainPlan* plan_ = nullptr;
   RouteTable::Entry* route_ = nullptr;  // held: the plan is a row's of the directory
   RouteTable::Ticket waiting_for_route_ = 0;
-  std::size_t gates_entered_ = 0;
-  bool waits_at_gate_ = false;  // at the last one entered
+  GateSet gates_ahead_;    // of its plan, not yet entered
+  GateSet gates_entered_;  // and not left
+  std::optional<GateKind> waits_at_;
   static constexpr std::uint32_t domains_own_pool = ~0u;
   std::uint32_t chosen_pool_ = domains_own_pool;
   std::shared_ptr<const identity::Caller> caller_;
   std::shared_ptr<const identity::ApiRoute> api_route_;
+  std::shared_ptr<const FieldBlock> request_fields_of_gates_;
+  std::shared_ptr<const std::vector<std::string>> withheld_;  // null: none
+  std::string_view module_site_;
+  VerifiedOrigin verified_origin_;
   std::vector<AddedField> response_fields_of_gates_;
   bool varies_on_origin_ = false;
   std::string_view frame_ancestors_;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()
   std::shared_ptr<UpstreamPool> kept_pool_;
-  config::Timeouts timeouts_;  // copies: outlive the snapshot
-  config::Limits limits_;
+  config::Timeouts timeouts_;  // a copy: outlives the snapshot
   config::Ms first_byte_{};
   config::Ms read_idle_{};
 
@@ -288,6 +316,7 @@ class Exchange final : public net::Expiring,
   bool body_given_ = false;      // the chain has the body's end
   bool source_ended_ = false;    // the upstream's answer is complete
   bool body_delivered_ = false;  // the client has the body's end
+  bool bare_end_ = false;        // no trailers come behind it
   std::uint32_t interim_ = 0;
   std::uint64_t body_to_upstream_ = 0;
   std::uint64_t discarded_ = 0;
@@ -300,8 +329,6 @@ class Exchange final : public net::Expiring,
   net::Deadline total_time_;
   net::Deadline body_time_;  // the body floor's window
 
-  http::RequestHead request_;
-  http::ResponseHead response_;
   Additions request_additions_;
   TenantContext::Block tenant_fields_;  // one of their blocks, held
   Additions response_additions_;

@@ -1,35 +1,10 @@
 // How an exchange ends: failures and retries, time limits, the one record.
+#include <string>
+
 #include "proxy/exchange.hpp"
 #include "proxy/pages.hpp"
 
 namespace marquee::proxy {
-namespace {
-
-std::string_view value_named(const http::RequestHead& request, std::string_view name) {
-  for (const http::Field& f : request.fields)
-    if (http::iequals(f.name, name)) return f.value;
-  return {};
-}
-
-PageWords words_of(RefusalCause cause) {
-  switch (cause) {
-    case RefusalCause::unknown_host:
-      return {"This domain is not connected",
-              "It points here, but no site has been connected to it yet. If it is yours, finish "
-              "its setup."};
-    case RefusalCause::agency_suspended:
-      return {"This site is suspended", "If it is yours, ask your provider."};
-    case RefusalCause::domain_disabled:
-    case RefusalCause::installation_disabled:
-      return {"This site is switched off", "If it is yours, switch it on in its settings."};
-    case RefusalCause::site_unpublished:
-      return {"This site has not been published", "Come back later."};
-    default:
-      return {};
-  }
-}
-
-}  // namespace
 
 void Exchange::refuse(http::Refusal refusal) {
   outcome_.cause = RefusalCause::protocol;
@@ -49,28 +24,32 @@ void Exchange::refuse(RefusalCause cause, unsigned status) {
   answer_error(status);
 }
 
-void Exchange::answer_error(unsigned status) {
+void Exchange::answer_error(unsigned status, std::string_view told) {
   if (answer_ != Answer::waiting && filtering_ != Filtering::head_waits) return break_client();
   // Of a head that was refused before it had any.
   if (ids_.request_id().empty())
     ids_.make(request_, *facts_, settings().forwarding, services_.random, turn_.wall_ms());
-  const ErrorFormat format =
-      choose_error_format(value_named(request_, "accept"), value_named(request_, "sec-fetch-dest"));
-  LocalContent content;
-  content.status = status;
-  content.content_type = error_content_type(format);
-  content.body = error_body({status, ids_.request_id(), host_, words_of(outcome_.cause)}, format);
-  content.fields.emplace_back("Cache-Control", "no-store");
-  content.fields.emplace_back("Vary", "Accept");
-  if (format == ErrorFormat::html)
-    content.fields.emplace_back("Content-Security-Policy", kErrorPagePolicy);
-  if (status == 503) content.fields.emplace_back("Retry-After", "5");
-  answer_locally(std::move(content));
+  const Snapshot& snapshot = newest_known();
+  std::string retry_after(told);
+  for (const AddedField& added : response_fields_of_gates_)
+    if (http::iequals(added.name, "retry-after")) retry_after = added.value;
+  if (retry_after.empty() && outcome_.cause == RefusalCause::maintenance)
+    retry_after = std::to_string(snapshot.settings().pages.retry_after.count() / 1000);
+  else if (retry_after.empty() && status == 503)
+    retry_after = "5";
+  answer_locally(
+      error_answer({status, outcome_.cause, ids_.request_id(), host_, retry_after, plan_}, request_,
+                   snapshot.pages()));
+}
+
+// Its own, or those in force if it has let its own go.
+const Snapshot& Exchange::newest_known() const {
+  return pin_ ? *pin_->shared : *services_.snapshots.current().shared;
 }
 
 void Exchange::answer_locally(LocalContent content) {
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
+  if (waits_at_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();
@@ -158,7 +137,7 @@ void Exchange::break_client() {
   if (!client_) return;
   ClientEnd* client = client_;
   if (waiting_for_route_) stop_waiting();
-  if (waits_at_gate_) stop_waiting_at_gate();
+  if (waits_at_) stop_waiting_at_gate();
   if (opening_) pool_->cancel(*this);
   opening_ = false;
   drop_upstream();

@@ -66,6 +66,7 @@ std::size_t Exchange::filter_body(const BodySlice& slice) {
     chain_stopped_ |= slice.size != 0;
     return 0;
   }
+  bare_end_ |= slice.bare_end;
   const std::size_t taken = chain_->on_body(slice);
   if (filtering_ != Filtering::on) return taken;  // failed: all is over
   body_given_ |= slice.end && taken == slice.size;
@@ -117,7 +118,9 @@ std::size_t Exchange::on_body(const BodySlice& slice) {
     filter_failed();
     return 0;
   }
-  const std::size_t taken = slice.size || !slice.end ? to_client(slice) : 0;
+  BodySlice out = slice;
+  out.bare_end = slice.end && (bare_end_ || (source_ended_ && !answer_trailers_));
+  const std::size_t taken = slice.size || !slice.end ? to_client(out) : 0;
   owed_ = std::max(owed_, slice.size) - taken;
   if (counted) promised_ -= taken;
   if (!slice.end || taken < slice.size) return taken;
@@ -152,7 +155,7 @@ void Exchange::end_filtering() {
   chain_.reset();
   kept_trailers_.reset();
   filtering_ = Filtering::off;
-  chain_stopped_ = body_given_ = source_ended_ = body_delivered_ = false;
+  chain_stopped_ = body_given_ = source_ended_ = body_delivered_ = bare_end_ = false;
   owed_ = 0;
 }
 

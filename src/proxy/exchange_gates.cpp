@@ -3,12 +3,12 @@
 // and a deadline ends it.
 #include <utility>
 
+#include "identity/forward.hpp"
 #include "proxy/exchange.hpp"
 
 namespace marquee::proxy {
 
-bool Exchange::answer_at_edge(EdgePaths::When when) {
-  if (!services_.edge_paths.may_hold(request_.path)) return false;
+bool Exchange::find_at_edge(EdgePaths::When when) {
   const std::string_view path = request_.path.substr(0, request_.path.find('?'));
   EdgeSource* const source = services_.edge_paths.find(path, when);
   LocalContent content;
@@ -26,17 +26,20 @@ void Exchange::answer_for(GateAnswer answer) {
 }
 
 void Exchange::pass_gates() {
-  while (gates_entered_ < services_.gates.size()) {
-    Gate& gate = *services_.gates[gates_entered_++];
+  while (!gates_ahead_.empty()) {
+    const GateKind kind = gates_ahead_.take_first();
+    Gate* const gate = services_.gate(kind);
+    if (!gate) continue;
+    gates_entered_.add(kind);
     GateAnswer answer;
-    switch (gate.enter(*this, answer)) {
+    switch (gate->enter(*this, answer)) {
       case Gate::Verdict::pass:
         break;
       case Gate::Verdict::refuse:
         return answer_for(std::move(answer));
       case Gate::Verdict::wait:
-        waits_at_gate_ = true;
-        turn_.deadlines().arm(gate_time_, *this, gate.longest_wait(), turn_.now());
+        waits_at_ = kind;
+        turn_.deadlines().arm(gate_time_, *this, gate->longest_wait(), turn_.now());
         return;
     }
   }
@@ -44,7 +47,7 @@ void Exchange::pass_gates() {
 }
 
 void Exchange::gate_decided(Gate::Verdict verdict, GateAnswer answer) {
-  waits_at_gate_ = false;
+  waits_at_.reset();
   gate_time_.disarm();
   if (verdict == Gate::Verdict::pass)
     pass_gates();
@@ -54,14 +57,13 @@ void Exchange::gate_decided(Gate::Verdict verdict, GateAnswer answer) {
 }
 
 void Exchange::stop_waiting_at_gate() {
-  waits_at_gate_ = false;
   gate_time_.disarm();
-  services_.gates[gates_entered_ - 1]->cancel(*this);
+  services_.gate(*std::exchange(waits_at_, std::nullopt))->cancel(*this);
 }
 
 void Exchange::leave_gates() {
-  const std::size_t entered = std::exchange(gates_entered_, 0);
-  for (std::size_t i = 0; i < entered; ++i) services_.gates[i]->left(*this);
+  GateSet entered = std::exchange(gates_entered_, {});
+  while (!entered.empty()) services_.gate(entered.take_first())->left(*this);
 }
 
 // What came of a body while a request waited, and was not taken, is read on, if
@@ -74,6 +76,29 @@ void Exchange::read_on_if_answered() {
 
 void Exchange::set_request_field(std::string_view name, std::string_view value) {
   request_additions_.add(arena_.copy(name), arena_.copy(value));
+}
+
+void Exchange::set_request_fields(std::shared_ptr<const FieldBlock> fields) {
+  if (request_fields_of_gates_) return;
+  request_fields_of_gates_ = std::move(fields);
+  request_additions_.add(*request_fields_of_gates_);
+}
+
+void Exchange::withhold(const std::shared_ptr<const std::vector<std::string>>& names) {
+  withheld_ = names;
+  drop_withheld(request_.fields);
+}
+
+void Exchange::drop_withheld(http::FieldTable& fields) const {
+  for (http::Field& f : fields)
+    for (const std::string& name : *withheld_) f.dropped |= identity::is_same_field(f.name, name);
+}
+
+std::shared_ptr<UpstreamPool> Exchange::pool_named(std::string_view name) const {
+  const auto& upstreams = settings().upstreams;
+  for (std::size_t i = 0; i < upstreams.size() && i < pin_->pools.size(); ++i)
+    if (upstreams[i].name == name) return pin_->pools[i];
+  return nullptr;
 }
 
 void Exchange::set_response_field(std::string_view name, std::string_view value) {

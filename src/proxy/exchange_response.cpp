@@ -1,4 +1,5 @@
 // The answer's way out: its head edited, its body streamed to the client.
+#include <algorithm>
 #include <string>
 
 #include "identity/tenant_directory.hpp"
@@ -7,6 +8,7 @@
 #include "proxy/branding/branded_head.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/websocket_key.hpp"
+#include "proxy/pages.hpp"
 
 namespace marquee::proxy {
 
@@ -28,6 +30,7 @@ void Exchange::on_response_interim() {
 }
 
 void Exchange::on_response_head() {
+  if (response_.status >= 400 && becomes_page()) return replace_by_page();
   outcome_.status = response_.status;
   kept_body_.reset();
   kept_size_ = 0;
@@ -37,6 +40,22 @@ void Exchange::on_response_head() {
   edit_response();
   if (services_.filters && filters_hold_head()) return;
   send_response_head();
+}
+
+// pages.replace_upstream, for who looks at pages: to a program its upstream's own words
+// say more.
+bool Exchange::becomes_page() const {
+  if (local_.active()) return false;
+  const auto& replaced = newest_known().settings().pages.replace_upstream;
+  return std::find(replaced.begin(), replaced.end(), response_.status) != replaced.end() &&
+         error_format(request_) == ErrorFormat::html;
+}
+
+void Exchange::replace_by_page() {
+  std::string_view retry_after;
+  for (const http::Field& f : response_.fields)
+    if (http::iequals(f.name, "retry-after") && f.value.size() <= 29) retry_after = f.value;
+  answer_error(response_.status, retry_after);
 }
 
 // Where the key was ours the proof is ours to check (RFC 8441 5, RFC 6455 4.1); and
@@ -86,9 +105,13 @@ void Exchange::edit_response() {
     }
     dated |= f.id == http::FieldId::date;
   }
-  if (plan_ && !local_.active()) apply_plan();
-  if (api_route_ && !local_.active()) cache_as_route_says();
-  if (plan_) plan_->response_fields.apply(response_.fields, response_additions_);
+  if (plan_) {
+    const bool own = local_.active();
+    if (!own) apply_plan();
+    if (!own && api_route_) cache_as_route_says();
+    plan_->response_fields.apply(response_.fields, response_additions_);
+    if (own) keep_own_policy();
+  }
   if (!response_fields_of_gates_.empty() && response_.status >= 200) put_fields_of_gates();
   if (response_.status >= 200) {
     if (varies_on_origin_) vary_on("Origin", response_.fields, response_additions_, arena_);
@@ -127,9 +150,19 @@ void Exchange::apply_plan() {
   edit_page_head(response_, request_, *plan_->brand, origin, arena_);
 }
 
+// A domain's own policy is for its pages; under it ours would lose its style.
+void Exchange::keep_own_policy() {
+  for (http::Field& f : response_.fields) {
+    if (!http::iequals(f.name, "content-security-policy")) continue;
+    f.dropped = false;
+    response_additions_.remove(f.name);
+  }
+}
+
 void Exchange::put_fields_of_gates() {
   for (const AddedField& added : response_fields_of_gates_) {
-    for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, added.name);
+    if (!http::iequals(added.name, "set-cookie"))
+      for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, added.name);
     if (!added.value.empty()) response_additions_.add(added.name, added.value);
   }
 }

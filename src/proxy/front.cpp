@@ -39,7 +39,11 @@ Front::Front(net::Worker& worker, const ProxyMetrics& metrics, base::Cells& cell
       services_(worker.turn(), snapshots_, records_, random_),
       exchanges_(services_),
       tls_(worker, snapshots_, tls, [this](std::uint64_t waiter) { continue_handshake(waiter); }) {
-  services_.gates.push_back(&access_);
+  add_gate(GateKind::access, access_);
+  access_.on_forward_failure([this](std::string_view server, std::string_view why) {
+    logger_.write(base::LogLevel::warn, shared_.forward_log, worker_.turn().now(),
+                  "forward authentication is of no use", {{"forward", server}, {"reason", why}});
+  });
   services_.filters = &filters_;
   services_.edge_paths.add(std::string(kSheetPrefix), EdgePaths::Match::prefix,
                            EdgePaths::When::domain, stylesheets_);
@@ -65,10 +69,8 @@ void Front::use_directory(DirectoryAccess directory, const RouteTable::Options& 
   tls_.use_routes(routes_.get());
 }
 
-void Front::add_gate(GatePlace place, std::unique_ptr<Gate> gate) {
-  auto& order = services_.gates;
-  const auto access = std::find(order.begin(), order.end(), &access_);
-  order.insert(place == GatePlace::before_access ? access : order.end(), gate.get());
+void Front::add_gate(GateKind kind, std::unique_ptr<Gate> gate) {
+  add_gate(kind, *gate);
   gates_.push_back(std::move(gate));
 }
 

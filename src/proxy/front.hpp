@@ -36,15 +36,13 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void set_log(base::WorkerLog* log) { worker_log_ = log; }
   // Before the first install(): domains that the settings do not name are looked up.
   void use_directory(DirectoryAccess directory, const RouteTable::Options& options);
-  // Before the first install(); at each place in the order in which they are added.
-  enum class GatePlace : std::uint8_t { before_access, after_access };
-  void add_gate(GatePlace place, std::unique_ptr<Gate> gate);
+  // Before the first install().
+  void add_gate(GateKind kind, std::unique_ptr<Gate> gate);
+  // `gate` outlives this.
+  void add_gate(GateKind kind, Gate& gate) { services_.gate(kind) = &gate; }
 
   // Who asks: gets keys and revocations from the control thread.
   AccessGate& access() { return access_; }
-  // At any time: requests that come from now on pass it behind all the others. It
-  // outlives this.
-  void add_gate(Gate& gate) { services_.gates.push_back(&gate); }
   // Puts a snapshot in force. `groups` by index of Settings::upstreams; a group
   // that was there before keeps its pool, and so its connections.
   void install(std::shared_ptr<const Snapshot> snapshot,

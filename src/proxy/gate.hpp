@@ -1,6 +1,6 @@
 // A step of a routed request that may have to wait: who asks, how often. Gates
 // stand between the policies, which never wait, and the choice of the upstream, in
-// the order of Services::gates. One object per worker; nothing here is locked.
+// the order of GateKind. One object per worker and kind; nothing here is locked.
 #pragma once
 #include <cstdint>
 

@@ -39,7 +39,7 @@ void H1Session::send_head(const OutgoingResponse& head) {
     return;
   }
   const std::size_t size = http::compose(out, persistence, out_block_.data());
-  writer_.begin({out_block_.data(), size}, out.bodiless ? http::BodyFraming{} : out.body);
+  writer_.begin({out_block_.data(), size}, out.bodiless ? http::BodyFraming{} : out.body, true);
 }
 
 std::size_t H1Session::send_body(const BodySlice& slice) {
@@ -84,6 +84,7 @@ void H1Session::resume_request() {
 }
 
 void H1Session::abort() {
+  writer_.flush(host_.stream());  // what came before the break
   aborted_ = true;
   host_.wake();
 }

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "identity/caller.hpp"
+#include "identity/tenant_directory.hpp"
+#include "limits/redis_cluster.hpp"
 #include "limits/redis_script.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/http/accept.hpp"
@@ -35,7 +37,11 @@ limits::Asker asker_of(const Exchange& exchange, std::optional<base::IpAddress>&
   out.client = domain.client.text();
   out.site = domain.site.text();
   out.installation = domain.installation.text();
-  if (domain.record) out.subscription = domain.record->subscription_status;
+  if (out.site.empty()) out.site = exchange.module_site();  // on app hosts
+  if (domain.record) {
+    out.subscription = domain.record->subscription_status;
+    out.plan = domain.record->agency_plan;
+  }
   out.method = exchange.request().method_name;
   out.path = exchange.request().path;
   if (exchange.client_text() != exchange.facts().client_text)
@@ -45,12 +51,20 @@ limits::Asker asker_of(const Exchange& exchange, std::optional<base::IpAddress>&
   out.address_text = exchange.client_text();
   if (const identity::Caller* const caller = exchange.caller()) {
     out.user = caller->user;
-    out.api_key = caller->api_key;
-    if (!caller->api_key.empty())
+    out.api_key = caller->api_key.empty() ? caller->consumer : caller->api_key;
+    out.rows.caller_minute = caller->limit_per_minute;
+    out.rows.caller_day = caller->limit_per_day;
+    if (!out.api_key.empty())
       out.identity = limits::Identity::api_key;
     else if (!caller->user.empty())
       out.identity = limits::Identity::user;
   }
+  if (const identity::ApiRoute* const route = exchange.api_route()) {
+    out.api_route = route->id;
+    out.rows.route_minute = route->per_minute;
+  }
+  out.origin = exchange.verified_origin().name;
+  out.rows.origin_hour = exchange.verified_origin().per_hour;
   if (address) out.address = &*address;
   return out;
 }
@@ -85,12 +99,12 @@ LimitMetrics::LimitMetrics(base::Registry& r)
                            "Requests that met a rate limit's rule, by rule and result."},
                           base::MetricKind::counter, {"rule", "result"})) {}
 
-std::shared_ptr<const LimitPlan> make_limit_plan(const config::RateLimits& settings,
+std::shared_ptr<const LimitPlan> make_limit_plan(const config::Settings& settings,
                                                  const LimitMetrics& metrics,
                                                  base::Registry& registry) {
-  auto plan =
-      std::make_shared<LimitPlan>(LimitPlan{limits::RuleSet(settings), LimitFallback::local});
-  plan->on_failure = static_cast<LimitFallback>(settings.on_failure);
+  auto plan = std::make_shared<LimitPlan>(LimitPlan{
+      limits::RuleSet(settings.rate_limits, limits::row_rules(settings)), LimitFallback::local});
+  plan->on_failure = static_cast<LimitFallback>(settings.rate_limits.on_failure);
   for (limits::Rule& rule : plan->rules.rules())
     for (std::size_t i = 0; i < static_cast<std::size_t>(RuleResult::count_); ++i)
       rule.results[i] = registry.series(
@@ -130,7 +144,9 @@ Gate::Verdict LimitGate::enter(Exchange& exchange, GateAnswer& answer) {
   if (question_.charges.empty()) return Verdict::pass;
   if (shared_ && !shared_->leased()) return ask(exchange, answer);
   if (shared_) {
-    if (const auto verdict = shared_->decide_now(question_))
+    if (const auto verdict = shared_->decide_now(question_); verdict && question_.uncounted != 0)
+      return fall_back_partly(exchange, *plan_, question_, answer);
+    else if (verdict)
       return conclude(exchange, question_, verdict->refused_by, answer);
     return fall_back(exchange, *plan_, question_, answer);
   }
@@ -163,8 +179,9 @@ void LimitGate::on_counted(std::uint64_t tag, bool counted) {
   --waiting_;
   GateAnswer answer;
   const Verdict verdict =
-      counted ? conclude(exchange, v.question, limits::refused_by(v.question), answer)
-              : fall_back(exchange, *plan, v.question, answer);
+      counted && v.question.uncounted != 0 ? fall_back_partly(exchange, *plan, v.question, answer)
+      : counted ? conclude(exchange, v.question, limits::refused_by(v.question), answer)
+                : fall_back(exchange, *plan, v.question, answer);
   if (v.seats.empty()) end(v);
   exchange.gate_decided(verdict, std::move(answer));
 }
@@ -184,6 +201,31 @@ Gate::Verdict LimitGate::fall_back(Exchange& exchange, const LimitPlan& plan,
   }
   const limits::Verdict verdict = store_.decide(question, now(), shared_->nodes());
   return conclude(exchange, question, verdict.refused_by, answer);
+}
+
+// One master of several does not answer: what the others have decided stands.
+Gate::Verdict LimitGate::fall_back_partly(Exchange& exchange, const LimitPlan& plan,
+                                          limits::Question& question, GateAnswer& answer) {
+  const std::uint64_t uncounted = std::exchange(question.uncounted, 0);
+  std::vector<limits::Charge> rest;
+  limits::take_out(question, ~uncounted, rest);
+  const int refused_by = limits::refused_by(question);
+  if (refused_by >= 0) {
+    metrics_.fallbacks.increment(cells_, plan.on_failure);
+    return conclude(exchange, question, refused_by, answer);
+  }
+  std::vector<limits::Charge> decided = std::exchange(question.charges, std::move(rest));
+  if (plan.on_failure != LimitFallback::local) {
+    const Verdict verdict = fall_back(exchange, plan, question, answer);
+    if (verdict != Verdict::pass) return verdict;
+    question.charges = std::move(decided);
+    return conclude(exchange, question, -1, answer);
+  }
+  metrics_.fallbacks.increment(cells_, plan.on_failure);
+  store_.decide(question, now(), shared_->nodes());
+  std::swap(question.charges, decided);
+  limits::put_back(question, ~uncounted, decided);
+  return conclude(exchange, question, limits::refused_by(question), answer);
 }
 
 Gate::Verdict LimitGate::conclude(Exchange& exchange, const limits::Question& question,

@@ -33,7 +33,7 @@ struct LimitPlan {
   limits::RuleSet rules;
   LimitFallback on_failure = LimitFallback::local;
 };
-std::shared_ptr<const LimitPlan> make_limit_plan(const config::RateLimits& settings,
+std::shared_ptr<const LimitPlan> make_limit_plan(const config::Settings& settings,
                                                  const LimitMetrics& metrics,
                                                  base::Registry& registry);
 
@@ -73,6 +73,8 @@ class LimitGate final : public Gate, private limits::SharedCounters::Waiter {
   Verdict ask(Exchange& exchange, GateAnswer& answer);
   Verdict fall_back(Exchange& exchange, const LimitPlan& plan, limits::Question& question,
                     GateAnswer& answer);
+  Verdict fall_back_partly(Exchange& exchange, const LimitPlan& plan, limits::Question& question,
+                           GateAnswer& answer);
   Verdict conclude(Exchange& exchange, const limits::Question& question, int refused_by,
                    GateAnswer& answer);
   Verdict refuse(Exchange& exchange, const limits::Rule& rule, RefusalCause cause,

@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace marquee::proxy {
 namespace {
+
+// Chunks gathered at most: what fits one TLS record.
+constexpr std::size_t kMostGathered = 16384;
+constexpr std::size_t kMostChunkLine = 18;
 
 // "1a2b\r\n" into `out` (18 bytes); returns its length.
 std::size_t chunk_line(std::uint64_t size, char* out) {
@@ -31,12 +36,15 @@ void MessageWriter::reset() {
   framing_ = {};
   remaining_ = written_ = 0;
   kept_.clear();
-  failed_ = full_ = false;
+  gathered_ = {};
+  failed_ = full_ = gathers_ = ended_ = false;
 }
 
-void MessageWriter::begin(std::string_view head, const http::BodyFraming& framing) {
+void MessageWriter::begin(std::string_view head, const http::BodyFraming& framing, bool gathers) {
   head_ = head;
   framing_ = framing;
+  gathers_ = gathers;
+  ended_ = false;
   remaining_ = framing.kind == http::BodyKind::length ? framing.length : 0;
   written_ = 0;
 }
@@ -108,17 +116,22 @@ std::size_t MessageWriter::body_in_chunks(net::ByteStream& stream, const BodySli
     flush(stream);
     return 0;
   }
-  std::string own(head_);  // empty after the first slice: no allocation
-  head_ = {};
+  if (gather(stream, slice)) return slice.size;
+  std::string own = take_gathered();  // empty after the first slice: no allocation
   if (remaining_ == 0) {
-    std::array<char, 18> line;
+    std::array<char, kMostChunkLine> line;
     own.append(line.data(), chunk_line(slice.size, line.data()));
     remaining_ = slice.size;
   }
   const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(slice.size, remaining_));
   const bool closes = n == remaining_;
-  const std::size_t taken = send(stream, own, {slice.data, n}, closes ? "\r\n" : "");
+  const bool ends = closes && n == slice.size && slice.end && slice.bare_end;
+  const std::size_t taken = send(stream, own, {slice.data, n},
+                                 ends     ? "\r\n0\r\n\r\n"
+                                 : closes ? "\r\n"
+                                          : "");
   remaining_ -= taken;
+  ended_ = ends && taken == n;
   if (taken < n || n == slice.size || full(stream) || failed_) return taken;
   // An open chunk was finished; the rest of the slice is a chunk of its own.
   BodySlice rest = slice;
@@ -127,10 +140,31 @@ std::size_t MessageWriter::body_in_chunks(net::ByteStream& stream, const BodySli
   return n + body_in_chunks(stream, rest);
 }
 
+// A chunk that more follows in the same event waits for it: copying it is cheaper
+// than a write of its own.
+bool MessageWriter::gather(const net::ByteStream& stream, const BodySlice& slice) {
+  const std::size_t size = gathered_.size() + head_.size() + slice.size + kMostChunkLine + 2;
+  if (!gathers_ || slice.flush || slice.end || size > kMostGathered || remaining_ != 0 ||
+      full(stream) || failed_)
+    return false;
+  if (gathered_.capacity() < kMostGathered) gathered_.reserve(kMostGathered);
+  std::array<char, kMostChunkLine> line;
+  gathered_.append(std::exchange(head_, {}));
+  gathered_.append(line.data(), chunk_line(slice.size, line.data()));
+  gathered_.append(slice.data, slice.size).append("\r\n");
+  return true;
+}
+
+// What stands in front of the next bytes.
+std::string MessageWriter::take_gathered() {
+  std::string own = std::exchange(gathered_, {});
+  own.append(std::exchange(head_, {}));
+  return own;
+}
+
 void MessageWriter::end(net::ByteStream& stream, const http::FieldTable* trailers) {
-  if (framing_.kind != http::BodyKind::chunked) return flush(stream);
-  std::string own(head_);
-  head_ = {};
+  if (framing_.kind != http::BodyKind::chunked || ended_) return flush(stream);
+  std::string own = take_gathered();
   own.append("0\r\n");
   if (trailers)
     for (const http::Field& f : *trailers)
@@ -140,8 +174,8 @@ void MessageWriter::end(net::ByteStream& stream, const http::FieldTable* trailer
 }
 
 void MessageWriter::flush(net::ByteStream& stream) {
-  const std::string_view head = head_;
-  head_ = {};
+  if (!gathered_.empty()) send(stream, take_gathered(), {}, {});
+  const std::string_view head = std::exchange(head_, {});
   if (!head.empty()) send(stream, head, {}, {});
 }
 

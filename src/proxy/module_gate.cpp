@@ -74,6 +74,7 @@ Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
     case ApiVerdict::served:
       break;
   }
+  exchange.set_module_site(site);
   if (decision.route)
     exchange.set_api_route(std::make_shared<const identity::ApiRoute>(*decision.route));
   if (app) {

@@ -75,6 +75,10 @@ Gate::Verdict OriginGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
   if (verdict == OriginVerdict::refused && (is_preflight || route.api))
     return refuse(answer, 403, "Origin not allowed", "ORIGIN_DENIED", RefusalCause::origin_refused);
   if (verdict == OriginVerdict::allowed) {
+    if (const auto* const row = policy::allowing_row(origins.front(), rows)) {
+      exchange.set_module_site(route.site);
+      exchange.set_verified_origin({std::string(route.module) + "/" + row->domain, row->per_hour});
+    }
     exchange.set_response_field("Access-Control-Allow-Origin", origins.front());
     exchange.set_response_field("Access-Control-Allow-Credentials", "true");
     exchange.set_response_field("Access-Control-Expose-Headers", policy::kCorsExposed);

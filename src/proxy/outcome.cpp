@@ -14,7 +14,7 @@ std::string_view text_of(Enum e, const std::array<std::string_view, N>& names) {
 }  // namespace
 
 std::string_view name(RefusalCause c) {
-  return text_of<RefusalCause, 25>(c, {"none",
+  return text_of<RefusalCause, 28>(c, {"none",
                                        "protocol",
                                        "misdirected",
                                        "unknown_host",
@@ -22,6 +22,7 @@ std::string_view name(RefusalCause c) {
                                        "agency_suspended",
                                        "installation_disabled",
                                        "site_unpublished",
+                                       "maintenance",
                                        "directory_unavailable",
                                        "unknown_host_flood",
                                        "rate_limited",
@@ -31,6 +32,8 @@ std::string_view name(RefusalCause c) {
                                        "unauthenticated",
                                        "access_denied",
                                        "access_unavailable",
+                                       "forward_denied",
+                                       "forward_unavailable",
                                        "slow_head",
                                        "slow_body",
                                        "body_too_large",

@@ -20,6 +20,7 @@ enum class RefusalCause : std::uint8_t {
   agency_suspended,
   installation_disabled,
   site_unpublished,
+  maintenance,
   directory_unavailable,  // it does not answer, and the domain is not known
   unknown_host_flood,     // this client asked for too many names that nobody has
   rate_limited,           // a rule of rate_limits was met too often
@@ -29,6 +30,8 @@ enum class RefusalCause : std::uint8_t {
   unauthenticated,        // access: no proof of who asks, or none that is good
   access_denied,          // access: a good one, but not for this
   access_unavailable,     // access: it cannot be checked now
+  forward_denied,         // access: the server that was asked refuses it
+  forward_unavailable,    // access: that server gives no answer that can be used
   slow_head,
   slow_body,
   body_too_large,

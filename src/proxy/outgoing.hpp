@@ -54,7 +54,7 @@ class Additions {
   std::size_t count_ = 0;
   std::size_t blocks_ = 0;
   std::array<AddedField, capacity> added_;
-  std::array<const FieldBlock*, 4> block_;
+  std::array<const FieldBlock*, 6> block_;
 };
 
 struct OutgoingRequest {

@@ -76,6 +76,7 @@ struct SharedCounts {
   // A stranger can cause these lines.
   std::array<base::LogLimit, static_cast<std::size_t>(ConnectionRefusal::count_)> refusal_log;
   base::LogLimit pause_log;
+  base::LogLimit forward_log;
 };
 
 }  // namespace marquee::proxy

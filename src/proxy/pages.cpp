@@ -4,99 +4,44 @@
 #include <array>
 
 #include "base/json_text.hpp"
+#include "brand/pages/page.hpp"
+#include "proxy/snapshot.hpp"
 
 namespace marquee::proxy {
 namespace {
 
 constexpr std::size_t kMaxShown = 128;  // bytes of a request id
-constexpr std::size_t kMaxHost = 260;
 
-constexpr std::array kTexts = {
-    ErrorText{400, "Bad Request", "The request could not be understood",
-              "Something in the request was not in order. Check the address, or try again."},
-    ErrorText{403, "Forbidden", "You do not have access to this page",
-              "Access to this address is restricted."},
-    ErrorText{404, "Not Found", "This page does not exist",
-              "Check the address for a slip, or start again from the home page."},
-    ErrorText{408, "Request Timeout", "The request took too long to arrive",
-              "Check your connection and try again."},
-    ErrorText{413, "Content Too Large", "What you sent is too large",
-              "Send a smaller file or less data."},
-    ErrorText{414, "URI Too Long", "The address is too long", "Use a shorter address."},
-    ErrorText{417, "Expectation Failed", "The request could not be accepted",
-              "It asks for something that is not supported here."},
-    ErrorText{421, "Misdirected Request", "The request reached the wrong place",
-              "Reload the page to connect again."},
-    ErrorText{426, "Upgrade Required", "Another kind of connection is needed",
-              "This address cannot be used in this way. Use a current browser or client."},
-    ErrorText{429, "Too Many Requests", "Too many requests", "Wait a moment before you try again."},
-    ErrorText{431, "Request Header Fields Too Large", "The request is too large",
-              "Delete the cookies of this site and try again."},
-    ErrorText{500, "Internal Server Error", "Something went wrong",
-              "The fault is on our side. Try again in a moment."},
-    ErrorText{501, "Not Implemented", "This is not supported",
-              "The request uses something that is not supported here."},
-    ErrorText{502, "Bad Gateway", "This site is not answering properly",
-              "The fault is on our side. Try again in a moment."},
-    ErrorText{503, "Service Unavailable", "This site is not available right now",
-              "Try again in a few minutes."},
-    ErrorText{504, "Gateway Timeout", "This site took too long to answer",
-              "Try again in a moment."},
-    ErrorText{505, "HTTP Version Not Supported", "This version of HTTP is not supported",
-              "Use a current browser or client."},
+struct Reason {
+  unsigned status;
+  std::string_view phrase;
+};
+constexpr std::array kReasons = {
+    Reason{400, "Bad Request"},
+    Reason{401, "Unauthorized"},
+    Reason{403, "Forbidden"},
+    Reason{404, "Not Found"},
+    Reason{405, "Method Not Allowed"},
+    Reason{408, "Request Timeout"},
+    Reason{413, "Content Too Large"},
+    Reason{414, "URI Too Long"},
+    Reason{417, "Expectation Failed"},
+    Reason{421, "Misdirected Request"},
+    Reason{426, "Upgrade Required"},
+    Reason{429, "Too Many Requests"},
+    Reason{431, "Request Header Fields Too Large"},
+    Reason{500, "Internal Server Error"},
+    Reason{501, "Not Implemented"},
+    Reason{502, "Bad Gateway"},
+    Reason{503, "Service Unavailable"},
+    Reason{504, "Gateway Timeout"},
+    Reason{505, "HTTP Version Not Supported"},
 };
 
-constexpr std::string_view kStyle =
-    ":root{color-scheme:light dark;--ink:#1c1e21;--soft:#5a6068;--paper:#fff}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#eceef1;--soft:#a4abb5;--paper:#15171a}}"
-    "body{margin:0;min-height:100vh;display:flex;align-items:center;justify-content:center;"
-    "background:var(--paper);color:var(--ink);font:1rem/1.6 system-ui,sans-serif}"
-    "main{max-width:34rem;padding:2rem;overflow-wrap:anywhere}"
-    "h1{font-size:1.6rem;line-height:1.25;margin:0 0 .75rem}p{margin:0 0 .75rem}"
-    ".soft{color:var(--soft);font-size:.875rem}";
-
-// Length of the well-formed UTF-8 sequence at the front of `s`, or 0.
-std::size_t utf8_length(std::string_view s) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
-  const auto tail = [&](std::size_t i) { return i < s.size() && (byte(i) & 0xC0) == 0x80; };
-  const unsigned char c = byte(0);
-  if (c < 0x80) return 1;
-  if (c >= 0xC2 && c <= 0xDF) return tail(1) ? 2 : 0;
-  if (c >= 0xE0 && c <= 0xEF) {
-    if (!tail(1) || !tail(2)) return 0;
-    if ((c == 0xE0 && byte(1) < 0xA0) || (c == 0xED && byte(1) > 0x9F)) return 0;
-    return 3;
-  }
-  if (c >= 0xF0 && c <= 0xF4) {
-    if (!tail(1) || !tail(2) || !tail(3)) return 0;
-    if ((c == 0xF0 && byte(1) < 0x90) || (c == 0xF4 && byte(1) > 0x8F)) return 0;
-    return 4;
-  }
-  return 0;
-}
-
-// Text content and quoted attribute values alike.
-void append_html(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t n = utf8_length(text);
-    const auto c = static_cast<unsigned char>(text.front());
-    if (n == 0 || (n == 1 && (c < 0x20 || c == 0x7F))) {
-      out += "\xEF\xBF\xBD";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else if (c == '\'') {
-      out += "&#39;";
-    } else {
-      out += text.substr(0, n);
-    }
-    text.remove_prefix(std::max<std::size_t>(n, 1));
-  }
+std::string_view value_named(const http::RequestHead& request, std::string_view name) {
+  for (const http::Field& f : request.fields)
+    if (http::iequals(f.name, name)) return f.value;
+  return {};
 }
 
 bool is_uuid(std::string_view s) {
@@ -110,43 +55,20 @@ bool is_uuid(std::string_view s) {
   return true;
 }
 
-std::string html_body(const ErrorText& text, std::string_view id, std::string_view host) {
-  std::string out;
-  out.reserve(2048);
-  out += "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
-  out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-  out += "<meta name=\"robots\" content=\"noindex\">\n<title>";
-  append_html(out, text.heading);
-  out += "</title>\n<style>";
-  out += kStyle;
-  out += "</style>\n</head>\n<body>\n<main>\n<h1>";
-  append_html(out, text.heading);
-  out += "</h1>\n<p>";
-  append_html(out, text.sentence);
-  out += "</p>\n<p class=\"soft\">";
-  if (!host.empty()) {
-    append_html(out, host);
-    out += " · ";
-  }
-  out += "Error " + std::to_string(text.status);
-  if (!id.empty()) {
-    out += "<br>\nRequest <code>";
-    append_html(out, id);
-    out += "</code>";
-  }
-  out += "</p>\n</main>\n</body>\n</html>\n";
-  return out;
-}
-
-std::string problem_body(const ErrorText& text, std::string_view id) {
-  std::array<char, 2048> buffer;  // six bytes per byte of the id, and the fixed text
+// For programs: always in English.
+std::string problem_body(const ErrorFacts& facts, brand::PageState state) {
+  const brand::PageText& text = brand::text_of(brand::Language::en, state, facts.status);
+  std::string detail(text.text);
+  if (!text.owner.empty()) detail.append(" ").append(text.owner);
+  const std::string_view id = facts.request_id.substr(0, kMaxShown);
+  std::array<char, 3072> buffer;  // six bytes per byte of the id, and the fixed text
   base::JsonText json(buffer.data(), buffer.size());
   json.raw(R"({"type":"about:blank","title":)");
-  json.string(text.reason);
+  json.string(error_reason(facts.status));
   json.raw(R"(,"status":)");
-  json.number(static_cast<std::uint64_t>(text.status));
+  json.number(static_cast<std::uint64_t>(facts.status));
   json.raw(R"(,"detail":)");
-  json.string(text.sentence);
+  json.string(detail);
   if (is_uuid(id)) {
     json.raw(R"(,"instance":"urn:uuid:)");
     json.raw(id);
@@ -160,32 +82,86 @@ std::string problem_body(const ErrorText& text, std::string_view id) {
   return std::string(json.view());
 }
 
+// A picture below the domain itself is not there where the domain does not serve.
+std::string_view picture(const std::string& url, bool serves) {
+  return serves || !url.starts_with('/') ? std::string_view(url) : std::string_view();
+}
+
+brand::PageBrand brand_of(const DomainPlan* plan, bool serves) {
+  if (!plan || !plan->brand) return {};
+  const DomainBrand& b = *plan->brand;
+  return {b.name, picture(b.logo_url, serves), picture(b.icon_url, serves), b.primary};
+}
+
 }  // namespace
 
-ErrorText error_text(unsigned status) {
-  const auto found = std::find_if(kTexts.begin(), kTexts.end(),
-                                  [&](const ErrorText& t) { return t.status == status; });
-  if (found != kTexts.end()) return *found;
-  const bool client = status >= 400 && status < 500;
-  ErrorText text = error_text(client ? 400 : 500);
-  text.status = static_cast<std::uint16_t>(std::min(status, 999u));
-  text.reason = client ? "Client Error" : "Server Error";
-  return text;
+std::string_view error_reason(unsigned status) {
+  const auto found = std::find_if(kReasons.begin(), kReasons.end(),
+                                  [&](const Reason& r) { return r.status == status; });
+  if (found != kReasons.end()) return found->phrase;
+  return status >= 400 && status < 500 ? "Client Error" : "Server Error";
 }
 
-std::string error_body(const ErrorFacts& facts, ErrorFormat format) {
-  ErrorText text = error_text(facts.status);
-  if (!facts.words.heading.empty()) {
-    text.heading = facts.words.heading;
-    text.sentence = facts.words.sentence;
+brand::PageState page_state(RefusalCause cause) {
+  switch (cause) {
+    case RefusalCause::unknown_host:
+      return brand::PageState::not_connected;
+    case RefusalCause::agency_suspended:
+      return brand::PageState::suspended;
+    case RefusalCause::domain_disabled:
+    case RefusalCause::installation_disabled:
+      return brand::PageState::disabled;
+    case RefusalCause::site_unpublished:
+      return brand::PageState::unpublished;
+    case RefusalCause::maintenance:
+      return brand::PageState::maintenance;
+    default:
+      return brand::PageState::none;
   }
-  const std::string_view id = facts.request_id.substr(0, kMaxShown);
-  if (format == ErrorFormat::problem_json) return problem_body(text, id);
-  return html_body(text, id, facts.host.substr(0, kMaxHost));
 }
 
-std::string_view error_content_type(ErrorFormat format) {
-  return format == ErrorFormat::html ? "text/html; charset=utf-8" : "application/problem+json";
+ErrorFormat error_format(const http::RequestHead& request) {
+  return choose_error_format(value_named(request, "accept"),
+                             value_named(request, "sec-fetch-dest"));
+}
+
+LocalContent error_answer(const ErrorFacts& facts, const http::RequestHead& request,
+                          const brand::PageSet& pages) {
+  const brand::PageState state = page_state(facts.cause);
+  LocalContent out;
+  out.status = facts.status;
+  const auto field = [&out](std::string_view name, std::string_view value) {
+    out.fields.emplace_back(name, value);
+  };
+  field("Cache-Control", "no-store");
+  if (!facts.retry_after.empty()) field("Retry-After", facts.retry_after);
+  if (error_format(request) == ErrorFormat::problem_json) {
+    out.content_type = "application/problem+json";
+    out.body = problem_body(facts, state);
+    field("Vary", "Accept");
+    return out;
+  }
+  brand::PageFacts page;
+  page.status = facts.status;
+  page.state = state;
+  page.language = brand::choose_language(value_named(request, "accept-language"), pages.language());
+  page.request_id = facts.request_id;
+  page.host = facts.host;
+  page.retry_after = facts.retry_after;
+  // Of a request that came by another's connection nothing of whose it is.
+  if (facts.plan && facts.cause != RefusalCause::misdirected) {
+    page.agency = facts.plan->domain->agency.text();
+    page.brand = brand_of(facts.plan, state == brand::PageState::none);
+  }
+  brand::Page made = brand::compose_page(pages, page);
+  out.content_type = "text/html; charset=utf-8";
+  out.body = std::move(made.html);
+  field("Vary", "Accept, Accept-Language");
+  if (!made.language.empty()) field("Content-Language", made.language);
+  field("Content-Security-Policy", made.policy);
+  field("X-Content-Type-Options", "nosniff");
+  field("Referrer-Policy", "no-referrer");
+  return out;
 }
 
 }  // namespace marquee::proxy

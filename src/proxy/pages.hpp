@@ -1,49 +1,42 @@
-// The answers that Marquee gives itself when a request cannot be served: a small
-// HTML page, or application/problem+json (RFC 9457). They say nothing internal,
-// name no product, and show the request id by which the operator finds the
-// record. Not on the hot path: one string per error.
+// The answers that Marquee gives itself when a request cannot be served: a page in
+// the visitor's language and the agency's brand (brand/pages), or
+// application/problem+json (RFC 9457). They say nothing internal, name no product,
+// and show the request id by which the operator finds the record. Not on the hot
+// path: composed when asked for, and not kept.
 #pragma once
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "brand/pages/page_set.hpp"
 #include "proxy/http/accept.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/local_answer.hpp"
+#include "proxy/outcome.hpp"
 
 namespace marquee::proxy {
 
-struct ErrorText {
-  std::uint16_t status = 0;
-  std::string_view reason;   // the registered phrase: status line, RFC 9457 title
-  std::string_view heading;  // for a visitor
-  std::string_view sentence;
-};
+struct DomainPlan;
 
-// All of 400, 403, 404, 408, 413, 414, 417, 421, 426, 429, 431 and 500-505 have
-// their own words; any other status gets those of its class.
-ErrorText error_text(unsigned status);
+// The registered phrase: the title of RFC 9457. Of a status that has none, that of
+// its class.
+std::string_view error_reason(unsigned status);
 
-// Of a cause that has more to say than its status; else nothing.
-struct PageWords {
-  std::string_view heading;
-  std::string_view sentence;
-};
+// Why a domain does not serve, where that is the cause.
+brand::PageState page_state(RefusalCause cause);
 
 struct ErrorFacts {
   unsigned status = 500;
-  std::string_view request_id;  // shown, at most 128 bytes; may be empty
-  std::string_view host;        // the visitor's host, normalised; may be empty
-  PageWords words{};            // instead of those of the status
+  RefusalCause cause = RefusalCause::none;
+  std::string_view request_id{};     // shown, at most 128 bytes; may be empty
+  std::string_view host{};           // the visitor's host, normalised; may be empty
+  std::string_view retry_after{};    // seconds or a date; empty: nobody knows
+  const DomainPlan* plan = nullptr;  // whose brand and templates; null: nobody's
 };
 
-// The body. Every value is escaped for its place; bytes that are not UTF-8 text
-// are replaced.
-std::string error_body(const ErrorFacts& facts, ErrorFormat format);
+ErrorFormat error_format(const http::RequestHead& request);
 
-// Fields to send with it.
-std::string_view error_content_type(ErrorFormat format);
-// For the HTML form: nothing but its own style may load, nobody may frame it.
-inline constexpr std::string_view kErrorPagePolicy =
-    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'none'";
+// Every value is escaped for its place. `request` is asked for what its client reads.
+LocalContent error_answer(const ErrorFacts& facts, const http::RequestHead& request,
+                          const brand::PageSet& pages);
 
 }  // namespace marquee::proxy

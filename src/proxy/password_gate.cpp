@@ -7,18 +7,7 @@ namespace marquee::proxy {
 namespace {
 
 const config::Visitors& visitors_of(const Exchange& exchange) {
-  const routing::Domain& domain = *exchange.plan()->domain;
-  if (domain.visitors) return *domain.visitors;
-  const config::HostClasses& hosts = exchange.settings().hosts;
-  switch (domain.host_class) {
-    case routing::HostClass::app:
-      return hosts.app_visitors;
-    case routing::HostClass::site:
-      return hosts.sites_visitors;
-    case routing::HostClass::custom:
-      break;
-  }
-  return hosts.custom_visitors;
+  return proxy::visitors_of(exchange.settings().hosts, *exchange.plan()->domain);
 }
 
 struct Entry {

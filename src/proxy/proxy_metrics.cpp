@@ -17,6 +17,13 @@ std::vector<std::uint64_t> latency_bounds() {
 
 }  // namespace
 
+std::string_view name(ForwardEnd e) {
+  constexpr std::string_view names[] = {"passed",    "refused",  "unusable", "failed",
+                                        "timed_out", "given_up", "too_many"};
+  const auto i = static_cast<std::size_t>(e);
+  return i < std::size(names) ? names[i] : std::string_view();
+}
+
 ProxyMetrics::ProxyMetrics(base::Registry& r)
     : requests(r.counter<RouteClass, StatusClass>(
           {"marquee_requests_total", "Requests ended, by class of host and of status.", 1, true},
@@ -55,6 +62,10 @@ ProxyMetrics::ProxyMetrics(base::Registry& r)
           {"marquee_access_checks_total", "Requests held against an access rule, by their proof.",
            1, true},
           base::axis("proof", AccessProof::none), closed<identity::AccessResult>("result"))),
+      forward_requests(
+          r.counter<ForwardEnd>({"marquee_access_forward_requests_total",
+                                 "Questions to servers of access.forward, by how they ended."},
+                                closed<ForwardEnd>("end"))),
       retries(r.counter<>({"marquee_upstream_retries_total", "Requests sent a second time."})),
       tunnels(r.counter<>({"marquee_tunnels_total", "Upgraded connections ended."})),
       handshakes(r.counter<HandshakeResult, TlsVersion>(

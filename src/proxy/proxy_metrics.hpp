@@ -35,12 +35,25 @@ constexpr std::string_view name(Protocol p) {
 enum class Scheme : std::uint8_t { http, https };
 constexpr std::string_view name(Scheme s) { return s == Scheme::http ? "http" : "https"; }
 
-// config::Credential, and none.
-enum class AccessProof : std::uint8_t { api_key, jwt, embed, consumer, none };
+// config::Credential, forward authentication, and none.
+enum class AccessProof : std::uint8_t { api_key, jwt, embed, consumer, forward, none };
 constexpr std::string_view name(AccessProof p) {
-  constexpr std::string_view names[] = {"api_key", "jwt", "embed", "consumer", "none"};
+  constexpr std::string_view names[] = {"api_key", "jwt", "embed", "consumer", "forward", "none"};
   return names[static_cast<std::size_t>(p)];
 }
+
+// How a question to a server of access.forward ended.
+enum class ForwardEnd : std::uint8_t {
+  passed,
+  refused,
+  unusable,   // an answer that is neither, or that cannot be believed
+  failed,     // not reached, or broken off
+  timed_out,  // no whole answer in time
+  given_up,   // nobody waited for it any more
+  too_many,   // not asked: too many are
+  count_,
+};
+std::string_view name(ForwardEnd e);
 
 struct ProxyMetrics {
   explicit ProxyMetrics(base::Registry& registry);
@@ -57,6 +70,7 @@ struct ProxyMetrics {
   base::Counter<ClientLoss> client_losses;
   base::Counter<http::H2Flood> h2_floods;
   base::Counter<AccessProof, identity::AccessResult> access_checks;
+  base::Counter<ForwardEnd> forward_requests;
   base::Counter<> retries;
   base::Counter<> tunnels;
   base::Counter<HandshakeResult, TlsVersion> handshakes;

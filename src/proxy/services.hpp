@@ -1,14 +1,15 @@
 // What a worker lends to its exchanges: the ports of the request's way.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "net/turn.hpp"
 #include "proxy/body_backlog.hpp"
 #include "proxy/edge_paths.hpp"
 #include "proxy/ends.hpp"
+#include "proxy/gate_set.hpp"
 #include "proxy/http/h2_flood.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/tenant_context.hpp"
@@ -24,17 +25,18 @@ class FilterChain;
 class Gate;
 class RouteTable;
 class SnapshotSlot;
+class UpstreamRequest;
 
 // One named pool, as this worker sees it (proxy/upstream/pool.hpp).
 class UpstreamPool {
  public:
   virtual ~UpstreamPool() = default;
-  // Finds or makes a connection for `exchange`, and answers by
+  // Finds or makes a connection for `request`, and answers by
   // on_upstream_ready() or on_upstream_unavailable(), perhaps before it returns.
   // `fresh`: an idle connection will not do (the retry after a dead one).
-  virtual void open(Exchange& exchange, bool fresh) = 0;
-  // The exchange no longer waits for open().
-  virtual void cancel(Exchange& exchange) = 0;
+  virtual void open(UpstreamRequest& request, bool fresh) = 0;
+  // It no longer waits for open().
+  virtual void cancel(UpstreamRequest& request) = 0;
 };
 
 // Gets every request exactly once, when it ends.
@@ -69,7 +71,9 @@ struct Services {
   base::Random& random;
   FilterSource* filters = nullptr;  // null: no answer is filtered
   RouteTable* routes = nullptr;     // null: the settings are the only directory
-  std::vector<Gate*> gates;         // in the order in which a request passes them
+  // By kind; null: none of that kind.
+  std::array<Gate*, static_cast<std::size_t>(GateKind::count_)> gates{};
+  Gate*& gate(GateKind kind) { return gates[static_cast<std::size_t>(kind)]; }
   EdgePaths edge_paths;
   TenantContext tenant_context;
   bool draining = false;  // answers say "Connection: close"

@@ -75,19 +75,6 @@ DomainPlan::Certificate certificate_of(const routing::Domain& d,
   return out;
 }
 
-const config::Visitors& visitors_of(const config::HostClasses& hosts, const routing::Domain& d) {
-  if (d.visitors) return *d.visitors;
-  switch (d.host_class) {
-    case routing::HostClass::app:
-      return hosts.app_visitors;
-    case routing::HostClass::site:
-      return hosts.sites_visitors;
-    case routing::HostClass::custom:
-      break;
-  }
-  return hosts.custom_visitors;
-}
-
 }  // namespace
 
 FieldPlan::FieldPlan(const config::FieldEdits& edits) {
@@ -159,6 +146,7 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
   plan->coding_least_size = c.least_size;
   plan->certificate = certificate_of(d, intermediates, plan->covered);
   if (d.redirect) return plan;  // nothing goes upstream
+  plan->gates = gates_of(d, settings);
   if (const config::Visitors& who = visitors_of(settings.hosts, d); !who.empty())
     plan->visitors = std::make_shared<const policy::Visitors>(who);
   const std::string& host_field = settings.upstreams[plan->pool].host_field;
@@ -168,7 +156,7 @@ std::shared_ptr<DomainPlan> make_plan(std::shared_ptr<const routing::Domain> dom
 }
 
 Snapshot::Snapshot(config::Settings settings, tls::IntermediateSet& intermediates)
-    : settings_(std::move(settings)), hosts_(settings_) {
+    : settings_(std::move(settings)), pages_(settings_.pages), hosts_(settings_) {
   std::vector<base::Cidr> networks;
   for (const auto& text : settings_.trusted_proxies)
     if (auto cidr = base::Cidr::parse(*text)) networks.push_back(*cidr);

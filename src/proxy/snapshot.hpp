@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "base/ip.hpp"
+#include "brand/pages/page_set.hpp"
 #include "config/settings.hpp"
 #include "proxy/answers/answer_plan.hpp"
 #include "proxy/arena.hpp"
 #include "proxy/branding/domain_brand.hpp"
 #include "proxy/coding/codec.hpp"
+#include "proxy/gate_set.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/outcome.hpp"
 #include "proxy/outgoing.hpp"
@@ -51,6 +53,7 @@ struct DomainPlan : std::enable_shared_from_this<DomainPlan> {
   FieldPlan request_fields;
   FieldPlan response_fields;
   std::shared_ptr<const policy::Visitors> visitors;  // null: anybody
+  GateSet gates;                                     // that its requests meet
   std::string host_field;                            // sent as Host; empty: the client's
   bool endpoint_host = false;                        // the endpoint's own name is sent as Host
   std::shared_ptr<const DomainBrand> brand;          // null: the domain has none
@@ -100,6 +103,7 @@ class Snapshot {
   const policy::PathRules& paths(RouteClass route) const {
     return paths_[static_cast<std::size_t>(route)];
   }
+  const brand::PageSet& pages() const { return pages_; }
   const routing::HostTable& hosts() const { return hosts_; }
   // What rows of the directory become under these settings.
   const routing::DirectoryRules& directory_rules() const { return rules_; }
@@ -107,6 +111,7 @@ class Snapshot {
 
  private:
   config::Settings settings_;
+  brand::PageSet pages_;
   routing::HostTable hosts_;
   routing::DirectoryRules rules_;
   base::CidrList trusted_;

@@ -32,9 +32,12 @@ constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 // place in a set of four.
 std::uint64_t hash_of(std::uint64_t serial, std::string_view host, const identity::Caller* caller) {
   std::uint64_t head = 0, tail = 0;
-  const std::size_t n = host.size() < sizeof head ? host.size() : sizeof head;
-  std::memcpy(&head, host.data(), n);
-  std::memcpy(&tail, host.data() + host.size() - n, n);
+  if (host.size() >= sizeof head) {
+    std::memcpy(&head, host.data(), sizeof head);
+    std::memcpy(&tail, host.data() + host.size() - sizeof tail, sizeof tail);
+  } else {
+    std::memcpy(&head, host.data(), host.size());
+  }
   std::uint64_t h = (serial + host.size()) * 0x9e3779b97f4a7c15u;
   h = (h ^ head) * 0xff51afd7ed558ccdu;
   h = (h ^ (h >> 32) ^ tail) * 0xc4ceb9fe1a85ec53u;

@@ -9,6 +9,13 @@ namespace {
 // A decision needs two or three facts; more rounds are a mistake of the gate.
 constexpr std::size_t kMostFacts = 8;
 
+// Of the client itself, also behind a trusted proxy.
+std::uint64_t network_of(const Exchange& exchange) {
+  if (const auto parsed = base::IpAddress::parse(exchange.client_text()))
+    return tls::client_prefix(parsed->bytes());
+  return exchange.facts().client_known ? tls::client_prefix(exchange.facts().client.bytes()) : 0;
+}
+
 }  // namespace
 
 const identity::TenantFacts* TenantFactsGate::Facts::find(identity::TenantQuestion question,
@@ -45,6 +52,9 @@ Gate::Verdict TenantFactsGate::step(Exchange& exchange, Waiter waiter, GateAnswe
       if (alive.lock()) resume(who, ticket, facts);
     });
   };
+  if (!may_ask(exchange))
+    return refuse(answer, 429, "Too many requests", "RATE_LIMITED",
+                  RefusalCause::unknown_host_flood);
   waiter.ticket = ticket;
   waiter.facts.told.emplace_back(key, nullptr);
   if (waiter.facts.told.size() > kMostFacts ||
@@ -56,6 +66,12 @@ Gate::Verdict TenantFactsGate::step(Exchange& exchange, Waiter waiter, GateAnswe
   return Verdict::wait;
 }
 
+// Who asks for random sites and modules costs the database a look-up each; what is at
+// hand stays open to him.
+bool TenantFactsGate::may_ask(const Exchange& exchange) const {
+  return !unknown_ || unknown_->allows(network_of(exchange), turn_.now());
+}
+
 void TenantFactsGate::resume(Exchange* exchange, std::uint64_t ticket,
                              identity::TenantCache::Facts facts) {
   const auto at = waiting_.find(exchange);
@@ -64,6 +80,8 @@ void TenantFactsGate::resume(Exchange* exchange, std::uint64_t ticket,
   waiting_.erase(at);
   GateAnswer answer;
   Verdict verdict = Verdict::refuse;
+  if (facts && unknown_ && identity::is_empty(*facts))
+    unknown_->failed(network_of(*exchange), turn_.now());
   if (facts) {
     waiter.facts.told.back().second = std::move(facts);
     verdict = step(*exchange, std::move(waiter), answer);
@@ -85,7 +103,7 @@ Gate::Verdict TenantFactsGate::refuse(GateAnswer& answer, unsigned status,
   answer.content.body =
       "{\"error\":\"" + std::string(sentence) + "\",\"code\":\"" + std::string(code) + "\"}";
   answer.content.fields.emplace_back("Cache-Control", "no-store");
-  if (status == 503) answer.content.fields.emplace_back("Retry-After", "5");
+  if (status == 503 || status == 429) answer.content.fields.emplace_back("Retry-After", "5");
   if (status == 401) answer.content.fields.emplace_back("WWW-Authenticate", "Bearer");
   return Verdict::refuse;
 }

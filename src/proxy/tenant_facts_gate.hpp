@@ -13,6 +13,7 @@
 #include "identity/tenant_cache.hpp"
 #include "net/turn.hpp"
 #include "proxy/gate.hpp"
+#include "tls/refusal_budget.hpp"
 
 namespace marquee::proxy {
 
@@ -21,8 +22,11 @@ class TenantFactsGate : public Gate {
   // Runs a job on this worker, later; from any thread, also when this is gone.
   using Post = std::function<void(std::function<void()>)>;
   // `cache` null: no directory knows tenants, and all facts are lacking for good.
-  TenantFactsGate(net::Turn& turn, identity::TenantCache* cache, Post post)
-      : turn_(turn), cache_(cache), post_(std::move(post)) {}
+  // `unknown`, of all gates of the worker: questions of a client network after what
+  // nobody has; null: without a bound.
+  TenantFactsGate(net::Turn& turn, identity::TenantCache* cache, Post post,
+                  std::shared_ptr<tls::RefusalBudget> unknown = nullptr)
+      : turn_(turn), cache_(cache), post_(std::move(post)), unknown_(std::move(unknown)) {}
 
   Verdict enter(Exchange& exchange, GateAnswer& answer) final;
   void cancel(Exchange& exchange) final;
@@ -56,12 +60,14 @@ class TenantFactsGate : public Gate {
     std::uint64_t ticket = 0;
     Facts facts;
   };
+  bool may_ask(const Exchange& exchange) const;
   Verdict step(Exchange& exchange, Waiter waiter, GateAnswer& answer);
   void resume(Exchange* exchange, std::uint64_t ticket, identity::TenantCache::Facts facts);
 
   net::Turn& turn_;
   identity::TenantCache* cache_;
   Post post_;
+  std::shared_ptr<tls::RefusalBudget> unknown_;
   std::unordered_map<Exchange*, Waiter> waiting_;
   std::uint64_t last_ticket_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

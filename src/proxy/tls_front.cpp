@@ -27,8 +27,8 @@ RouteTable::Found TlsFront::Gate::find(std::string_view name, std::uint64_t wait
           found.match, nullptr};
 }
 
-// Known names only, before any crypto: a disabled domain has no handshake, and
-// an unknown or absent name is the listener's fallback or nobody.
+// Known names only, before any crypto: a domain that the settings switch off has no
+// handshake, and an unknown or absent name is the listener's fallback or nobody.
 tls::Admitted TlsFront::Gate::admit(std::optional<std::string_view> sni, std::uint64_t waiter) {
   tls::Admitted answer;
   base::HostBuffer buffer;

@@ -33,6 +33,8 @@ class CertificateStore {
   // A failure's source is `client` where the row is gone, else `dependency`.
   using Stored = std::function<void(std::optional<base::Failure>)>;
   virtual void store_certificate(const NewCertificate& certificate, Stored done) = 0;
+  // Empties the row's columns; the history stays. `client`: there is nothing to remove.
+  virtual void remove_certificate(const std::string& row, Stored done) = 0;
 };
 
 }  // namespace marquee::routing

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace marquee::routing {
 namespace {
@@ -65,10 +66,10 @@ void ChangeStamps::stamp(std::span<const Change> changes) {
     }
     const Dependency on = dependency(change.what, change.value);
     if (exact_.size() >= kMostExact) {
-      exact_.clear();
-      exact_since_ = next;
+      older_ = std::exchange(exact_, {});
+      older_since_ = std::exchange(exact_since_, next);
     }
-    exact_[on] = next;
+    exact_.set(on, next);
     (*slots_)[on % kSlots].store(next, std::memory_order_release);
   }
   epoch_.store(next, std::memory_order_release);
@@ -77,8 +78,43 @@ void ChangeStamps::stamp(std::span<const Change> changes) {
 bool ChangeStamps::changed(Dependency on, Epoch loaded) const {
   if ((*slots_)[on % kSlots].load(std::memory_order_acquire) <= loaded) return false;
   const std::lock_guard hold(mutex_);
-  if (const auto found = exact_.find(on); found != exact_.end()) return found->second > loaded;
-  return loaded < exact_since_;
+  Epoch at = exact_.find(on);
+  if (at == 0) at = older_.find(on);
+  return at != 0 ? at > loaded : loaded < older_since_;
+}
+
+bool ChangeStamps::will_forget(std::size_t changes) const {
+  const std::lock_guard hold(mutex_);
+  return exact_.size() + changes > kMostExact;
+}
+
+// The first slot that is free or holds it.
+ChangeStamps::Exact::Slot& ChangeStamps::Exact::slot(Dependency on) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t i = (on * 0x9e3779b97f4a7c15ULL >> 32) & mask;
+  while (slots_[i].at != 0 && slots_[i].on != on) i = (i + 1) & mask;
+  return slots_[i];
+}
+
+void ChangeStamps::Exact::set(Dependency on, Epoch at) {
+  if (size_ * 2 >= slots_.size()) {
+    const std::vector<Slot> old =
+        std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(1024, slots_.size() * 2)));
+    for (const Slot& kept : old)
+      if (kept.at != 0) slot(kept.on) = kept;
+  }
+  Slot& place = slot(on);
+  size_ += place.at == 0 ? 1 : 0;
+  place = {on, at};
+}
+
+Epoch ChangeStamps::Exact::find(Dependency on) const {
+  if (slots_.empty()) return 0;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = (on * 0x9e3779b97f4a7c15ULL >> 32) & mask; slots_[i].at != 0;
+       i = (i + 1) & mask)
+    if (slots_[i].on == on) return slots_[i].at;
+  return 0;
 }
 
 ChangeStamps::Validity ChangeStamps::validity(std::span<const Dependency> on, Epoch loaded) const {

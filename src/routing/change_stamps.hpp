@@ -13,7 +13,6 @@
 #include <mutex>
 #include <span>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "routing/directory.hpp"
@@ -42,12 +41,36 @@ class ChangeStamps {
   // The present epoch. An answer whose load began at `now()` is void through every
   // change that is stamped afterwards. One relaxed load on the common processors.
   Epoch now() const { return epoch_.load(std::memory_order_acquire); }
+  // `loaded`: before the load began, or when the answer was last found valid.
   Validity validity(std::span<const Dependency> on, Epoch loaded) const;
   void stamp(std::span<const Change> changes);
+  // Whether stamping so many would make it forget exact stamps: what is valid now and
+  // was not found so lately counts as outdated afterwards, to be safe.
+  bool will_forget(std::size_t changes) const;
+
+  // The last so many changes at least are known exactly, and twice as many at most
+  // (16 MiB then).
+  static constexpr std::size_t kMostExact = 1u << 18;
 
  private:
   static constexpr std::size_t kSlots = 1u << 16;
-  static constexpr std::size_t kMostExact = 1u << 16;
+
+  // Dependency to the epoch of its last change. Open addressing; grows.
+  class Exact {
+   public:
+    void set(Dependency on, Epoch at);
+    Epoch find(Dependency on) const;  // 0: not here
+    std::size_t size() const { return size_; }
+
+   private:
+    struct Slot {
+      Dependency on = 0;
+      Epoch at = 0;  // 0: empty
+    };
+    Slot& slot(Dependency on);
+    std::vector<Slot> slots_;
+    std::size_t size_ = 0;
+  };
   bool changed(Dependency on, Epoch loaded) const;
 
   std::atomic<Epoch> epoch_{1};
@@ -56,8 +79,9 @@ class ChangeStamps {
   // answer, the exact table decides, as far as it reaches back.
   std::unique_ptr<std::array<std::atomic<Epoch>, kSlots>> slots_;
   mutable std::mutex mutex_;
-  std::unordered_map<Dependency, Epoch> exact_;
-  Epoch exact_since_ = 0;  // changes before it are not in `exact_`
+  Exact exact_, older_;
+  Epoch exact_since_ = 0;  // changes before it are not in `exact_`,
+  Epoch older_since_ = 0;  // and before this not in `older_`
 };
 
 }  // namespace marquee::routing

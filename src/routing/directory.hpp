@@ -97,12 +97,15 @@ struct Feed {
   std::chrono::milliseconds staleness{0};
 };
 
+inline constexpr std::size_t kMostTold = 1000;
+
 // Told by the directory, one call at a time, on a thread of the adapter's choice.
 class ChangeListener {
  public:
   virtual ~ChangeListener() = default;
-  // `generation` includes these changes. More than 1000 changes at once are told
-  // as one `everything`.
+  // `generation` includes these changes. Told in parts of at most kMostTold; where too
+  // much has changed to be told one by one (50,000 at once, or what is no longer
+  // written down), it is one `everything`.
   virtual void on_changes(std::span<const Change> changes, std::uint64_t generation) = 0;
   // Before the feed is told to be live, what changed since the last report was
   // told: by replay from the last generation, or else as `everything`.

@@ -85,7 +85,8 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
     return domain;
   }
   domain->state = resolution.state;
-  domain->enabled = resolution.state != DomainState::disabled;
+  if (domain->state == DomainState::serving && in_maintenance(settings, row.agency))
+    domain->state = DomainState::maintenance;
   const DirectoryRules::Way& way = way_of(rules, row.kind);
   if (way.upstream.empty() || !has_ids(row, way.path)) return nullptr;
   const bool site = row.kind != RecordKind::module_domain;

@@ -71,8 +71,17 @@ std::string_view name(DomainState state) {
       return "installation_disabled";
     case DomainState::site_unpublished:
       return "site_unpublished";
+    case DomainState::maintenance:
+      return "maintenance";
   }
   return "serving";
+}
+
+bool in_maintenance(const config::Settings& settings, const base::AgencyId& agency) {
+  return std::any_of(settings.pages.maintenance.begin(), settings.pages.maintenance.end(),
+                     [&](const std::string& id) {
+                       return id == "all" || (agency.present() && id == agency.text());
+                     });
 }
 
 std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
@@ -94,6 +103,8 @@ std::shared_ptr<const Domain> make_domain(const config::Settings& settings,
   set_id(domain->domain_id, row.domain_id);
   const std::string& path = row.path ? row.path->value : settings.hosts.custom_path.value;
   if (!set_way(settings, *row.upstream, path, *domain)) return nullptr;
+  if (row.maintenance || in_maintenance(settings, domain->agency))
+    domain->state = DomainState::maintenance;
   domain->request_fields = row.request_fields;
   domain->response_fields = row.response_fields;
   if (!row.visitors.empty())
@@ -127,6 +138,7 @@ std::shared_ptr<const Domain> make_sites_domain(const config::Settings& settings
   domain->wildcard = true;
   const auto& hosts = settings.hosts;
   if (!set_way(settings, *hosts.sites_upstream, *hosts.sites_path, *domain)) return nullptr;
+  if (in_maintenance(settings, domain->agency)) domain->state = DomainState::maintenance;
   domain->scope = " site ";
   return domain;
 }

@@ -33,6 +33,7 @@ enum class DomainState : std::uint8_t {
   agency_suspended,       // its agency's status or subscription is refused
   installation_disabled,  // its module is switched off
   site_unpublished,
+  maintenance,
 };
 std::string_view name(DomainState state);
 
@@ -47,6 +48,8 @@ struct Domain : std::enable_shared_from_this<Domain> {
   base::Hostname www;
   config::WwwRule force_www = config::WwwRule::either;
   bool redirect_to_https = true;
+  // False: of the settings, which refuse its handshakes, too. A disabled row of a
+  // directory has a state instead, and shows its page on https as well.
   bool enabled = true;
 
   base::InstallationId installation;
@@ -91,6 +94,8 @@ bool set_way(const config::Settings& settings, std::string_view upstream, std::s
              Domain& domain);
 void set_pair(Domain& domain);  // where the host has a twin
 std::string scope_of(const Domain& domain);
+// By pages.maintenance.
+bool in_maintenance(const config::Settings& settings, const base::AgencyId& agency);
 
 // What the TLS session id context is made of, beside the policy.
 std::string tls_scope(const Domain& domain, std::string_view host);

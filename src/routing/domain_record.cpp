@@ -52,9 +52,9 @@ std::size_t bytes_of(const DomainRecord& r) {
        {r.host.text(), std::string_view(r.row), r.domain_id.text(), r.installation.text(),
         r.module.text(), r.site.text(), r.client.text(), r.agency.text(),
         std::string_view(r.agency_status), std::string_view(r.subscription_status),
-        std::string_view(r.client_status), std::string_view(r.white_label.logo_url),
-        std::string_view(r.white_label.favicon_url), std::string_view(r.white_label.brand_name),
-        std::string_view(r.white_label.primary_color),
+        std::string_view(r.agency_plan), std::string_view(r.client_status),
+        std::string_view(r.white_label.logo_url), std::string_view(r.white_label.favicon_url),
+        std::string_view(r.white_label.brand_name), std::string_view(r.white_label.primary_color),
         std::string_view(r.white_label.secondary_color), std::string_view(r.white_label.custom_css),
         std::string_view(r.certificate.version)})
     sum += heap(s);

@@ -73,6 +73,7 @@ struct DomainConfig {
   config::Fields custom_headers;                  // response fields; grammar checked
   std::optional<std::chrono::seconds> cache_ttl;  // 0..86400; 0: none
   bool enable_cdn = false;
+  bool maintenance = false;  // a key of ours, beside the platform's
   friend bool operator==(const DomainConfig&, const DomainConfig&) = default;
 };
 
@@ -139,6 +140,7 @@ struct DomainRecord {
   bool site_published = true;        // true where there is no site
   std::string agency_status;         // bounded_state
   std::string subscription_status;   // bounded_state
+  std::string agency_plan;           // bounded_state
   std::string client_status;         // bounded_state
 
   DomainConfig config;

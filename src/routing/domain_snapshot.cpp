@@ -42,7 +42,7 @@ void put_time(ByteWriter& out, const std::optional<T>& time) {
 // The members are named one by one: with a new one this does not compile before it
 // is written here, and read below (and kSnapshotVersion is another).
 void put(ByteWriter& out, const DomainConfig& config) {
-  const auto& [redirect_to_https, force_www, headers, cache_ttl, cdn] = config;
+  const auto& [redirect_to_https, force_www, headers, cache_ttl, cdn, maintenance] = config;
   out.flag(redirect_to_https);
   out.byte(static_cast<std::uint8_t>(force_www));
   out.integer(static_cast<std::uint32_t>(headers.size()));
@@ -52,6 +52,7 @@ void put(ByteWriter& out, const DomainConfig& config) {
   }
   put_time(out, cache_ttl);
   out.flag(cdn);
+  out.flag(maintenance);
 }
 DomainConfig take_config(ByteReader& in) {
   DomainConfig out;
@@ -66,6 +67,7 @@ DomainConfig take_config(ByteReader& in) {
   if (in.flag())
     out.cache_ttl = std::chrono::seconds(static_cast<std::int64_t>(in.integer<std::uint64_t>()));
   out.enable_cdn = in.flag();
+  out.maintenance = in.flag();
   return out;
 }
 
@@ -87,8 +89,8 @@ WhiteLabel take_white_label(ByteReader& in) {
 void put(ByteWriter& out, const DomainRecord& record) {
   const auto& [kind, host, wildcard, row, domain_id, installation, module, site, client, agency,
                status, ssl_status, proven, installation_enabled, site_published, agency_status,
-               subscription_status, client_status, config, white_label, certificate, redirect,
-               faults] = record;
+               subscription_status, agency_plan, client_status, config, white_label, certificate,
+               redirect, faults] = record;
   out.byte(static_cast<std::uint8_t>(kind));
   out.text(host.text());
   out.flag(wildcard);
@@ -102,7 +104,8 @@ void put(ByteWriter& out, const DomainRecord& record) {
   out.byte(static_cast<std::uint8_t>(status));
   out.byte(static_cast<std::uint8_t>(ssl_status));
   for (const bool it : {proven, installation_enabled, site_published}) out.flag(it);
-  for (const std::string* text : {&agency_status, &subscription_status, &client_status})
+  for (const std::string* text :
+       {&agency_status, &subscription_status, &agency_plan, &client_status})
     out.text(*text);
   put(out, config);
   put(out, white_label);
@@ -146,7 +149,8 @@ std::shared_ptr<const DomainRecord> take_record(ByteReader& in) {
   r.status = enumerator(in, DomainStatus::unknown);
   r.ssl_status = enumerator(in, SslStatus::unknown);
   for (bool* it : {&r.proven, &r.installation_enabled, &r.site_published}) *it = in.flag();
-  for (std::string* text : {&r.agency_status, &r.subscription_status, &r.client_status})
+  for (std::string* text :
+       {&r.agency_status, &r.subscription_status, &r.agency_plan, &r.client_status})
     *text = in.text(64);
   r.config = take_config(in);
   r.white_label = take_white_label(in);

@@ -18,7 +18,7 @@
 
 namespace marquee::routing {
 
-inline constexpr std::uint32_t kSnapshotVersion = 1;
+inline constexpr std::uint32_t kSnapshotVersion = 3;
 using SnapshotTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
 // One known name and the rows that answered for it.

@@ -91,6 +91,7 @@ struct LookupCache::Core : std::enable_shared_from_this<Core> {
               std::vector<Done>& waiting);
   void write(Shard& shard, const std::string& name, Answer fresh, Loaded& out);
   void without_answer(Shard& shard, const std::string& name, Loaded& out);
+  void confirm();
 
   DomainDirectory& directory;
   const Clock clock;
@@ -118,7 +119,7 @@ LookupCache::Looked LookupCache::Core::look(const LookupKeys& keys, CacheTime no
     const std::lock_guard hold(shard.mutex);
     if (Known* known = shard.known.find(name)) {
       const Answer& answer = known->answer;
-      const Validity validity = stamps.validity(answer->dependencies, answer->epoch);
+      const Validity validity = answer->validity(stamps);
       if (validity == Validity::outdated || now - answer->loaded > max_stale.load() ||
           !same_keys(answer->keys, keys)) {
         misses.fetch_add(1, std::memory_order_relaxed);
@@ -144,8 +145,7 @@ LookupCache::Looked LookupCache::Core::look(const LookupKeys& keys, CacheTime no
       out.check_at = known->check_at;
     } else if (Negative* negative = shard.negative.find(name)) {
       const bool valid =
-          !negative->answer || (stamps.validity(negative->answer->dependencies,
-                                                negative->answer->epoch) == Validity::valid &&
+          !negative->answer || (negative->answer->validity(stamps) == Validity::valid &&
                                 same_keys(negative->answer->keys, keys));
       if (valid && now < negative->until) {
         out.status = negative->answer ? Status::absent : Status::unavailable;
@@ -169,7 +169,7 @@ LookupCache::Looked LookupCache::Core::look(const LookupKeys& keys, CacheTime no
 bool LookupCache::Core::meanwhile(Shard& shard, const LookupKeys& keys, Loaded& out) {
   const auto holds = [&](const Answer& a, CacheTime until) {
     return clock() < until && same_keys(a->keys, keys) &&
-           stamps.validity(a->dependencies, a->epoch) == ChangeStamps::Validity::valid;
+           a->validity(stamps) == ChangeStamps::Validity::valid;
   };
   const std::string_view name = keys.host.text();
   if (const Known* known = shard.known.find(name); known && holds(known->answer, known->check_at)) {
@@ -276,9 +276,9 @@ bool LookupCache::Core::settle(Shard& shard, const std::string& name, DirectoryA
     without_answer(shard, name, out);
   } else {
     auto fresh = std::make_shared<CachedAnswer>(
-        CachedAnswer{flight.keys, std::move(answer), {}, flight.epoch, clock()});
+        CachedAnswer{flight.keys, std::move(answer), {}, flight.epoch, clock(), {}});
     fresh->dependencies = dependencies_of(fresh->keys, fresh->answer);
-    if (stamps.validity(fresh->dependencies, fresh->epoch) == ChangeStamps::Validity::valid) {
+    if (fresh->validity(stamps) == ChangeStamps::Validity::valid) {
       write(shard, name, std::move(fresh), out);
     } else if (flight.restarts < kMostRestarts) {
       ++flight.restarts;
@@ -316,7 +316,7 @@ void LookupCache::Core::without_answer(Shard& shard, const std::string& name, Lo
   out.check_at = now + kRetry;
   if (Known* known = shard.known.find(name)) {
     const Answer& old = known->answer;
-    if (stamps.validity(old->dependencies, old->epoch) != ChangeStamps::Validity::outdated &&
+    if (old->validity(stamps) != ChangeStamps::Validity::outdated &&
         now - old->loaded <= max_stale.load()) {
       known->check_at = out.check_at;
       known->excused = stamps.now();
@@ -340,7 +340,25 @@ bool LookupCache::load(const LookupKeys& keys, Done done) {
   return core_->enter(keys, std::move(done));
 }
 
+// Before old stamps are forgotten: whom they left alone stays valid through it.
+void LookupCache::Core::confirm() {
+  const Epoch now = stamps.now();
+  const auto confirmed = [&](const Answer& answer) {
+    if (answer && answer->validity(stamps) == ChangeStamps::Validity::valid)
+      answer->confirmed.raise(now);
+    return true;
+  };
+  for (const auto& shard : shards) {
+    const std::lock_guard hold(shard->mutex);
+    shard->known.for_each(
+        [&](const std::string&, const Known& known) { return confirmed(known.answer); });
+    shard->negative.for_each(
+        [&](const std::string&, const Negative& none) { return confirmed(none.answer); });
+  }
+}
+
 void LookupCache::on_changes(std::span<const Change> changes) {
+  if (core_->stamps.will_forget(changes.size())) core_->confirm();
   core_->stamps.stamp(changes);
   for (const Change& change : changes) {
     if (change.what != Change::What::name) continue;
@@ -379,7 +397,8 @@ std::vector<Answer> LookupCache::hottest(std::size_t most) const {
 }
 
 void LookupCache::put(const LookupKeys& keys, DirectoryAnswer answer, CacheTime loaded) {
-  auto old = std::make_shared<CachedAnswer>(CachedAnswer{keys, std::move(answer), {}, 0, loaded});
+  auto old =
+      std::make_shared<CachedAnswer>(CachedAnswer{keys, std::move(answer), {}, 0, loaded, {}});
   old->dependencies = dependencies_of(old->keys, old->answer);
   const std::string& name = keys.host.string();
   Core::Shard& shard = core_->shard_of(name);

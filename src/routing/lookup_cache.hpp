@@ -12,6 +12,7 @@
 // the directory or of a waiter. Time comes in as an argument, but for the end of a
 // look-up, which asks the clock.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -28,13 +29,33 @@ namespace marquee::routing {
 
 using CacheTime = std::chrono::steady_clock::time_point;
 
-// An answer with what it rests on. Immutable, shared between threads.
+// Only grows; may be raised and read by any thread.
+class ConfirmedEpoch {
+ public:
+  ConfirmedEpoch() = default;
+  ConfirmedEpoch(const ConfirmedEpoch& other) : value_(other.get()) {}
+  ConfirmedEpoch& operator=(const ConfirmedEpoch&) = delete;
+  Epoch get() const { return value_.load(std::memory_order_acquire); }
+  void raise(Epoch to) const {
+    if (get() < to) value_.store(to, std::memory_order_release);
+  }
+
+ private:
+  mutable std::atomic<Epoch> value_{0};
+};
+
+// An answer with what it rests on. Immutable but for `confirmed`, shared between threads.
 struct CachedAnswer {
   LookupKeys keys;
   DirectoryAnswer answer;  // found or absent
   std::vector<Dependency> dependencies;
-  Epoch epoch = 0;     // before its load began; 0: from a snapshot file
-  CacheTime loaded{};  // when the directory last said so
+  Epoch epoch = 0;             // before its load began; 0: from a snapshot file
+  CacheTime loaded{};          // when the directory last said so
+  ConfirmedEpoch confirmed{};  // nothing up to this epoch touched it
+
+  ChangeStamps::Validity validity(const ChangeStamps& stamps) const {
+    return stamps.validity(dependencies, std::max(epoch, confirmed.get()));
+  }
 };
 using Answer = std::shared_ptr<const CachedAnswer>;
 

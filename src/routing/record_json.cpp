@@ -141,6 +141,7 @@ DomainConfig read_config(std::string_view text, std::vector<std::string>& faults
   if (const auto www = in.boolean("force_www"))
     out.force_www = *www ? config::WwwRule::www : config::WwwRule::bare;
   out.enable_cdn = in.boolean("enable_cdn").value_or(false);
+  out.maintenance = in.boolean("maintenance").value_or(false);
   read_headers(in, out);
   read_ttl(in, out);
   return out;
@@ -165,8 +166,8 @@ WhiteLabel read_white_label(std::string_view text, std::vector<std::string>& fau
 }
 
 std::span<const std::string_view> config_keys() {
-  static constexpr std::string_view keys[] = {"redirect_to_https", "force_www", "custom_headers",
-                                              "cache_ttl", "enable_cdn"};
+  static constexpr std::string_view keys[] = {"redirect_to_https", "force_www",  "custom_headers",
+                                              "cache_ttl",         "enable_cdn", "maintenance"};
   return keys;
 }
 

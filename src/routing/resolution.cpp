@@ -126,6 +126,7 @@ DomainState state_of(const DomainRecord& record, const StatePolicy& policy) {
     return DomainState::agency_suspended;
   if (!record.installation_enabled) return DomainState::installation_disabled;
   if (!record.site_published && !policy.serve_unpublished) return DomainState::site_unpublished;
+  if (record.config.maintenance) return DomainState::maintenance;
   return DomainState::serving;
 }
 

@@ -33,7 +33,7 @@ struct StatePolicy {
 // Whether the row takes its name: verified, and that is believed.
 bool is_live(const DomainRecord& record, const StatePolicy& policy);
 // Of a live record. The gravest reason counts: suspended before switched off
-// before unpublished.
+// before unpublished before maintenance.
 DomainState state_of(const DomainRecord& record, const StatePolicy& policy);
 
 struct Resolution {

@@ -106,8 +106,8 @@ class WorkerTable {
   bool still_valid(Entry& entry, const ChangeStamps& stamps) {
     const Epoch now = stamps.now();
     if (entry.checked >= now) return true;
-    if (stamps.validity(entry.answer->dependencies, entry.answer->epoch) !=
-        ChangeStamps::Validity::valid)
+    const Epoch since = std::max(entry.checked, entry.answer->confirmed.get());
+    if (stamps.validity(entry.answer->dependencies, since) != ChangeStamps::Validity::valid)
       return false;
     entry.checked = now;
     return true;

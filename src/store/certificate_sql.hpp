@@ -28,6 +28,19 @@ inline const std::string kPostgresStoreCertificate =
     "to_timestamp($9::text::double precision), to_timestamp($4::text::double precision) FROM put "
     "RETURNING 1";
 
+// $1 row; a row is returned where there was something to remove.
+inline const std::string kSqliteRemoveCertificate =
+    "UPDATE module_custom_domains SET ssl_certificate = NULL, ssl_private_key_encrypted = NULL, "
+    "ssl_expires_at = NULL, ssl_status = 'none', updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', "
+    "'now') WHERE id = $1 AND coalesce(ssl_certificate, ssl_private_key_encrypted) IS NOT NULL "
+    "RETURNING id";
+inline const std::string kPostgresRemoveCertificate =
+    "UPDATE public.module_custom_domains SET ssl_certificate = NULL, ssl_private_key_encrypted = "
+    "NULL, ssl_expires_at = NULL, ssl_status = 'none' WHERE id = $1::text::uuid AND "
+    "coalesce(ssl_certificate, ssl_private_key_encrypted) IS NOT NULL RETURNING 1";
+inline const std::string kNothingToRemove =
+    "the domain has no certificate in the directory, so that there is none to remove";
+
 std::vector<std::string> store_certificate_values(const routing::NewCertificate& certificate);
 std::vector<std::string> note_certificate_values(const routing::NewCertificate& certificate);
 std::vector<std::string> postgres_certificate_values(const routing::NewCertificate& certificate);

@@ -63,6 +63,13 @@ bool BatchPlan::name_is_free(const DomainDraft& draft, const DraftFacts& facts) 
                       : draft.status && differs(status_of(draft), Fact::domain_status) ? "status"
                       : !same_json(draft, facts) ? "config or white_label"
                                                  : nullptr;
+  if (!field && draft.vouched && facts[Fact::proven] != "1")
+    return fail(BookResult::taken, "vouched",
+                name +
+                    " is there already, and nobody vouches for it; PATCH it with "
+                    "{\"vouched\": true}, or:  marquee domains vouch " +
+                    name,
+                id);
   if (!field) return fail(BookResult::unchanged, {}, {}, id);
   return fail(BookResult::taken, "host",
               name + " is there already, with another " + field +
@@ -168,6 +175,7 @@ void BatchPlan::add(const DomainDraft& draft, const DraftFacts& facts) {
   out.status = status_of(draft);
   out.config = draft.config;
   out.white_label = draft.white_label;
+  out.vouched = draft.vouched;
   answers_.back().id = out.id;
   names_[draft.host] = {out.id, draft};
   domains_.push_back(std::move(out));

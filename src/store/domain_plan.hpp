@@ -29,8 +29,9 @@ enum class Fact : std::uint8_t {
   site,
   client,
   agency,
+  proven,  // of the domain: "1" or "0"
 };
-inline constexpr std::size_t kFacts = static_cast<std::size_t>(Fact::agency) + 1;
+inline constexpr std::size_t kFacts = static_cast<std::size_t>(Fact::proven) + 1;
 struct DraftFacts {
   std::array<std::optional<std::string>, kFacts> values;
   const std::optional<std::string>& operator[](Fact f) const {
@@ -44,6 +45,7 @@ struct PlannedDomain {
   std::string id, host, status, config, white_label;
   std::string installation, module, site, client, agency;
   bool make_installation = false, make_site = false, make_client = false, make_agency = false;
+  bool vouched = false;
 };
 
 // Plans the drafts of one batch; each sees those before it.

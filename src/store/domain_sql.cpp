@@ -18,6 +18,23 @@ json::value json_or_null(const std::string& text) {
   return json::value(text);
 }
 
+// A proof that was taken back and is given again; another one that holds stays.
+constexpr std::string_view kProofAgain =
+    "ON CONFLICT (record_kind, record_id, domain, owner) DO UPDATE SET method = 'operator', "
+    "evidence = '{}', proven_at = excluded.proven_at, revoked_at = NULL WHERE ";
+
+// A step of PostgreSQL's statements behind `d`, the rows that were written.
+std::string postgres_vouch(const std::string& where) {
+  return ", p AS (INSERT INTO marquee.proofs AS kept (record_kind, record_id, domain, owner, "
+         "method) SELECT 'module_domain', CAST(d.id AS text), d.domain, "
+         "CAST(d.site_module_installation_id AS text), 'operator' FROM d" +
+         where + " " + std::string(kProofAgain) + "kept.revoked_at IS NOT NULL)";
+}
+constexpr std::string_view kPostgresWithdraw =
+    ", p AS (UPDATE marquee.proofs AS kept SET revoked_at = now() FROM d WHERE kept.record_kind = "
+    "'module_domain' AND kept.record_id = CAST(d.id AS text) AND kept.method = 'operator' AND "
+    "kept.revoked_at IS NULL)";
+
 class Parameters {
  public:
   explicit Parameters(bool postgres) : postgres_(postgres) {}
@@ -63,9 +80,10 @@ std::string facts_sql(const Dialect& dialect) {
             "$7 AS client, $8 AS agency) x";
   return "SELECT x.n, d.id, d.domain, d.site_module_installation_id, d.status, " +
          cut_column("d.config", kMostJson) + ", " + cut_column("d.white_label", kMostJson) +
-         ", coalesce(i.id, j.id), coalesce(i.module_id, j.module_id), s.id, c.id, a.id FROM " +
-         source + " LEFT JOIN " + table("module_custom_domains") +
-         " d ON d.domain IN (x.host, x.twin) LEFT JOIN " + table("site_module_installations") +
+         ", coalesce(i.id, j.id), coalesce(i.module_id, j.module_id), s.id, c.id, a.id, " +
+         module_proven_sql(dialect) + " FROM " + source + " LEFT JOIN " +
+         table("module_custom_domains") + " d ON d.domain IN (x.host, x.twin) LEFT JOIN " +
+         table("site_module_installations") +
          " i ON i.id = coalesce(d.site_module_installation_id, x.installation) LEFT JOIN " +
          table("site_module_installations") +
          " j ON i.id IS NULL AND j.site_id = x.site AND j.module_id = x.module LEFT JOIN " +
@@ -128,14 +146,30 @@ std::vector<Statement> insertions(const PlannedDomain& p) {
       {"INSERT INTO module_custom_domains (id, site_module_installation_id, domain, "
        "status, config, white_label) VALUES ($1, $2, $3, $4, $5, $6)",
        {p.id, p.installation, p.host, p.status, p.config, p.white_label}});
+  if (p.vouched) out.push_back(vouch_statement(p.id, true));
   return out;
+}
+
+Statement vouch_statement(const std::string& row, bool vouched) {
+  if (!vouched)
+    return {
+        "UPDATE marquee_proofs SET revoked_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE "
+        "record_kind = 'module_domain' AND record_id = $1 AND method = 'operator' AND "
+        "revoked_at IS NULL",
+        {row}};
+  return {
+      "INSERT INTO marquee_proofs (record_kind, record_id, domain, owner, method) SELECT "
+      "'module_domain', d.id, d.domain, d.site_module_installation_id, 'operator' FROM "
+      "module_custom_domains d WHERE d.id = $1 AND d.site_module_installation_id IS NOT NULL " +
+          std::string(kProofAgain) + "marquee_proofs.revoked_at IS NOT NULL",
+      {row}};
 }
 
 std::string insert_sql(const std::vector<PlannedDomain>& planned) {
   std::string sql =
       "WITH x AS (SELECT * FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS r(id uuid, host text, "
       "status text, config jsonb, white_label jsonb, installation uuid, module uuid, site uuid, "
-      "client uuid, agency uuid, mi boolean, ms boolean, mc boolean, ma boolean))";
+      "client uuid, agency uuid, mi boolean, ms boolean, mc boolean, ma boolean, v boolean))";
   const auto any = [&planned](bool PlannedDomain::*flag) {
     for (const PlannedDomain& p : planned)
       if (p.*flag) return true;
@@ -160,7 +194,10 @@ std::string insert_sql(const std::vector<PlannedDomain>& planned) {
   return sql +
          ", d AS (INSERT INTO public.module_custom_domains (id, site_module_installation_id, "
          "domain, status, config, white_label) SELECT id, installation, host, status, config, "
-         "white_label FROM x ON CONFLICT (domain) DO NOTHING RETURNING id) SELECT id FROM d";
+         "white_label FROM x ON CONFLICT (domain) DO NOTHING RETURNING id, domain, "
+         "site_module_installation_id)" +
+         (any(&PlannedDomain::vouched) ? postgres_vouch(" JOIN x ON x.id = d.id WHERE x.v") : "") +
+         " SELECT id FROM d";
 }
 
 std::string insert_json(const std::vector<PlannedDomain>& planned) {
@@ -180,7 +217,8 @@ std::string insert_json(const std::vector<PlannedDomain>& planned) {
                                 {"mi", p.make_installation},
                                 {"ms", p.make_site},
                                 {"mc", p.make_client},
-                                {"ma", p.make_agency}});
+                                {"ma", p.make_agency},
+                                {"v", p.vouched}});
   return json::serialize(rows);
 }
 
@@ -200,17 +238,37 @@ Statement edit_statement(const Dialect& dialect, const StoredDomain& seen,
   set("config", edit.config, "jsonb");
   set("white_label", edit.white_label, "jsonb");
   // The platform's own trigger does it there.
-  if (!dialect.postgres) sets += ", updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
-  std::string sql = "UPDATE " + std::string(dialect.tables) + "module_custom_domains AS d SET " +
-                    sets + guard(seen, parameters);
-  return {std::move(sql), parameters.take()};
+  if (!dialect.postgres)
+    sets += (sets.empty() ? "" : ", ") +
+            std::string("updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')");
+  const std::string table = std::string(dialect.tables) + "module_custom_domains AS d";
+  constexpr const char* kept = "d.id, d.domain, d.site_module_installation_id";
+  if (!dialect.postgres)
+    return {"UPDATE " + table + " SET " + sets + guard(seen, parameters), parameters.take()};
+  std::string sql =
+      sets.empty()
+          ? "SELECT " + std::string(kept) + " FROM " + table + guard(seen, parameters)
+          : "UPDATE " + table + " SET " + sets + guard(seen, parameters) + " RETURNING " + kept;
+  sql = "WITH d AS (" + sql + ")";
+  if (edit.vouched)
+    sql += *edit.vouched ? postgres_vouch(" WHERE d.site_module_installation_id IS NOT NULL")
+                         : std::string(kPostgresWithdraw);
+  return {sql + " SELECT id FROM d", parameters.take()};
 }
 
 Statement remove_statement(const Dialect& dialect, const StoredDomain& seen) {
   Parameters parameters(dialect.postgres);
   std::string sql = "DELETE FROM " + std::string(dialect.tables) + "module_custom_domains AS d" +
-                    guard(seen, parameters);
+                    guard(seen, parameters) + (dialect.postgres ? " RETURNING d.id" : "");
   return {std::move(sql), parameters.take()};
+}
+
+std::vector<std::string> analyze_statements(const Dialect& dialect) {
+  // The limit keeps it short, however many rows there are.
+  if (!dialect.postgres) return {"PRAGMA analysis_limit = 1000", "ANALYZE"};
+  return {
+      "ANALYZE public.module_custom_domains, public.site_module_installations, public.sites, "
+      "public.clients, public.agencies"};
 }
 
 }  // namespace marquee::store

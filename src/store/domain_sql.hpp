@@ -31,7 +31,12 @@ std::vector<Statement> insertions(const PlannedDomain& planned);
 std::string insert_sql(const std::vector<PlannedDomain>& planned);
 std::string insert_json(const std::vector<PlannedDomain>& planned);
 
-// Only if the row is still as seen.
+// SQLite: gives the operator's word for a row that is there, or takes it back.
+Statement vouch_statement(const std::string& row, bool vouched);
+// Each a statement of its own, outside of a transaction.
+std::vector<std::string> analyze_statements(const Dialect& dialect);
+
+// Only if the row is still as seen. PostgreSQL: gives its id, and vouches, too.
 Statement edit_statement(const Dialect& dialect, const admin::StoredDomain& seen,
                          const admin::DomainEdit& edit);
 Statement remove_statement(const Dialect& dialect, const admin::StoredDomain& seen);

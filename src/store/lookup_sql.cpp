@@ -42,7 +42,7 @@ class Text {
     return text("s.id") + ", CASE WHEN s.id IS NULL THEN NULL ELSE '1' END, " +
            text("s.published") + ", " + text("s.client_id") + ", " + text("c.status") + ", " +
            text("s.agency_id") + ", CASE WHEN a.id IS NULL THEN NULL ELSE '1' END, " +
-           text("a.status") + ", " + text("a.subscription_status");
+           text("a.status") + ", " + text("a.subscription_status") + ", " + text("a.plan");
   }
   std::string site_joins() const {
     return " LEFT JOIN " + table("clients") + " c ON c.id = s.client_id LEFT JOIN " +
@@ -86,8 +86,9 @@ std::string redirect_columns() {
          Text::text("s.published") + ", " + Text::text("s.client_id") + ", " +
          Text::text("c.status") + ", " + Text::text("s.agency_id") +
          ", CASE WHEN a.id IS NULL THEN NULL ELSE '1' END, " + Text::text("a.status") + ", " +
-         Text::text("a.subscription_status") + ", '0', " + Text::text("r.to_domain") + ", " +
-         Text::text("r.redirect_type") + ", " + Text::text("r.preserve_path");
+         Text::text("a.subscription_status") + ", " + Text::text("a.plan") + ", '0', " +
+         Text::text("r.to_domain") + ", " + Text::text("r.redirect_type") + ", " +
+         Text::text("r.preserve_path");
 }
 
 struct Source {
@@ -148,6 +149,10 @@ std::string part(const Text& t, RecordKind kind) {
 }
 
 }  // namespace
+
+std::string module_proven_sql(const Dialect& dialect) {
+  return Text(dialect).proven("module_domain", "d.id", "d.domain", "d.site_module_installation_id");
+}
 
 std::vector<std::optional<std::string>> find_parameters(const routing::LookupKeys& keys) {
   std::vector<std::optional<std::string>> out(4);
@@ -214,7 +219,7 @@ std::string find_sql(const Dialect& dialect) {
       "SELECT CAST($3 AS text), 0) x WHERE x.name IS NOT NULL GROUP BY x.name) ";
   const std::string names =
       "h, kind, name, row_id, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13,"
-      " v14, v15, v16, v17, v18, v19, v20, v21, v22, v23, v24, v25, v26";
+      " v14, v15, v16, v17, v18, v19, v20, v21, v22, v23, v24, v25, v26, v27";
   const Source site = site_source(t);
   sql += ", found(" + names + ") AS (" + part(t, RecordKind::module_domain) + " UNION ALL " +
          part(t, RecordKind::site_domain) + " UNION ALL " + "SELECT 0, " +

@@ -53,6 +53,9 @@ inline constexpr std::size_t kMostJson = 65'536;  // of config and white_label
 // Names of one kind behind $1, at most $2: name, then the generation.
 std::string names_sql(const Dialect& dialect, routing::RecordKind kind);
 
+// '1' or '0': whether the module domain `d` has a proof for its installation.
+std::string module_proven_sql(const Dialect& dialect);
+
 // $1 id: certificate, key.
 std::string certificate_sql(const Dialect& dialect);
 

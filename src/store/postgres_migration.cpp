@@ -126,7 +126,7 @@ SELECT string_agg(t || '.' || c, ', ') FROM (VALUES
   ('site_module_installations', '{id,site_id,module_id,is_enabled}'),
   ('sites', '{id,client_id,agency_id,subdomain,custom_domain,custom_domain_verified,published}'),
   ('clients', '{id,status}'),
-  ('agencies', '{id,status,subscription_status}'),
+  ('agencies', '{id,status,subscription_status,plan}'),
   ('domain_redirects', '{id,site_id,from_domain,to_domain,redirect_type,preserve_path,active}')
 ) AS wanted(t, cs), unnest(cs) AS c
 WHERE NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass('public.' || t)

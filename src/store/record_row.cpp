@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "routing/record_json.hpp"
-#include "tls/certified_key.hpp"
 
 namespace marquee::store {
 namespace {
@@ -117,6 +116,7 @@ void read_tenant(DomainRecord& record, const RecordRow& row) {
   read_id(record, row, Column::agency, "agency_id", record.agency);
   record.agency_status = routing::bounded_state(row.text(Column::agency_status));
   record.subscription_status = routing::bounded_state(row.text(Column::subscription_status));
+  record.agency_plan = routing::bounded_state(row.text(Column::plan));
   record.client_status = routing::bounded_state(row.text(Column::client_status));
   if (record.kind == RecordKind::redirect) return;
 
@@ -177,6 +177,11 @@ void read_redirect(DomainRecord& record, const RecordRow& row) {
 
 }  // namespace
 
+bool has_key_to_open(const RecordRow& row) {
+  bool silent = false;
+  return certificate_fault(row.text(Column::certificate), row.text(Column::key), silent).empty();
+}
+
 std::optional<DomainRecord> make_record(const RecordRow& row, std::string_view sites_base,
                                         const EncryptionKey* key) {
   const std::string_view kind = row.text(Column::kind);
@@ -225,13 +230,6 @@ routing::StoredCertificate make_certificate(std::optional<std::string_view> cert
   auto plain = decrypt(*key, encrypted);
   if (!plain) {
     out.failure.sentence = "its private key cannot be decrypted with directory.encryption_key";
-    return out;
-  }
-  tls::IntermediateSet unused;
-  out.failure.sentence =
-      tls::read_records(std::string(chain), *plain, "its certificate", unused).error;
-  if (!out.failure.sentence.empty()) {
-    OPENSSL_cleanse(plain->data(), plain->size());
     return out;
   }
   out.status = routing::StoredCertificate::Status::found;

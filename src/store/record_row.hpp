@@ -38,6 +38,7 @@ enum class Column : std::uint8_t {
   agency_found,
   agency_status,
   subscription_status,
+  plan,
   proven,
   to_domain,
   redirect_type,
@@ -59,8 +60,12 @@ struct RecordRow {
 std::optional<routing::DomainRecord> make_record(const RecordRow& row, std::string_view sites_base,
                                                  const EncryptionKey* key);
 
-// The columns of one certificate, judged and decrypted. Sentinels, halves, keys
-// that do not open, and pairs that do not fit together are absent.
+// Whether make_record() would decrypt a private key, given one to do it with.
+bool has_key_to_open(const RecordRow& row);
+
+// The columns of one certificate, judged and decrypted. Sentinels, halves, and keys
+// that do not open are absent. Whether the pair belongs together is seen by whoever
+// parses it, once.
 routing::StoredCertificate make_certificate(std::optional<std::string_view> certificate,
                                             std::optional<std::string_view> encrypted_key,
                                             const EncryptionKey* key);

@@ -20,34 +20,23 @@ limits::Ticks ticks_of(net::TimePoint when) {
 
 }  // namespace
 
-std::string_view name(RedisFailure failure) {
-  constexpr std::string_view names[] = {"timeout", "lost", "error", "protocol", "busy"};
-  return names[static_cast<std::size_t>(failure)];
-}
-
-RedisCounterMetrics::RedisCounterMetrics(base::Registry& r)
-    : round_trip(r.histogram<>(
-          {"marquee_limits_redis_round_trip_seconds", "From a question to Redis to its answer.",
-           1e-6},
-          {50, 100, 200, 500, 1'000, 2'000, 5'000, 10'000, 20'000, 50'000, 100'000, 1'000'000})),
-      failures(r.counter<RedisFailure>(
-          {"marquee_limits_redis_failures_total", "Questions that Redis failed, by kind."},
-          base::axis("kind", RedisFailure::busy))),
-      breaker_opened(r.counter<>({"marquee_limits_redis_breaker_opened_total",
-                                  "Times that a worker stopped asking Redis."})),
-      credited(r.counter<>({"marquee_limits_credited_total",
-                            "Units of leased limits that were used before Redis had lent them."})),
-      ready(r.gauge<>({"marquee_limits_redis_ready_workers", "Workers that ask Redis now."})) {}
+LoanCall::LoanCall(const limits::LeaseBook::Loan& loan, std::string_view prefix)
+    : id(loan.id),
+      key(limits::redis_key(prefix, loan.tag, loan.key)),
+      limit(loan.limit),
+      owed(loan.owed),
+      want(loan.want) {}
 
 RedisCounters::RedisCounters(net::Worker& worker, net::RedisSettings settings, RedisFleet& fleet,
                              bool heartbeat, const RedisCounterMetrics& metrics, base::Cells& cells,
-                             base::Logger& logger)
+                             base::Logger& logger, ClusterOwner* cluster)
     : worker_(worker),
       fleet_(fleet),
       heartbeat_(heartbeat),
       metrics_(metrics),
       cells_(cells),
       logger_(logger),
+      cluster_(cluster),
       breaker_(std::chrono::microseconds(fleet.timeout).count()),
       leases_(kMostLeases, {random_.next(), random_.next()}),
       link_(worker, *this, std::move(settings), random_) {}
@@ -60,8 +49,16 @@ std::int64_t RedisCounters::now_us() const {
       .count();
 }
 
+void RedisCounters::set_place(const RedisPlace& place) {
+  if (place.addresses.empty()) return;
+  const net::RedisAddress& first = place.addresses.front();
+  place_ = first.ip.text() + ":" + std::to_string(first.port);
+  if (place.master) return link_.move_to(first);
+  link_.set_addresses(place.addresses);
+}
+
 limits::SharedCounters::Ticket RedisCounters::ask(limits::Question& question, Waiter& waiter,
-                                                  std::uint64_t tag) {
+                                                  std::uint64_t tag, bool asking) {
   if (!breaker_.closed()) return 0;
   if (free_.empty()) {
     if (slots_.size() >= kMostWaiting) {
@@ -76,7 +73,8 @@ limits::SharedCounters::Ticket RedisCounters::ask(limits::Question& question, Wa
   slot.question = &question;
   slot.waiter = &waiter;
   slot.tag = tag;
-  slot.by_text = false;
+  slot.by_text = fleet_.leased;  // the script that was loaded is the other one
+  slot.asking = asking;
   if (!send(at)) {
     slot.question = nullptr;
     metrics_.failures.increment(cells_, RedisFailure::busy);
@@ -99,21 +97,23 @@ std::optional<limits::Verdict> RedisCounters::decide_now(limits::Question& quest
       leases_.decide(question, ticks_of(turn.now()), nodes() * fleet_.workers)};
   metrics_.credited.add(cells_, leases_.credited() - before);
   limits::LeaseBook::Loan loan;
-  while (leases_.next_loan(loan)) {
-    const std::string key = limits::redis_key(fleet_.key_prefix, loan.tag, loan.key);
-    const std::string depth = std::to_string(loan.limit.depth);
-    const std::string unit = std::to_string(loan.limit.unit);
-    const std::string owed = std::to_string(loan.owed);
-    const std::string want = std::to_string(loan.want);
-    const std::string_view words[] = {"EVALSHA", script_, "1", key, depth, unit, owed, want};
-    if (!link_.send(words, static_cast<std::uint64_t>(Kind::lease))) {
-      leases_.lost(loan.id);
-      continue;
-    }
-    if (loans_.empty()) turn.deadlines().arm(loan_time_, *this, fleet_.timeout, turn.now());
-    loans_.push_back({loan.id, turn.now()});
-  }
+  while (leases_.next_loan(loan))
+    if (!lend(LoanCall(loan, fleet_.key_prefix), false)) leases_.lost(loan.id);
   return out;
+}
+
+bool RedisCounters::lend(const LoanCall& loan, bool asking) {
+  if (asking) send_words({"ASKING"}, Kind::asking);
+  const std::string depth = std::to_string(loan.limit.depth);
+  const std::string unit = std::to_string(loan.limit.unit);
+  const std::string owed = std::to_string(loan.owed);
+  const std::string want = std::to_string(loan.want);
+  const std::string_view words[] = {"EVALSHA", script_, "1", loan.key, depth, unit, owed, want};
+  if (!link_.send(words, static_cast<std::uint64_t>(Kind::lease))) return false;
+  net::Turn& turn = worker_.turn();
+  if (loans_.empty()) turn.deadlines().arm(loan_time_, *this, fleet_.timeout, turn.now());
+  loans_.push_back({loan.id, turn.now()});
+  return true;
 }
 
 void RedisCounters::lent(const net::RedisReply& reply) {
@@ -123,32 +123,59 @@ void RedisCounters::lent(const net::RedisReply& reply) {
   const net::TimePoint now = worker_.turn().now();
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - loan.sent).count();
   metrics_.round_trip.observe(cells_, static_cast<std::uint64_t>(took));
-  if (reply.type == net::RedisReply::Type::array && !reply.odd && reply.count == 2 &&
-      reply.items[0] >= 0 && reply.items[1] >= 0)
-    return leases_.granted(loan.id, reply.items[0], reply.items[1], ticks_of(now));
-  leases_.lost(loan.id);
+  if (reply.type == net::RedisReply::Type::array && !reply.odd && reply.count == 2) {
+    const auto [units, debt] = std::pair(reply.items[0], reply.items[1]);
+    if (cluster_ ? cluster_->on_lent(loan.id, units, debt)
+                 : leases_.granted(loan.id, units, debt, ticks_of(now)))
+      return;
+  }
+  if (cluster_ && reply.type == net::RedisReply::Type::error)
+    if (const auto to = limits::read_redirect(reply.text))
+      return cluster_->on_loan_redirect(loan.id, *to);
+  if (cluster_)
+    cluster_->on_loan_lost(loan.id);
+  else
+    leases_.lost(loan.id);
   if (reply.is_error("NOSCRIPT"))
     return send_words({"SCRIPT", "LOAD", limits::kLeaseScript}, Kind::script);
   complain(reply);
-  fail(failure_of(reply));
+  fail_by(reply);
 }
 
 // Of a link that is gone: no reply will come.
 void RedisCounters::lose_loans() {
   loan_time_.disarm();
+  if (cluster_)
+    for (const Loan& loan : loans_) cluster_->on_loan_lost(loan.id);
   loans_.clear();
   leases_.forget();
 }
 
-void RedisCounters::complain(const net::RedisReply& reply) {
+void RedisCounters::complain(std::string reason) {
   if (fleet_.complained.exchange(true)) return;
-  const bool error = reply.type == net::RedisReply::Type::error;
-  logger_.warn("Redis does not count rate limits",
-               {{"reason", error ? reply.text : std::string("its answer makes no sense")}});
+  if (cluster_)
+    return logger_.warn("a master of Redis does not count rate limits",
+                        {{"server", place_}, {"reason", reason}});
+  logger_.warn("Redis does not count rate limits", {{"reason", reason}});
 }
 
-RedisFailure RedisCounters::failure_of(const net::RedisReply& reply) {
-  return reply.type == net::RedisReply::Type::error ? RedisFailure::error : RedisFailure::protocol;
+void RedisCounters::complain(const net::RedisReply& reply) {
+  const bool error = reply.type == net::RedisReply::Type::error;
+  complain(error ? reply.text : std::string("its answer makes no sense"));
+}
+
+// An answer that is none. A replica is left: it will not take what is written soon.
+void RedisCounters::fail_by(const net::RedisReply& reply) {
+  const bool error = reply.type == net::RedisReply::Type::error;
+  if (cluster_ && error && limits::unavailable_now(reply.text)) {
+    // Of this slot only; other keys of this master are counted.
+    metrics_.failures.increment(cells_, RedisFailure::error);
+    if (fleet_.look_again) fleet_.look_again();
+    return;
+  }
+  const bool replica = error && reply.text.find("READONLY ") != std::string::npos;
+  fail(error ? RedisFailure::error : RedisFailure::protocol);
+  if (replica) link_.drop("it is a replica now");
 }
 
 void RedisCounters::cancel(Ticket ticket) {
@@ -162,6 +189,7 @@ void RedisCounters::cancel(Ticket ticket) {
 
 bool RedisCounters::send(std::size_t at) {
   Slot& slot = slots_[at];
+  if (slot.asking) send_words({"ASKING"}, Kind::asking);
   call_.compose(*slot.question, fleet_.key_prefix,
                 slot.by_text ? limits::kDecideScript : std::string_view(script_), !slot.by_text);
   return link_.send(call_.words(), at << kKindBits | static_cast<std::uint64_t>(Kind::ask));
@@ -181,15 +209,12 @@ void RedisCounters::on_redis_up() {
 
 void RedisCounters::on_redis_down(std::string_view why) {
   breaker_.probe_lost();
-  if (!fleet_.complained.exchange(true))
-    logger_.warn("Redis does not count rate limits", {{"reason", std::string(why)}});
+  complain(std::string(why));
+  if (fleet_.look_again) fleet_.look_again();
   std::size_t lost = 0;
   for (const Slot& slot : slots_) lost += slot.busy && slot.question ? 1 : 0;
   if (lost > 0) metrics_.failures.add(cells_, lost, RedisFailure::lost);
-  if (breaker_.failed()) {
-    metrics_.breaker_opened.increment(cells_);
-    metrics_.ready.set(cells_, 0);
-  }
+  if (breaker_.failed()) opened();
   give_up();
   lose_loans();
   // No reply is due any more.
@@ -211,18 +236,24 @@ void RedisCounters::on_redis_reply(std::uint64_t tag, const net::RedisReply& rep
       return probe();
     case Kind::nodes_script:
       nodes_script_ = reply.type == Type::text ? reply.text : std::string();
-      return ask_for_nodes();
+      if (heartbeat_) return ask_for_nodes();
+      return nodes_script_.empty() ? void() : count_nodes();
     case Kind::lease:
       return lent(reply);
+    case Kind::asking:
+      return;  // what follows it will tell
     case Kind::nodes:
       if (reply.is_error("NOSCRIPT"))
         send_words({"SCRIPT", "LOAD", limits::kNodesScript}, Kind::nodes_script);
+      if (cluster_ && reply.type == Type::error)
+        if (const auto to = limits::read_redirect(reply.text)) cluster_->on_moved(*to);
       if (reply.type == Type::integer && reply.integer > 0 && reply.integer < 10'000)
         fleet_.nodes.store(static_cast<std::uint32_t>(reply.integer), std::memory_order_relaxed);
       return;
     case Kind::probe:
       if (reply.type == Type::error) return breaker_.probe_lost();
       if (!breaker_.probe_answered(now_us())) return;
+      if (cluster_) return cluster_->on_shard_changed();
       metrics_.ready.set(cells_, 1);
       if (fleet_.complained.exchange(false)) logger_.info("Redis counts rate limits again");
       return;
@@ -243,13 +274,23 @@ void RedisCounters::answered(std::size_t at, const net::RedisReply& reply) {
           .count();
   metrics_.round_trip.observe(cells_, static_cast<std::uint64_t>(took));
   if (!slot.question) return;  // it came too late
+  if (cluster_ && reply.type == net::RedisReply::Type::error && redirected(slot, reply)) return;
   const bool counted = reply.type == net::RedisReply::Type::array && !reply.odd &&
                        limits::read_answer({reply.items.data(), reply.count}, *slot.question);
   if (counted) return finish(slot, true);
   complain(reply);
-  const RedisFailure why = failure_of(reply);
   finish(slot, false);
-  fail(why);
+  fail_by(reply);
+}
+
+// It is counted elsewhere; this master is well.
+bool RedisCounters::redirected(Slot& slot, const net::RedisReply& reply) {
+  const auto to = limits::read_redirect(reply.text);
+  if (!to) return false;
+  slot.late.disarm();
+  slot.question = nullptr;
+  cluster_->on_redirect(slot.tag, *to);
+  return true;
 }
 
 void RedisCounters::finish(Slot& slot, bool counted) {
@@ -261,11 +302,18 @@ void RedisCounters::finish(Slot& slot, bool counted) {
 void RedisCounters::fail(RedisFailure why) {
   metrics_.failures.increment(cells_, why);
   if (!breaker_.failed()) return;
-  metrics_.breaker_opened.increment(cells_);
-  metrics_.ready.set(cells_, 0);
+  opened();
   net::Turn& turn = worker_.turn();
   turn.deadlines().arm(probe_time_, *this, kProbeEach, turn.now());
   give_up();
+}
+
+void RedisCounters::opened() {
+  metrics_.breaker_opened.increment(cells_);
+  if (cluster_)
+    cluster_->on_shard_changed();
+  else
+    metrics_.ready.set(cells_, 0);
 }
 
 // Whoever waits is told now: Redis will not be asked, and those who come next do
@@ -286,11 +334,16 @@ void RedisCounters::probe() {
 
 void RedisCounters::ask_for_nodes() {
   net::Turn& turn = worker_.turn();
-  if (link_.up() && !nodes_script_.empty()) {
-    const std::string key = limits::redis_key(fleet_.key_prefix, {}, "nodes");
-    send_words({"EVALSHA", nodes_script_, "1", key, fleet_.node, kNodeLives}, Kind::nodes);
-  }
+  if (!nodes_script_.empty()) count_nodes();
   turn.deadlines().arm(nodes_time_, *this, kHeartbeatEach, turn.now());
+}
+
+void RedisCounters::count_nodes() {
+  if (!link_.up()) return;
+  if (nodes_script_.empty())
+    return send_words({"SCRIPT", "LOAD", limits::kNodesScript}, Kind::nodes_script);
+  const std::string key = limits::redis_key(fleet_.key_prefix, {}, "nodes");
+  send_words({"EVALSHA", nodes_script_, "1", key, fleet_.node, kNodeLives}, Kind::nodes);
 }
 
 void RedisCounters::on_deadline(net::Deadline& which) {
@@ -302,8 +355,7 @@ void RedisCounters::on_deadline(net::Deadline& which) {
     if (turn.now() - loans_.front().sent < fleet_.timeout)
       return turn.deadlines().arm(loan_time_, *this, fleet_.timeout, turn.now());
   }
-  if (!fleet_.complained.exchange(true))
-    logger_.warn("Redis does not count rate limits", {{"reason", "it did not answer in time"}});
+  complain("it did not answer in time");
   fail(RedisFailure::timeout);
 }
 

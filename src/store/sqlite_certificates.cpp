@@ -24,8 +24,11 @@ std::string run(SqliteDatabase& database, const std::string& sql,
 
 }  // namespace
 
-void SqliteDirectory::store_certificate(const routing::NewCertificate& certificate, Stored done) {
-  ask([this, certificate, done = std::move(done)](SqliteDatabase* reader, const std::string& why) {
+// One transaction of a connection of its own, as readers only read. `work` gives what
+// went wrong; a failure that it sets is told instead, and nothing is written.
+void SqliteDirectory::write_certificate(CertificateWork work, Stored done) {
+  ask([this, work = std::move(work), done = std::move(done)](SqliteDatabase* reader,
+                                                             const std::string& why) {
     const auto unavailable = [&](const std::string& sentence) {
       done(base::Failure{base::FailureSource::dependency, true, sentence});
       return std::string();  // the reader's database is in order
@@ -37,21 +40,43 @@ void SqliteDirectory::store_certificate(const routing::NewCertificate& certifica
     if (!database) return unavailable(fault);
     fault = database->run("BEGIN IMMEDIATE");
     if (!fault.empty()) return unavailable(fault);
-    int changed = 0;
-    fault = run(*database, kSqliteStoreCertificate, store_certificate_values(certificate), changed);
-    const bool gone = fault.empty() && changed == 0;
-    int noted = 0;
-    if (fault.empty() && !gone)
-      fault = run(*database, kSqliteNoteCertificate, note_certificate_values(certificate), noted);
-    if (fault.empty() && !gone) fault = database->run("COMMIT");
-    if (!fault.empty() || gone) database->run("ROLLBACK");
+    std::string refusal;
+    fault = work(*database, refusal);
+    if (fault.empty() && refusal.empty()) fault = database->run("COMMIT");
+    if (!fault.empty() || !refusal.empty()) database->run("ROLLBACK");
     if (!fault.empty()) return unavailable(fault);
-    if (gone)
-      done(base::Failure{base::FailureSource::client, false, "the domain is gone"});
-    else
+    if (refusal.empty())
       done(std::nullopt);
+    else
+      done(base::Failure{base::FailureSource::client, false, refusal});
     return std::string();
   });
+}
+
+void SqliteDirectory::store_certificate(const routing::NewCertificate& certificate, Stored done) {
+  write_certificate(
+      [certificate](SqliteDatabase& database, std::string& refusal) {
+        int changed = 0, noted = 0;
+        std::string fault =
+            run(database, kSqliteStoreCertificate, store_certificate_values(certificate), changed);
+        if (fault.empty() && changed == 0) refusal = "the domain is gone";
+        if (fault.empty() && changed > 0)
+          fault =
+              run(database, kSqliteNoteCertificate, note_certificate_values(certificate), noted);
+        return fault;
+      },
+      std::move(done));
+}
+
+void SqliteDirectory::remove_certificate(const std::string& row, Stored done) {
+  write_certificate(
+      [row](SqliteDatabase& database, std::string& refusal) {
+        int changed = 0;
+        const std::string fault = run(database, kSqliteRemoveCertificate, {row}, changed);
+        if (changed == 0) refusal = kNothingToRemove;
+        return fault;
+      },
+      std::move(done));
 }
 
 }  // namespace marquee::store

@@ -58,10 +58,11 @@ class SqliteDirectory final : public routing::DomainDirectory,
   void find_embed_token(const std::string& site, const std::string& module,
                         EmbedFound done) override;
   void store_certificate(const routing::NewCertificate& certificate, Stored done) override;
+  void remove_certificate(const std::string& row, Stored done) override;
   std::string description() const override { return "sqlite " + options_.path; }
 
   static constexpr std::size_t kMostQuestions = 8192;  // waiting
-  static constexpr std::size_t kMostChanges = 1000;    // more are told as `everything`
+  static constexpr std::size_t kMostChanges = 50'000;  // more at once are told as `everything`
   static constexpr std::int64_t kKeptChanges = 100'000;
 
  private:
@@ -76,13 +77,17 @@ class SqliteDirectory final : public routing::DomainDirectory,
   struct Reader;
   struct Follower;
 
+  using CertificateWork = std::function<std::string(SqliteDatabase&, std::string& refusal)>;
+
   void ask(Answer answer);
+  void write_certificate(CertificateWork work, Stored done);
   void read();    // a reader's thread
   void follow();  // the feed's thread
   bool serve(Question& question, Reader& reader);
   void poll(Follower& follower);
   bool open(Follower& follower);
   void replay(Follower& follower);
+  bool replay_page(Follower& follower, std::uint64_t newest, bool& everything);
   void prune(Follower& follower);
   void tell(const std::vector<routing::Change>& changes, std::uint64_t generation);
   void set_live(bool live);

@@ -57,17 +57,31 @@ std::string facts_of(SqliteDatabase& database, const admin::DomainDraft& draft, 
   return error;
 }
 
-BookAnswer changed_one(SqliteDatabase& database, const Statement& what) {
+// `then` goes with it.
+BookAnswer changed_one(SqliteDatabase& database, const Statement& what,
+                       const std::optional<Statement>& then) {
+  const auto end = [&](BookAnswer answer) {
+    database.run("ROLLBACK");
+    return answer;
+  };
+  if (const std::string error = database.run("BEGIN IMMEDIATE"); !error.empty())
+    return unavailable(error);
   if (const std::string error = run(database, what); !error.empty()) {
     if (error.find("FOREIGN KEY") != std::string::npos)
-      return {BookResult::invalid,
-              {},
-              "installation",
-              "There is no such installation; name one that exists."};
-    return unavailable(error);
+      return end({BookResult::invalid,
+                  {},
+                  "installation",
+                  "There is no such installation; name one that exists."});
+    return end(unavailable(error));
   }
-  if (database.value("SELECT changes()") == "1") return {BookResult::done, {}, {}, {}};
-  return {BookResult::changed, {}, {}, "It has changed since; GET it again."};
+  if (database.value("SELECT changes()") != "1")
+    return end({BookResult::changed, {}, {}, "It has changed since; GET it again."});
+  if (then)
+    if (const std::string error = run(database, *then); !error.empty())
+      return end(unavailable(error));
+  if (const std::string error = database.run("COMMIT"); !error.empty())
+    return end(unavailable(error));
+  return {BookResult::done, {}, {}, {}};
 }
 
 }  // namespace
@@ -190,9 +204,11 @@ std::vector<BookAnswer> SqliteDomainBook::create_in(SqliteDatabase& database,
 
 void SqliteDomainBook::edit(const admin::StoredDomain& seen, const admin::DomainEdit& edit,
                             std::function<void(BookAnswer)> done) {
-  submit([what = edit_statement(kSqlite, seen, edit), done = std::move(done)](
+  std::optional<Statement> then;
+  if (edit.vouched) then = vouch_statement(seen.record.row, *edit.vouched);
+  submit([what = edit_statement(kSqlite, seen, edit), then, done = std::move(done)](
              SqliteDatabase* database, const std::string& why) {
-    done(database ? changed_one(*database, what) : unavailable(why));
+    done(database ? changed_one(*database, what, then) : unavailable(why));
   });
 }
 
@@ -200,7 +216,17 @@ void SqliteDomainBook::remove(const admin::StoredDomain& seen,
                               std::function<void(BookAnswer)> done) {
   submit([what = remove_statement(kSqlite, seen), done = std::move(done)](SqliteDatabase* database,
                                                                           const std::string& why) {
-    done(database ? changed_one(*database, what) : unavailable(why));
+    done(database ? changed_one(*database, what, std::nullopt) : unavailable(why));
+  });
+}
+
+void SqliteDomainBook::analyze(std::function<void(BookAnswer)> done) {
+  submit([done = std::move(done)](SqliteDatabase* database, const std::string& why) {
+    if (!database) return done(unavailable(why));
+    for (const std::string& statement : analyze_statements(kSqlite))
+      if (const std::string error = database->run(statement); !error.empty())
+        return done(unavailable(error));
+    done({BookResult::done, {}, {}, {}});
   });
 }
 

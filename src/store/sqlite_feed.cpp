@@ -147,44 +147,55 @@ void SqliteDirectory::replay(Follower& follower) {
   const auto newest = static_cast<std::uint64_t>(bounds->integer(1));
   bounds->reset();
   if (follower.told && (follower.other || newest != *follower.told)) {
-    std::vector<routing::Change> changes;
-    std::set<std::pair<std::string, std::string>> distinct;
     // Behind what was pruned, or in front of it: another history.
-    bool everything = follower.other || newest < *follower.told || oldest > *follower.told + 1;
-    SqliteStatement* statement = everything ? nullptr
-                                            : follower.database->prepare(
-                                                  "SELECT what, value FROM marquee_changes WHERE "
-                                                  "generation > $1 AND generation <= $2 ORDER BY "
-                                                  "generation LIMIT 20000");
-    if (!everything && !statement) return fail();
-    if (statement) {
-      statement->bind(1, std::to_string(*follower.told));
-      statement->bind(2, std::to_string(newest));
-      SqliteStatement::Step step;
-      while ((step = statement->step()) == SqliteStatement::Step::row && !everything) {
-        const std::string_view what = statement->column(0).value_or("");
-        const std::string_view value = statement->column(1).value_or("");
-        if (!distinct.emplace(what, value).second) continue;
-        auto change = make_change(what, value, options_.sites_base);
-        if (change) changes.push_back(std::move(*change));
-        everything = changes.size() > kMostChanges;
-      }
-      // One absurd value must not end the feed for all others.
-      if (step == SqliteStatement::Step::failed && follower.database->too_big()) {
-        everything = true;
-        step = SqliteStatement::Step::done;
-      }
-      statement->reset();
-      if (step == SqliteStatement::Step::failed) return fail();
-      everything |= newest - *follower.told > 20'000;
-    }
-    if (everything) changes.assign(1, routing::Change{});
-    tell(changes, newest);
+    bool everything = follower.other || newest < *follower.told || oldest > *follower.told + 1 ||
+                      newest - *follower.told > kMostChanges;
+    while (!everything && *follower.told < newest)
+      if (!replay_page(follower, newest, everything)) return fail();
+    if (everything) tell({routing::Change{}}, newest);
   }
   follower.told = newest;
   follower.other = false;
   status_.say(base::LogLevel::info, description() + " is open");
   set_live(true);
+}
+
+// The next changes up to `newest`; false: the file could not be read.
+bool SqliteDirectory::replay_page(Follower& follower, std::uint64_t newest, bool& everything) {
+  static_assert(routing::kMostTold == 1000);
+  SqliteStatement* const statement = follower.database->prepare(
+      "SELECT generation, what, value FROM marquee_changes WHERE generation > $1 AND "
+      "generation <= $2 ORDER BY generation LIMIT 1000");
+  if (!statement) return false;
+  statement->bind(1, std::to_string(*follower.told));
+  statement->bind(2, std::to_string(newest));
+  std::vector<routing::Change> changes;
+  std::set<std::pair<std::string, std::string>> distinct;
+  std::uint64_t last = newest;  // of an empty page: somebody pruned it
+  std::size_t rows = 0;
+  SqliteStatement::Step step;
+  while ((step = statement->step()) == SqliteStatement::Step::row && !everything) {
+    ++rows;
+    last = static_cast<std::uint64_t>(statement->integer(0));
+    const std::string_view what = statement->column(1).value_or("");
+    const std::string_view value = statement->column(2).value_or("");
+    if (!distinct.emplace(what, value).second) continue;
+    auto change = make_change(what, value, options_.sites_base);
+    if (!change) continue;
+    everything = change->what == routing::Change::What::everything;
+    changes.push_back(std::move(*change));
+  }
+  // One absurd value must not end the feed for all others.
+  if (step == SqliteStatement::Step::failed && follower.database->too_big()) {
+    everything = true;
+    step = SqliteStatement::Step::done;
+  }
+  statement->reset();
+  if (step == SqliteStatement::Step::failed) return false;
+  if (rows < routing::kMostTold) last = newest;
+  if (!everything) tell(changes, last);
+  follower.told = last;
+  return true;
 }
 
 // Old changes are nobody's any more: who was away for so long begins anew.

@@ -101,7 +101,8 @@ std::string tenant_sql(const Dialect& d, TenantQuestion question) {
              table("sites") + " WHERE id = " + id(d, "$1");
     case TenantQuestion::origins:
       return "SELECT " + cut("domain") + ", " + cut("allow_api") + ", " + cut("allow_embed") +
-             " FROM " + table("module_allowed_domains") + " WHERE site_id = " + id(d, "$1") +
+             ", coalesce(" + cut("rate_limit") + ", '1000') FROM " +
+             table("module_allowed_domains") + " WHERE site_id = " + id(d, "$1") +
              " AND module_id = " + id(d, "$2") + " AND verified ORDER BY domain" + most;
     case TenantQuestion::installation:
       return "SELECT " + cut("id") + ", " + cut("is_enabled") + " FROM " +
@@ -141,7 +142,8 @@ void add_tenant_row(TenantQuestion question, const TenantRow& row, TenantFacts& 
       facts.site = identity::TenantSite{text(row, 0), text(row, 1), text(row, 2)};
       return;
     case TenantQuestion::origins:
-      facts.origins.push_back({text(row, 0), flag(row, 1, false), flag(row, 2, false)});
+      facts.origins.push_back(
+          {text(row, 0), flag(row, 1, false), flag(row, 2, false), number(row, 3, 0)});
       return;
     case TenantQuestion::installation:
       facts.installation = identity::Installation{text(row, 0), flag(row, 1, true)};

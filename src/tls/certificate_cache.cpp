@@ -2,14 +2,12 @@
 
 #include <openssl/crypto.h>
 
-#include <algorithm>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "tls/internal_ca.hpp"
 #include "tls/lru_table.hpp"
-#include "tls/name_check.hpp"
 
 namespace marquee::tls {
 
@@ -72,22 +70,7 @@ Made<CertifiedKeys> CertificateCache::Core::parse(const CertificateSpec& spec,
                                                   const Stored& stored) {
   if (!stored.error.empty()) return {nullptr, stored.error};
   const std::string name = std::string(routing::name(spec.stored.value())) + " " + spec.row;
-  ReadRecords read = read_records(stored.chain, stored.key, name, *intermediates);
-  if (!read.error.empty()) return {nullptr, std::move(read.error)};
-  // One of a pair may do for both; what is useless by itself is left out.
-  std::string useless;
-  const std::time_t now = clock();
-  std::erase_if(read.records, [&](const CertificateRecord& record) {
-    const LeafFacts facts = facts_of(record);
-    const bool ours =
-        std::any_of(spec.names.begin(), spec.names.end(),
-                    [&](const std::string& host) { return covers(facts.names, host); });
-    if (ours && facts.not_after > now) return false;
-    useless = "the certificate of " + name + (ours ? " has expired" : " is for other names");
-    return true;
-  });
-  if (read.records.empty()) return {nullptr, std::move(useless)};
-  return CertifiedKeys::parse(read.records);
+  return read_keys(stored.chain, stored.key, name, spec.names, clock(), *intermediates);
 }
 
 void CertificateCache::Core::finish(const Spec& spec, std::uint64_t began,

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "tls/openssl.hpp"
+#include "tls/name_check.hpp"
+#include "tls/pem_pairs.hpp"
 
 namespace marquee::tls {
 namespace {
@@ -28,6 +29,14 @@ std::time_t unix_time(const ASN1_TIME* time) {
   std::tm parts{};
   if (!time || !ASN1_TIME_to_tm(time, &parts)) return 0;
   return timegm(&parts);
+}
+
+// Empty, or that they are strangers. Also brings the public key into its decoded form,
+// once and not per handshake.
+std::string belongs(X509* leaf, EVP_PKEY* key) {
+  if (X509_check_private_key(leaf, key) == 1) return {};
+  ERR_clear_error();
+  return "the key does not belong to the certificate";
 }
 
 }  // namespace
@@ -113,18 +122,12 @@ struct CertifiedKeys::Pair {
 CertifiedKeys::CertifiedKeys() = default;
 CertifiedKeys::~CertifiedKeys() = default;
 
-std::string CertifiedKeys::add(X509* leaf, EVP_PKEY* key,
-                               std::vector<std::shared_ptr<const Intermediate>> chain) {
-  // Also brings the public key into its decoded form, once and not per handshake.
-  if (X509_check_private_key(leaf, key) != 1) {
-    ERR_clear_error();
-    return "the key does not belong to the certificate";
-  }
+void CertifiedKeys::add(X509* leaf, EVP_PKEY* key,
+                        std::vector<std::shared_ptr<const Intermediate>> chain) {
   const std::time_t end = unix_time(X509_get0_notAfter(leaf));
   not_after_ = pairs_.empty() ? end : std::min(not_after_, end);
   bytes_ += kParsedBytes + static_cast<std::size_t>(std::max(0, i2d_X509(leaf, nullptr))) * 2;
   pairs_.emplace_back(leaf, key, std::move(chain));
-  return {};
 }
 
 Made<CertifiedKeys> CertifiedKeys::parse(std::span<const CertificateRecord> records) {
@@ -138,16 +141,44 @@ Made<CertifiedKeys> CertifiedKeys::parse(std::span<const CertificateRecord> reco
                                     static_cast<long>(record.key.size())));
     if (!leaf || !key)
       return {nullptr, "a stored certificate does not parse: " + take_openssl_error()};
-    if (std::string error = made->add(leaf.get(), key.get(), record.chain); !error.empty())
-      return {nullptr, error};
+    if (std::string error = belongs(leaf.get(), key.get()); !error.empty()) return {nullptr, error};
+    made->add(leaf.get(), key.get(), record.chain);
   }
   if (made->pairs_.empty()) return {nullptr, "there is no certificate"};
   return {std::move(made), {}};
 }
 
+Made<CertifiedKeys> CertifiedKeys::take(std::vector<PemPair> pairs) {
+  std::unique_ptr<CertifiedKeys> made(new CertifiedKeys);
+  for (PemPair& pair : pairs) made->add(pair.leaf.get(), pair.key.get(), std::move(pair.chain));
+  if (made->pairs_.empty()) return {nullptr, "there is no certificate"};
+  return {std::move(made), {}};
+}
+
+Made<CertifiedKeys> read_keys(const std::string& chain, const std::string& key,
+                              const std::string& name, std::span<const std::string> names,
+                              std::time_t now, IntermediateSet& intermediates) {
+  PemPairs read = read_pem_pairs({chain, key, "the certificate of " + name, "the key of " + name},
+                                 name, intermediates);
+  if (!read.error.empty()) return {nullptr, std::move(read.error)};
+  // One of a pair may do for both; what is useless by itself is left out.
+  std::string useless;
+  std::erase_if(read.pairs, [&](const PemPair& pair) {
+    const std::vector<std::string> of_leaf = names_of(pair.leaf.get());
+    const bool ours = std::any_of(names.begin(), names.end(),
+                                  [&](const std::string& host) { return covers(of_leaf, host); });
+    if (ours && unix_time(X509_get0_notAfter(pair.leaf.get())) > now) return false;
+    useless = "the certificate of " + name + (ours ? " has expired" : " is for other names");
+    return true;
+  });
+  if (read.pairs.empty()) return {nullptr, std::move(useless)};
+  return CertifiedKeys::take(std::move(read.pairs));
+}
+
 Made<CertifiedKeys> CertifiedKeys::adopt(X509* leaf, EVP_PKEY* key, std::time_t renew_after) {
   std::unique_ptr<CertifiedKeys> made(new CertifiedKeys);
-  if (std::string error = made->add(leaf, key, {}); !error.empty()) return {nullptr, error};
+  if (std::string error = belongs(leaf, key); !error.empty()) return {nullptr, error};
+  made->add(leaf, key, {});
   made->renew_after_ = renew_after;
   return {std::move(made), {}};
 }

@@ -23,6 +23,8 @@ struct evp_pkey_st;
 
 namespace marquee::tls {
 
+struct PemPair;  // tls/pem_pairs.hpp
+
 // A certificate between leaf and root. Parsed once and shared by all leaves
 // below it, since there are few of them and 5 KB each.
 class Intermediate {
@@ -89,6 +91,8 @@ class CertifiedKeys {
 
   // From records; a typed key load, no guessing of formats.
   static Made<CertifiedKeys> parse(std::span<const CertificateRecord> records);
+  // From what was just read and checked.
+  static Made<CertifiedKeys> take(std::vector<PemPair> pairs);
   // From a fresh leaf; takes a reference to both.
   static Made<CertifiedKeys> adopt(x509_st* leaf, evp_pkey_st* key, std::time_t renew_after);
 
@@ -103,8 +107,7 @@ class CertifiedKeys {
  private:
   struct Pair;
   CertifiedKeys();
-  std::string add(x509_st* leaf, evp_pkey_st* key,
-                  std::vector<std::shared_ptr<const Intermediate>> chain);
+  void add(x509_st* leaf, evp_pkey_st* key, std::vector<std::shared_ptr<const Intermediate>> chain);
   std::vector<Pair> pairs_;
   std::size_t bytes_ = 0;
   std::time_t renew_after_ = 0;
@@ -115,10 +118,6 @@ class CertifiedKeys {
 // sentence that names the file.
 Made<CertificateRecord> read_record(const config::CertificateFiles& files,
                                     IntermediateSet& intermediates);
-
-// The same of two PEM texts; `name` says in the error whose they are.
-Made<CertificateRecord> read_record(const std::string& chain, const std::string& key,
-                                    const std::string& name, IntermediateSet& intermediates);
 
 // All certificates of two PEM texts, for clients that know only one of their types:
 // `chain` is one leaf after the other, each followed by its intermediates, `key` the
@@ -133,6 +132,13 @@ ReadRecords read_records(const std::string& chain, const std::string& key, const
 // The same of pairs of files; the error names the file.
 ReadRecords read_records(std::span<const config::CertificateFiles> files,
                          IntermediateSet& intermediates);
+
+// The same two texts for a handshake, each certificate and key parsed once: what is for
+// none of `names`, or has expired at `now` (Unix seconds), is left out while another of
+// them is not.
+Made<CertifiedKeys> read_keys(const std::string& chain, const std::string& key,
+                              const std::string& name, std::span<const std::string> names,
+                              std::time_t now, IntermediateSet& intermediates);
 
 // What the leaf says of itself.
 struct LeafFacts {

@@ -295,7 +295,8 @@ def keys(stored):
 
     def put(**columns):
         row = {"id": "key-1", "module_id": SHOP.module, "site_id": SHOP.site, "agency_id": SHOP.agency,
-               "key_prefix": KEY[:12], "key_hash": digest(KEY), **columns}
+               "key_prefix": KEY[:12], "key_hash": digest(KEY), "rate_limit_per_minute": 1_000_000,
+               "rate_limit_per_day": 100_000_000, **columns}
         database.execute(f"INSERT INTO module_api_keys ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
                          tuple(row.values()))
     put.proxy, put.run = proxy, database.execute

@@ -143,7 +143,7 @@ def test_merge_patch(api):
     changed = api("PATCH", api.path(made), {
         "config": {"cache_ttl": None, "custom_headers": {"X-A": None, "X-C": "3"}, "force_www": False},
         "white_label": {"brand_colors": {"primary": None}}}, "*").json()
-    assert changed["config"] == {"redirect_to_https": True, "force_www": False, "cache_ttl": None, "enable_cdn": False,
+    assert changed["config"] == {"redirect_to_https": True, "force_www": False, "cache_ttl": None, "enable_cdn": False, "maintenance": False,
                                  "custom_headers": {"X-B": "2", "X-C": "3"}}
     assert changed["white_label"]["brand_colors"] == {"primary": None, "secondary": "#222"}
     assert changed["white_label"]["brand_name"] == "Bread"
@@ -248,6 +248,29 @@ def test_a_batch_writes_what_it_can(api, running):
     answers(running, "b1.batch.test", 200)
     again = api("POST", "/v1/domains:batch", {"domains": [drafts[0], drafts[2], drafts[7]]}).json()
     assert (again["created"], again["unchanged"], again["failed"]) == (0, 3, 0)
+
+
+def test_an_import_leaves_what_is_known_of_others_alone(api, running, tmp_path):
+    def told(name="changes"):
+        return running.admin.metrics().sum(f"marquee_directory_{name}_total")
+
+    def rise(before, by):
+        eventually(lambda: told() >= before + by, 10, "the feed")
+
+    before = told()
+    api.add(host="known.test", config=PLAIN)
+    rise(before, 5)  # it, and its tenant
+    answers(running, "known.test", 200, 5)
+    file = tmp_path / "many.jsonl"
+    file.write_text("".join(json.dumps({"host": f"n{i}.many.test"}) + "\n" for i in range(2500)), encoding="ascii")
+    before, lookups = told(), told("lookups")
+    done = subprocess.run([BINARY, "domains", "import", "--batch", "1000", str(file), "--socket", running.admin.path],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "2500 added" in done.stdout and "statistics" not in done.stderr, done
+    rise(before, 5 * 2500)  # each is told by name
+    answers(running, "known.test", 200)
+    assert told("lookups") == lookups
+    answers(running, "n2499.many.test", 200)
 
 
 def test_flush_and_explain(api, running):

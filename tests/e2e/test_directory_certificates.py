@@ -56,6 +56,47 @@ def test_an_imported_certificate_is_served_at_the_next_handshake(node, authority
     assert served(proxy, authority, "shop.test")["serialNumber"] != first["serialNumber"]
 
 
+def test_a_domain_that_is_not_served_shows_its_page_over_https_too(node, authority):
+    """A new connection gets the domain's own certificate and the page of its state."""
+    proxy, rows = node
+    host, site = "closed.test", "closed-bakery"
+    rows.run(directory.tenant(site) + directory.module_domain(host, site))
+    eventually(lambda: plain(proxy, host) == 200, 5, "the domain")
+    pair = authority.issue(host, "www." + host)
+    certs(proxy, "import", host, "--cert", pair[0], "--key", pair[1])
+    serial = served(proxy, authority, host)["serialNumber"]
+    trusting = pki.client_context(str(authority.cert))
+
+    def page(name):
+        """Of a new connection without a ticket; an SSLError fails the test."""
+        with RawClient(proxy.address(protocol="https"), tls=trusting, sni=name) as client:
+            answer = client.get("/", name)
+            return client.sock.getpeercert()["serialNumber"], answer.status
+
+    def command(action):
+        done = subprocess.run([BINARY, "domains", action, host, "--socket", proxy.admin.path],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+
+    agency, installation = (directory.row_id(kind, site) for kind in ("agency", "installation"))
+    status = f"UPDATE agencies SET status = '%s' WHERE id = '{agency}';"
+    switch = f"UPDATE site_module_installations SET is_enabled = %d WHERE id = '{installation}';"
+    publish = f"UPDATE sites SET published = %d WHERE id = '{directory.row_id('site', site)}';"
+    for change, back, expected, cause in (
+            (lambda: command("disable"), lambda: command("enable"), 503, "domain_disabled"),
+            (lambda: rows.run(status % "suspended"), lambda: rows.run(status % "active"), 503, "agency_suspended"),
+            (lambda: rows.run(switch % 0), lambda: rows.run(switch % 1), 503, "installation_disabled"),
+            (lambda: rows.run(publish % 0), lambda: rows.run(publish % 1), 404, "site_unpublished")):
+        change()
+        eventually(lambda expected=expected: plain(proxy, host) == expected, 5, cause)
+        for name in (host, "www." + host):
+            assert page(name) == (serial, expected), (name, cause)
+        proxy.access.wait(lambda r, cause=cause: r.value("refusal") == cause and r.value("sni") == host)
+        back()
+        eventually(lambda: plain(proxy, host) == 200, 5, "the domain again")
+        assert page(host) == (serial, 200)
+
+
 def test_it_is_stored_as_the_platform_does(node, authority):
     proxy, rows = node
     add(rows, "stored.test")
@@ -118,6 +159,29 @@ def test_list_and_export_show_no_key_unless_asked_on_the_socket(node, authority)
     assert with_key.count("PRIVATE KEY") == 2
     assert "internal CA" in certs(proxy, "export", "bakery.test", code=1)
     assert "no domain" in certs(proxy, "export", "nobody.test", code=1)
+
+
+def test_a_removed_certificate_is_served_no_more(node, authority):
+    proxy, rows = node
+    add(rows, "removed.test")
+    pair = authority.issue("removed.test")
+    certs(proxy, "import", "removed.test", "--cert", pair[0], "--key", pair[1])
+    assert served(proxy, authority, "removed.test")
+    assert certs(proxy, "remove", "www.removed.test") == "removed: the certificate of www.removed.test\n"
+    with proxy.tls("removed.test") as client:  # of the internal CA again
+        assert client.get("/", "removed.test").status == 200
+    where = "FROM module_custom_domains WHERE domain = 'removed.test'"
+    assert rows.value("SELECT coalesce(ssl_certificate, ssl_private_key_encrypted, ssl_expires_at, ssl_status) "
+                      + where) == "none"
+    assert rows.value("SELECT count(*) FROM domain_ssl_certificates WHERE domain_id = (SELECT id " + where + ")") == 1
+    assert "a certificate was removed" in proxy.stderr()
+    assert "there is none to remove" in certs(proxy, "remove", "removed.test", code=1)
+    assert "stands in the settings" in certs(proxy, "remove", "bakery.test", code=1)
+    assert "no domain nobody.test" in certs(proxy, "remove", "nobody.test", code=1)
+    # What is broken can be removed, too.
+    rows.run("UPDATE module_custom_domains SET ssl_private_key_encrypted = 'x' WHERE domain = 'removed.test';")
+    eventually(lambda: "removed.test" in proxy.stderr(), 5, "the fault")
+    certs(proxy, "remove", "removed.test")
 
 
 def test_by_tcp_a_key_is_never_given(origin, authority):
@@ -183,7 +247,7 @@ def test_each_mistake_names_the_file_and_the_remedy(node, authority, tmp_path):
     assert answer.status == 422 and b"is not the key of" in answer.body
     assert proxy.admin.call("/v1/certificates/mistake.test", "PUT", b"{}").status == 400
     assert proxy.admin.call("/v1/certificates?limit=0").status == 400
-    assert proxy.admin.call("/v1/certificates/mistake.test", "DELETE").status == 405
+    assert proxy.admin.call("/v1/certificates/mistake.test", "POST", b"{}").status == 405
 
 
 def expired(path, key, folder):
@@ -282,6 +346,18 @@ def test_import_under_row_level_security(origin, authority, tmp_path):
             assert server.sql("SELECT ssl_status || ' ' || (ssl_expires_at > now() + interval '19 days') FROM "
                               "module_custom_domains", "platform") == "active true"
             assert server.sql("SELECT san[2] FROM domain_ssl_certificates", "platform") == "www.shop.test"
+            certs(second, "remove", "shop.test")
+
+            def internal():
+                try:
+                    with proxy.tls("shop.test") as client:
+                        return client.get("/", "shop.test").status == 200
+                except ssl.SSLError:
+                    return False  # of the authority, still
+
+            eventually(internal, 5, "the other node, without it")
+            assert server.sql("SELECT coalesce(ssl_certificate, ssl_private_key_encrypted, ssl_status) FROM "
+                              "module_custom_domains", "platform") == "none"
             assert "no domain" in certs(proxy, "import", "rye.test", "--cert", authority.issue("rye.test")[0], "--key",
                                         authority.folder / "rye.test-ec.key", code=1)
             check_poison(proxy, lambda sql: server.sql(sql, "platform"), lambda sql: server.sql(sql, "platform"),

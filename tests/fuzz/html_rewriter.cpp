@@ -120,6 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     brand.name = "Brand";
     brand.favicon_url = "/icon";
     brand.removed_classes = {"x"};
+    brand.removed_texts = {"x y"};
     brand.removed_attributes = {"data-x"};
     BrandPlan plan(brand);
     plan.head += kMark;
@@ -130,6 +131,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const BrandPlan removal = [] {
     Brand brand;
     brand.removed_classes = {"x"};
+    brand.removed_texts = {"x y"};
     brand.removed_attributes = {"data-x"};
     return BrandPlan(brand);
   }();

@@ -42,20 +42,27 @@ bool BrandFilter::drain(BodySink& out, bool all) {
   return true;
 }
 
-// From the rewriter. Long runs go as they are once what stands before them went.
+// From the rewriter. A long run of what came waits for what comes behind it, be it the
+// end; the rest is gathered.
 void BrandFilter::write(std::string_view bytes) {
-  if (!full_ && kept_.size() - from_ < kGather && bytes.size() >= kGather) {
-    const std::size_t fill = kept_.empty() ? 0 : kGather - (kept_.size() - from_);
-    kept_.append(bytes.substr(0, fill));
-    bytes.remove_prefix(fill);
-    if (drain(*out_, false) && kept_.empty() && !bytes.empty()) {
-      const std::size_t n = out_->on_body({bytes.data(), bytes.size(), 0, false, false});
-      full_ = n < bytes.size();
-      bytes.remove_prefix(n);
-    }
+  if (!run_.empty()) give_run(false, false);
+  const bool borrowed = bytes.data() >= in_.data() && bytes.data() < in_.data() + in_.size();
+  if (borrowed && bytes.size() >= kLong && !full_) {
+    run_ = bytes;
+    return;
   }
   kept_.append(bytes);
   drain(*out_, false);
+}
+
+// True: `out` has all of it, and flush and end.
+bool BrandFilter::give_run(bool flush, bool end) {
+  std::string_view run = std::exchange(run_, {});
+  if (drain(*out_, true)) run.remove_prefix(out_->on_body({run.data(), run.size(), 0, flush, end}));
+  if (run.empty()) return true;
+  full_ = true;
+  kept_.append(run);
+  return false;
 }
 
 void BrandFilter::judge(std::string_view first, bool whole) {
@@ -71,11 +78,10 @@ void BrandFilter::judge(std::string_view first, bool whole) {
   judged_ = true;
 }
 
-void BrandFilter::rewrite(std::string_view bytes) {
-  if (foreign_)
-    write(bytes);
-  else
-    rewriter_.feed(bytes, *this);
+// What nothing will change in, it leaves.
+std::string_view BrandFilter::rewrite(std::string_view bytes) {
+  if (!foreign_) bytes.remove_prefix(rewriter_.take(bytes, *this));
+  return bytes;
 }
 
 std::size_t BrandFilter::on_body(const BodySlice& in, BodySink& out) {
@@ -83,7 +89,8 @@ std::size_t BrandFilter::on_body(const BodySlice& in, BodySink& out) {
   if (in.size != 0 && !drain(out, true)) return 0;
   if (passing() && kept_.empty() && first_.empty()) return out.on_body(in);
   out_ = &out;
-  std::string_view bytes(in.data, in.size);
+  in_ = {in.data, in.size};
+  std::string_view bytes = in_;
   if (!judged_) {
     // A stream that pauses here is judged by what it has said so far.
     const bool whole = in.flush || in.end;
@@ -96,15 +103,32 @@ std::size_t BrandFilter::on_body(const BodySlice& in, BodySink& out) {
       bytes.remove_prefix(taken);
       judge(first_, whole || first_.size() == brand::kPrescan);
     }
-    if (judged_ && !first_.empty()) rewrite(std::exchange(first_, {}));
+    if (judged_ && !first_.empty()) {
+      const std::string first = std::exchange(first_, {});
+      const std::string_view rest = rewrite(first);
+      if (!rest.empty()) write(rest);
+    }
   }
-  if (judged_ && !bytes.empty()) rewrite(bytes);
+  if (judged_ && !bytes.empty()) bytes = rewrite(bytes);
+  if (judged_ && !bytes.empty()) return pass(bytes, in, out);
   if (in.end && !foreign_) rewriter_.finish(*this);
-  flush_ = flush_ || in.flush;
-  end_ = end_ || in.end;
-  drain(out, true);
+  if (run_.empty() || !give_run(in.flush, in.end)) {
+    flush_ = flush_ || in.flush;
+    end_ = end_ || in.end;
+    drain(out, true);
+  }
   out_ = nullptr;
   return in.size;
+}
+
+// Behind what was made of the bytes before it.
+std::size_t BrandFilter::pass(std::string_view rest, const BodySlice& in, BodySink& out) {
+  const bool gone = run_.empty() || give_run(false, false);
+  std::size_t taken = in.size - rest.size();
+  if (gone && drain(out, true))
+    taken += out.on_body({rest.data(), rest.size(), 0, in.flush, in.end});
+  out_ = nullptr;
+  return taken;
 }
 
 void BrandFilter::resume(BodySink& out) {

@@ -23,10 +23,14 @@ class BrandFilter final : public ResponseFilter, private brand::ByteSink {
  private:
   // Small pieces leave together, in what fits one TLS record.
   static constexpr std::size_t kGather = 16384;
+  // Runs of what came are not copied from this length on.
+  static constexpr std::size_t kLong = 4096;
 
   void write(std::string_view bytes) override;
   void judge(std::string_view first, bool whole);
-  void rewrite(std::string_view bytes);
+  std::string_view rewrite(std::string_view bytes);
+  std::size_t pass(std::string_view rest, const BodySlice& in, BodySink& out);
+  bool give_run(bool flush, bool end);
   bool drain(BodySink& out, bool all);
   bool passing() const { return judged_ && (foreign_ || rewriter_.passing()); }
 
@@ -41,6 +45,8 @@ class BrandFilter final : public ResponseFilter, private brand::ByteSink {
   bool flush_ = false;  // they belong behind kept_
   bool end_ = false;
   BodySink* out_ = nullptr;  // during a call
+  std::string_view in_;      // during a call: what came
+  std::string_view run_;     // during a call: of it, behind kept_
   bool full_ = false;        // it took less than it was given
 };
 

@@ -88,6 +88,9 @@ constexpr std::uint32_t hash_step(std::uint32_t hash, unsigned char folded) {
 constexpr std::uint32_t hash_start = 0x811c9dc5u;
 
 // Equal, ignoring ASCII case.
-bool iequals(std::string_view a, std::string_view b);
+bool same_letters(std::string_view a, std::string_view b);  // of one length
+inline bool iequals(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_letters(a, b);  // most differ in length
+}
 
 }  // namespace marquee::proxy::http

@@ -1,6 +1,7 @@
 #include "proxy/http/forwarding.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -50,13 +51,19 @@ class Writer {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_token_char(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c != '\0' && std::strchr("!#$%&'*+-.^_`|~", c) != nullptr);
-}
+constexpr std::array<bool, 256> kTokenChars = [] {
+  std::array<bool, 256> t{};
+  for (char c = '0'; c <= '9'; ++c) t[static_cast<unsigned char>(c)] = true;
+  for (char c = 'a'; c <= 'z'; ++c) t[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) t[static_cast<unsigned char>(c)] = true;
+  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'})
+    t[static_cast<unsigned char>(c)] = true;
+  return t;
+}();
+inline bool is_token_char(char c) { return kTokenChars[static_cast<unsigned char>(c)]; }
 
 bool is_token(std::string_view s) {
-  return !s.empty() && std::all_of(s.begin(), s.end(), is_token_char);
+  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return is_token_char(c); });
 }
 
 void skip_space(std::string_view& s) {
@@ -105,7 +112,7 @@ std::optional<base::IpAddress> parse_node(std::string_view s) {
 
 bool take_value(std::string_view& s) {
   if (!s.starts_with('"')) {
-    const auto end = std::find_if_not(s.begin(), s.end(), is_token_char);
+    const auto end = std::find_if_not(s.begin(), s.end(), [](char c) { return is_token_char(c); });
     const auto n = static_cast<std::size_t>(end - s.begin());
     s.remove_prefix(n);
     return n != 0;

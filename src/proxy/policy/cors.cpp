@@ -76,6 +76,18 @@ bool covers(std::string_view pattern, std::string_view host) {
                             host[host.size() - parent.size() - 1] == '.');
 }
 
+namespace {
+
+const identity::AllowedOrigin* row_for(std::string_view host,
+                                       std::span<const identity::AllowedOrigin> rows) {
+  const auto at = std::find_if(
+      rows.begin(), rows.end(),
+      [host](const identity::AllowedOrigin& row) { return row.api && covers(row.domain, host); });
+  return at == rows.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
 OriginVerdict judge_origin(std::span<const std::string_view> origins, std::string_view host,
                            bool secure, std::span<const identity::AllowedOrigin> rows) {
   if (origins.empty()) return OriginVerdict::none;
@@ -83,11 +95,13 @@ OriginVerdict judge_origin(std::span<const std::string_view> origins, std::strin
   if (!origin) return OriginVerdict::refused;
   if (origin->host == host && origin->https == secure) return OriginVerdict::same_origin;
   if (!origin->https || !origin->port.empty()) return OriginVerdict::refused;
-  const bool listed =
-      std::any_of(rows.begin(), rows.end(), [&origin](const identity::AllowedOrigin& row) {
-        return row.api && covers(row.domain, origin->host);
-      });
-  return listed ? OriginVerdict::allowed : OriginVerdict::refused;
+  return row_for(origin->host, rows) ? OriginVerdict::allowed : OriginVerdict::refused;
+}
+
+const identity::AllowedOrigin* allowing_row(std::string_view text,
+                                            std::span<const identity::AllowedOrigin> rows) {
+  const auto origin = parse_origin(text);
+  return origin ? row_for(origin->host, rows) : nullptr;
 }
 
 std::string frame_ancestors(std::span<const identity::AllowedOrigin> rows) {

@@ -36,6 +36,10 @@ enum class OriginVerdict : std::uint8_t {
 OriginVerdict judge_origin(std::span<const std::string_view> origins, std::string_view host,
                            bool secure, std::span<const identity::AllowedOrigin> rows);
 
+// The row that allowed an origin; null: none did.
+const identity::AllowedOrigin* allowing_row(std::string_view origin,
+                                            std::span<const identity::AllowedOrigin> rows);
+
 // RFC-less, as the Fetch standard defines it: OPTIONS with Origin and
 // Access-Control-Request-Method.
 inline constexpr std::string_view kCorsMethods = "GET, POST, PUT, PATCH, DELETE, OPTIONS";

@@ -16,22 +16,29 @@ int hex(char c) {
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
-// Bytes that make a path another one for some server.
-constexpr std::array<bool, 256> kOdd = [] {
-  std::array<bool, 256> t{};
-  for (int c = 0; c < 0x20; ++c) t[static_cast<std::size_t>(c)] = true;
-  t['%'] = t['\\'] = t[';'] = t[0x7f] = t[0xc0] = t[0xc1] = true;
+enum class Byte : std::uint8_t { plain, slash, end, odd };
+
+// Odd are those that make a path another one for some server.
+constexpr std::array<Byte, 256> kBytes = [] {
+  std::array<Byte, 256> t{};
+  for (int c = 0; c < 0x20; ++c) t[static_cast<std::size_t>(c)] = Byte::odd;
+  t['%'] = t['\\'] = t[';'] = t[0x7f] = t[0xc0] = t[0xc1] = Byte::odd;
+  t['/'] = Byte::slash;
+  t['?'] = t['#'] = Byte::end;
   return t;
 }();
 
-bool is_plain(std::string_view path) {
-  char last = 0;
-  for (const char c : path) {
-    if (kOdd[static_cast<unsigned char>(c)] || (last == '/' && (c == '/' || c == '.')))
-      return false;
-    last = c;
+// The path in front of a query, if all servers read it alike; else nothing.
+std::string_view plain_path(std::string_view target) {
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    const Byte byte = kBytes[static_cast<unsigned char>(target[i])];
+    if (byte == Byte::plain) [[likely]]
+      continue;
+    if (byte == Byte::end) return target.substr(0, i);
+    if (byte == Byte::odd) return {};
+    if (i + 1 < target.size() && (target[i + 1] == '/' || target[i + 1] == '.')) return {};
   }
-  return true;
+  return target;
 }
 
 // One round, in place. True if there was something to decode.
@@ -73,9 +80,10 @@ std::string_view without_parameters(std::string_view segment) {
 template <typename Equal>
 bool under(std::string_view path, std::string_view prefix, Equal equal) {
   if (prefix == "/") return true;
-  return path.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), path.begin(), equal) &&
-         (path.size() == prefix.size() || path[prefix.size()] == '/');
+  if (path.size() < prefix.size()) return false;
+  for (std::size_t i = 0; i < prefix.size(); ++i)
+    if (!equal(prefix[i], path[i])) return false;
+  return path.size() == prefix.size() || path[prefix.size()] == '/';
 }
 
 // The segment behind `prefix`, or nothing.
@@ -93,8 +101,9 @@ bool same(std::string_view a, std::string_view b) {
 }  // namespace
 
 ReadPath read_path(std::string_view target, std::string& buffer) {
+  if (const std::string_view plain = plain_path(target); !plain.empty())
+    return {false, plain, plain};
   const std::string_view path = target.substr(0, target.find_first_of("?#"));
-  if (is_plain(path)) return {false, path, path};
   ReadPath out;
   std::string text(path);
   for (int round = 0; round < kRounds && decode(text, false); ++round) {
@@ -134,8 +143,10 @@ bool is_under_any_case(std::string_view path, std::string_view prefix) {
 PathVerdict PathRules::judge(const ReadPath& path) const {
   if (empty() || !path.strict.starts_with('/')) return PathVerdict::served;
   if (path.ambiguous) return PathVerdict::ambiguous;
-  const auto matches = [&path](const std::string& prefix) {
-    return is_under_any_case(path.loose, prefix) || is_under_any_case(path.strict, prefix);
+  const bool alike = path.loose.data() == path.strict.data();
+  const auto matches = [&path, alike](const std::string& prefix) {
+    return is_under_any_case(path.loose, prefix) ||
+           (!alike && is_under_any_case(path.strict, prefix));
   };
   if (std::any_of(refused_.begin(), refused_.end(), matches)) return PathVerdict::refused;
   if (allowed_.empty()) return PathVerdict::served;
@@ -146,6 +157,7 @@ PathVerdict PathRules::judge(const ReadPath& path) const {
 }
 
 bool is_own(const ReadPath& path, std::string_view target, const PathOwner& owner) {
+  if (path.loose.size() < 4 || lower(path.loose[1]) != 'a') return true;  // most are no API's
   if (!is_under_any_case(path.loose, "/api")) return true;
   const auto differs = [](std::string_view named, std::string_view own) {
     return !named.empty() && !own.empty() && !same(named, own);

@@ -37,6 +37,9 @@ bool domain_state(const Input& in, const Answer& out) {
       out.cause = RefusalCause::site_unpublished;
       out.content.status = 404;  // it may never have been there
       break;
+    case routing::DomainState::maintenance:
+      out.cause = domain.enabled ? RefusalCause::maintenance : RefusalCause::domain_disabled;
+      break;
     default:
       out.cause = RefusalCause::domain_disabled;
   }

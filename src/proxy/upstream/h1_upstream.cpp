@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include "proxy/exchange.hpp"
 #include "proxy/http/framing.hpp"
 #include "proxy/http/head_writer.hpp"
+#include "proxy/upstream_request.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -20,14 +20,14 @@ H1Upstream::H1Upstream(net::Turn& turn, UpstreamOwner& owner, Parts parts)
 
 H1Upstream::~H1Upstream() = default;
 
-void H1Upstream::serve(Exchange& exchange) {
+void H1Upstream::serve(UpstreamRequest& asker) {
   time_.disarm();
-  exchange_ = &exchange;
+  asker_ = &asker;
   state_ = State::active;
   phase_ = Phase::head;
   input_ended_ = paused_ = head_held_ = reusable_ = at_fault_ = write_failed_ = false;
-  parser_.reset(exchange.response_limits());
-  exchange.response().clear();
+  parser_.reset(asker.response_limits());
+  asker.response().clear();
   writer_.reset();
 }
 
@@ -82,13 +82,13 @@ void H1Upstream::resume_response() {
 }
 
 void H1Upstream::release() {
-  exchange_ = nullptr;
+  asker_ = nullptr;
   reusable_ = reusable_ && writer_.drained(*stream_) && !write_failed_;
   turn_.run_later(*this);
 }
 
 void H1Upstream::abort(bool at_fault) {
-  exchange_ = nullptr;
+  asker_ = nullptr;
   reusable_ = false;
   at_fault_ = at_fault;
   turn_.run_later(*this);
@@ -102,16 +102,16 @@ void H1Upstream::on_ready(Ready ready) {
   if (is_connecting()) return continue_connect();
   if (state_ == State::idle) return probe_idle();
   if (state_ != State::active) return;
-  if (ready.out && writer_.full(*stream_) && writer_.on_writable(*stream_) && exchange_)
-    exchange_->on_upstream_writable();
+  if (ready.out && writer_.full(*stream_) && writer_.on_writable(*stream_) && asker_)
+    asker_->on_upstream_writable();
   after_write();
   pump();
 }
 
 void H1Upstream::run() {
   if (state_ != State::active) return;
-  if (exchange_) pump();
-  if (exchange_ && write_failed_) fail(UpstreamFailure::reset);
+  if (asker_) pump();
+  if (asker_ && write_failed_) fail(UpstreamFailure::reset);
   settle();
 }
 
@@ -125,7 +125,7 @@ void H1Upstream::probe_idle() {
 void H1Upstream::pump() {
   if (pumping_) return;
   pumping_ = true;
-  while (exchange_) {
+  while (asker_) {
     if (begin_ < end_) {
       if (!consume()) break;
     } else if (paused_ || input_ended_ || !stream_->may_read() || !read_more()) {
@@ -133,9 +133,9 @@ void H1Upstream::pump() {
     }
   }
   pumping_ = false;
-  if (exchange_ && head_held_) {
+  if (asker_ && head_held_) {
     head_held_ = false;
-    exchange_->on_response_body({nullptr, 0, 0, true, false});
+    asker_->on_response_body({nullptr, 0, 0, true, false});
   }
   settle();
 }
@@ -153,7 +153,7 @@ bool H1Upstream::read_more() {
     std::memmove(block_.data() + headroom, block_.data() + begin_, end_ - begin_);
     end_ -= begin_ - headroom;
     begin_ = headroom;
-    exchange_->response().clear();
+    asker_->response().clear();
     parser_.reset();
   }
   if (end_ == block_.size()) {  // the head's limit is met long before
@@ -183,7 +183,7 @@ bool H1Upstream::consume() {
 }
 
 bool H1Upstream::consume_head() {
-  http::ResponseHead& head = exchange_->response();
+  http::ResponseHead& head = asker_->response();
   const http::ParseState parsed = parser_.parse(buffered(), head);
   if (parsed == http::ParseState::refused) {
     fail(UpstreamFailure::bad_answer, parser_.refusal());
@@ -191,16 +191,16 @@ bool H1Upstream::consume_head() {
   }
   if (parsed == http::ParseState::more) return stream_->may_read() && read_more();
   const http::Refusal r = http::judge(
-      head, {exchange_->request().method,
-             exchange_->request().upgrade ? exchange_->request().upgrade_to : std::string_view{}});
+      head, {asker_->request().method,
+             asker_->request().upgrade ? asker_->request().upgrade_to : std::string_view{}});
   if (r != http::Refusal::none) {
     fail(UpstreamFailure::bad_answer, r);
     return false;
   }
   begin_ += parser_.consumed();
   if (head.status < 200 && head.status != 101) {
-    exchange_->on_response_interim();
-    if (!exchange_) return false;
+    asker_->on_response_interim();
+    if (!asker_) return false;
     head.clear();
     parser_.reset();
     return true;
@@ -208,12 +208,12 @@ bool H1Upstream::consume_head() {
   verdict(Verdict::good);
   reusable_ = head.keep_alive && head.status != 101;
   phase_ = Phase::body;
-  decoder_.begin(head.body, exchange_->body_limits());
+  decoder_.begin(head.body, asker_->body_limits());
   head_held_ = true;
-  exchange_->on_response_head();
+  asker_->on_response_head();
   // A body of no bytes ends here.
-  if (exchange_ && phase_ == Phase::body && decoder_.ended()) return consume_body();
-  return exchange_ != nullptr;
+  if (asker_ && phase_ == Phase::body && decoder_.ended()) return consume_body();
+  return asker_ != nullptr;
 }
 
 bool H1Upstream::consume_body() {
@@ -227,7 +227,7 @@ bool H1Upstream::consume_body() {
       return false;
     case http::BodyDecoder::Step::end:
       head_held_ = false;
-      exchange_->on_response_end(decoder_.has_trailers() ? &decoder_.trailers() : nullptr);
+      asker_->on_response_end(decoder_.has_trailers() ? &decoder_.trailers() : nullptr);
       return false;
     case http::BodyDecoder::Step::data:
       break;
@@ -237,11 +237,11 @@ bool H1Upstream::consume_body() {
   slice.size = step.slice.size();
   slice.headroom = begin_;
   slice.flush = begin_ + slice.size == end_ && !stream_->may_read();
-  slice.end = phase_ == Phase::body && decoder_.ends_after(slice.size);
+  slice.end = slice.bare_end = phase_ == Phase::body && decoder_.ends_after(slice.size);
   head_held_ = false;
-  const std::size_t taken = exchange_->on_response_body(slice);
+  const std::size_t taken = asker_->on_response_body(slice);
   begin_ += taken;
-  if (!exchange_) return false;
+  if (!asker_) return false;
   decoder_.took(taken);
   if (taken < slice.size) {
     paused_ = true;
@@ -254,7 +254,7 @@ bool H1Upstream::consume_body() {
 }
 
 void H1Upstream::on_input_end(bool clean) {
-  if (!exchange_) return;
+  if (!asker_) return;
   reusable_ = false;
   input_ended_ = true;
   if (phase_ == Phase::head) {
@@ -264,7 +264,7 @@ void H1Upstream::on_input_end(bool clean) {
                         : UpstreamFailure::reset);
   } else if (clean && decoder_.end_of_input_is_end()) {
     head_held_ = false;
-    exchange_->on_response_end(nullptr);
+    asker_->on_response_end(nullptr);
   } else {
     fail(phase_ == Phase::tunnel ? UpstreamFailure::closed : UpstreamFailure::truncated);
   }
@@ -274,11 +274,11 @@ void H1Upstream::fail(UpstreamFailure why, http::Refusal refusal) {
   // A pooled connection that had died says nothing about its endpoint when the
   // request goes to a fresh one, which will tell.
   const bool stale = idled_ && (why == UpstreamFailure::reset || why == UpstreamFailure::closed) &&
-                     http::is_idempotent(exchange_->request().method);
+                     http::is_idempotent(asker_->request().method);
   verdict(stale ? Verdict::none : Verdict::bad);
-  Exchange* exchange = exchange_;
+  UpstreamRequest* asker = asker_;
   reusable_ = false;
-  exchange->on_upstream_failed(why, refusal);  // aborts this end
+  asker->on_upstream_failed(why, refusal);  // aborts this end
 }
 
 void H1Upstream::verdict(Verdict v) {
@@ -290,7 +290,7 @@ void H1Upstream::verdict(Verdict v) {
 // After the codec has returned: free what is not needed, leave if it is over.
 void H1Upstream::settle() {
   if (pumping_ || state_ != State::active) return;
-  if (exchange_) {
+  if (asker_) {
     if (begin_ == end_ && phase_ != Phase::head) block_.reset();
     return;
   }

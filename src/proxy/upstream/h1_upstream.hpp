@@ -13,7 +13,7 @@
 
 namespace marquee::proxy {
 
-class Exchange;
+class UpstreamRequest;
 
 class H1Upstream final : public UpstreamConnection, public UpstreamEnd {
  public:
@@ -21,7 +21,7 @@ class H1Upstream final : public UpstreamConnection, public UpstreamEnd {
   ~H1Upstream() override;
 
   // Takes on an exchange; the connection is idle or was just connected.
-  void serve(Exchange& exchange);
+  void serve(UpstreamRequest& asker);
 
   // UpstreamEnd
   void send_head(const OutgoingRequest& head) override;
@@ -41,9 +41,9 @@ class H1Upstream final : public UpstreamConnection, public UpstreamEnd {
 
   // The pool's notes on whom it is for.
   struct Errand {
-    Exchange* waiting = nullptr;  // for the connect
-    std::uint64_t tried = 0;      // endpoints that this request has been to, by bit
-    bool fresh = false;           // the request must not have a pooled connection
+    UpstreamRequest* waiting = nullptr;  // for the connect
+    std::uint64_t tried = 0;             // endpoints that this request has been to, by bit
+    bool fresh = false;                  // the request must not have a pooled connection
     HealthTicket ticket;
     bool ticket_open = false;  // waits for its verdict
   } errand;
@@ -65,7 +65,7 @@ class H1Upstream final : public UpstreamConnection, public UpstreamEnd {
 
   std::string_view buffered() const { return {block_.data() + begin_, end_ - begin_}; }
 
-  Exchange* exchange_ = nullptr;
+  UpstreamRequest* asker_ = nullptr;
   Phase phase_ = Phase::head;
   bool pumping_ = false;
   bool paused_ = false;     // the exchange takes no more

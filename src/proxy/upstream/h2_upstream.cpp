@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/exchange.hpp"
+#include "proxy/upstream_request.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -47,12 +47,12 @@ bool H2Upstream::may_take(std::uint64_t tenant) const {
   return !over_ && state_ != State::closed && share_.room(tenant, limit(), settings_.tenant_share);
 }
 
-UpstreamEnd& H2Upstream::serve(Exchange& exchange, std::uint64_t tenant, const HealthTicket& ticket,
-                               bool reused) {
+UpstreamEnd& H2Upstream::serve(UpstreamRequest& asker, std::uint64_t tenant,
+                               const HealthTicket& ticket, bool reused) {
   time_.disarm();
   state_ = State::active;
-  streams_.push_back(std::make_unique<H2UpstreamStream>(*this, exchange, tenant, ticket, reused));
-  exchange.response().clear();
+  streams_.push_back(std::make_unique<H2UpstreamStream>(*this, asker, tenant, ticket, reused));
+  asker.response().clear();
   if (turn_.now() - heard_ > silence) probe();
   return *streams_.back();
 }
@@ -90,7 +90,7 @@ void H2Upstream::run() {
   if (state_ == State::closed || (is_connecting() && !preface_)) return;
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     H2UpstreamStream& stream = *streams_[i];
-    if (!stream.exchange_) continue;
+    if (!stream.asker_) continue;
     if (stream.not_sent_)
       fail(stream, UpstreamFailure::goaway);
     else if (std::exchange(stream.resumed_, false))
@@ -144,9 +144,9 @@ void H2Upstream::flush() {
   handle_events(nullptr);
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     H2UpstreamStream& stream = *streams_[i];
-    if (!stream.stopped_ || !stream.exchange_ || !codec_.has_room(stream)) continue;
+    if (!stream.stopped_ || !stream.asker_ || !codec_.has_room(stream)) continue;
     stream.stopped_ = false;
-    stream.exchange_->on_upstream_writable();
+    stream.asker_->on_upstream_writable();
   }
 }
 
@@ -183,7 +183,7 @@ void H2Upstream::reap() {
   std::size_t gone = 0;
   for (std::size_t i = 0; i < streams_.size();) {
     H2UpstreamStream& stream = *streams_[i];
-    if (stream.exchange_) {
+    if (stream.asker_) {
       ++i;
       continue;
     }
@@ -217,7 +217,7 @@ void H2Upstream::end_connection(UpstreamFailure unanswered) {
   }
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     H2UpstreamStream& stream = *streams_[i];
-    if (!stream.exchange_ || stream.phase_ == H2UpstreamStream::Phase::ended) continue;
+    if (!stream.asker_ || stream.phase_ == H2UpstreamStream::Phase::ended) continue;
     const bool unheard = stream.phase_ == H2UpstreamStream::Phase::head;
     fail(stream, unheard ? unanswered : UpstreamFailure::truncated);
   }
@@ -242,7 +242,7 @@ void H2Upstream::on_deadline(net::Deadline& which) {
 void H2UpstreamStream::send_head(const OutgoingRequest& head) {
   const std::string_view scheme = connection_.tls_ ? "https" : "http";
   not_sent_ = !head.upgrade_to.empty() ||
-              !connection_.codec_.submit(*this, head, scheme, exchange_->response_limits().head);
+              !connection_.codec_.submit(*this, head, scheme, asker_->response_limits().head);
   connection_.over_ |= not_sent_;
   connection_.wake();
 }
@@ -269,13 +269,13 @@ void H2UpstreamStream::resume_response() {
 
 // What is left of the request nobody wants.
 void H2UpstreamStream::release() {
-  exchange_ = nullptr;
+  asker_ = nullptr;
   if (open()) connection_.codec_.reset(*this, H2Code::cancel);
   connection_.wake();
 }
 
 void H2UpstreamStream::abort(bool at_fault) {
-  exchange_ = nullptr;
+  asker_ = nullptr;
   if (open()) {
     connection_.codec_.reset(*this, H2Code::cancel);
     ++connection_.resets_;

@@ -18,7 +18,7 @@
 
 namespace marquee::proxy {
 
-class Exchange;
+class UpstreamRequest;
 class H2Upstream;
 
 // One request on its way. The connection owns it; it ends when the exchange has
@@ -27,10 +27,10 @@ class H2UpstreamStream final : public H2ClientStream, public UpstreamEnd {
  public:
   enum class Phase : std::uint8_t { head, body, ended };
 
-  H2UpstreamStream(H2Upstream& connection, Exchange& exchange, std::uint64_t tenant,
+  H2UpstreamStream(H2Upstream& connection, UpstreamRequest& asker, std::uint64_t tenant,
                    const HealthTicket& ticket, bool reused)
       : connection_(connection),
-        exchange_(&exchange),
+        asker_(&asker),
         tenant_(tenant),
         ticket_(ticket),
         reused_(reused) {}
@@ -53,7 +53,7 @@ class H2UpstreamStream final : public H2ClientStream, public UpstreamEnd {
   };
 
   H2Upstream& connection_;
-  Exchange* exchange_;  // null: given up
+  UpstreamRequest* asker_;  // null: given up
   std::uint64_t tenant_;
   HealthTicket ticket_;
   bool ticket_open_ = true;
@@ -83,7 +83,7 @@ class H2Upstream final : public UpstreamConnection, private BodyBacklog::Waiter 
   void give_up_reserve(std::uint64_t tenant) { share_.leave(tenant); }
   std::uint32_t held() const { return share_.total(); }
   // Takes up what was reserved. Connected only.
-  UpstreamEnd& serve(Exchange& exchange, std::uint64_t tenant, const HealthTicket& ticket,
+  UpstreamEnd& serve(UpstreamRequest& asker, std::uint64_t tenant, const HealthTicket& ticket,
                      bool reused);
   // Serves no new request; closes when the present ones have ended.
   void retire();
@@ -91,7 +91,7 @@ class H2Upstream final : public UpstreamConnection, private BodyBacklog::Waiter 
 
   // Requests that wait for it to be connected; the pool's.
   struct Waiter {
-    Exchange* exchange;
+    UpstreamRequest* asker;
     std::uint64_t tenant;
     std::uint64_t tried;  // endpoints that it has been to, by bit
     bool fresh;

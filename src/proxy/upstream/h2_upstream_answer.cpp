@@ -1,8 +1,8 @@
 // The answers of one HTTP/2 connection, from the codec's events to exchanges.
 #include <utility>
 
-#include "proxy/exchange.hpp"
 #include "proxy/upstream/h2_upstream.hpp"
+#include "proxy/upstream_request.hpp"
 
 namespace marquee::proxy {
 
@@ -16,7 +16,7 @@ void H2Upstream::handle_events(const char* block) {
     const H2ClientEvent& event = events[i];
     auto& stream = static_cast<H2UpstreamStream&>(*event.stream);
     if (event.kind == H2ClientEvent::data) owed_ += event.bytes.size();
-    if (!stream.exchange_) continue;
+    if (!stream.asker_) continue;
     switch (event.kind) {
       case H2ClientEvent::fields:
         on_fields(stream, event, codec_.is_last(i));
@@ -44,10 +44,10 @@ void H2Upstream::handle_events(const char* block) {
 }
 
 void H2Upstream::on_fields(H2UpstreamStream& stream, const H2ClientEvent& event, bool last) {
-  Exchange& exchange = *stream.exchange_;
+  UpstreamRequest& asker = *stream.asker_;
   const auto fields = codec_.fields_of(event);
   if (stream.phase_ == Phase::body) {
-    http::Refusal r = http::read_h2_trailers(fields, exchange.body_limits(), trailers_);
+    http::Refusal r = http::read_h2_trailers(fields, asker.body_limits(), trailers_);
     // RFC 9113 8.1: a second block is the trailers, and ends the stream.
     if (r == http::Refusal::none && !event.ends) r = http::Refusal::bad_pseudo_fields;
     if (r != http::Refusal::none) return fail(stream, UpstreamFailure::bad_answer, r);
@@ -56,18 +56,18 @@ void H2Upstream::on_fields(H2UpstreamStream& stream, const H2ClientEvent& event,
     if (stream.kept_.empty()) end_answer(stream);
     return;
   }
-  http::ResponseHead& head = exchange.response();
-  const http::Refusal r = http::read_h2_response(fields, exchange.response_limits(),
-                                                 exchange.request().method, event.ends, head);
+  http::ResponseHead& head = asker.response();
+  const http::Refusal r = http::read_h2_response(fields, asker.response_limits(),
+                                                 asker.request().method, event.ends, head);
   if (r != http::Refusal::none) return fail(stream, UpstreamFailure::bad_answer, r);
-  if (head.status < 200) return exchange.on_response_interim();
+  if (head.status < 200) return asker.on_response_interim();
   verdict(stream, Verdict::good);
   stream.phase_ = event.ends ? Phase::ended : Phase::body;
   stream.count_.begin(head.body);
-  exchange.on_response_head();
-  if (!stream.exchange_) return;
+  asker.on_response_head();
+  if (!stream.asker_) return;
   if (event.ends) return end_answer(stream);
-  if (last) exchange.on_response_body({nullptr, 0, 0, true, false});
+  if (last) asker.on_response_body({nullptr, 0, 0, true, false});
 }
 
 void H2Upstream::on_data(H2UpstreamStream& stream, const H2ClientEvent& event, const char* block,
@@ -81,14 +81,15 @@ void H2Upstream::on_data(H2UpstreamStream& stream, const H2ClientEvent& event, c
   if (!stream.paused_ && stream.kept_.empty() && !rest.empty()) {
     // What stands before it in the block was delivered, or kept elsewhere.
     const BodySlice slice{rest.data(), rest.size(), static_cast<std::size_t>(rest.data() - block),
-                          last, event.ends};
-    const std::size_t taken = stream.exchange_->on_response_body(slice);
-    if (!stream.exchange_) return;
+                          last,        event.ends,  event.ends};
+    const std::size_t taken = stream.asker_->on_response_body(slice);
+    if (!stream.asker_) return;
     codec_.consume_stream(stream, taken);
     rest.remove_prefix(taken);
   }
   if (!rest.empty()) return keep(stream, rest);
-  if (event.ends) end_answer(stream);
+  if (event.ends) return end_answer(stream);
+  if (event.bytes.empty() && last) stream.asker_->on_response_body({nullptr, 0, 0, true, false});
 }
 
 void H2Upstream::keep(H2UpstreamStream& stream, std::string_view bytes) {
@@ -126,10 +127,14 @@ void H2Upstream::keep_trailers(H2UpstreamStream& stream) {
 void H2Upstream::deliver(H2UpstreamStream& stream) {
   if (stream.given_ < stream.kept_.size()) {
     const std::size_t size = stream.kept_.size() - stream.given_;
-    const BodySlice slice{stream.kept_.data() + stream.given_, size, 0, true,
-                          stream.phase_ == Phase::ended};
-    const std::size_t taken = stream.exchange_->on_response_body(slice);
-    if (!stream.exchange_) return;
+    const BodySlice slice{stream.kept_.data() + stream.given_,
+                          size,
+                          0,
+                          true,
+                          stream.phase_ == Phase::ended,
+                          !stream.trailers_};
+    const std::size_t taken = stream.asker_->on_response_body(slice);
+    if (!stream.asker_) return;
     stream.given_ += taken;
     backlog_.remove(taken);
     codec_.consume_stream(stream, taken);
@@ -145,7 +150,7 @@ void H2Upstream::deliver(H2UpstreamStream& stream) {
 void H2Upstream::end_answer(H2UpstreamStream& stream) {
   if (!stream.count_.complete())
     return fail(stream, UpstreamFailure::bad_answer, http::Refusal::length_mismatch);
-  stream.exchange_->on_response_end(stream.trailers_ ? &stream.trailers_->table : nullptr);
+  stream.asker_->on_response_end(stream.trailers_ ? &stream.trailers_->table : nullptr);
 }
 
 void H2Upstream::on_stream_closed(H2UpstreamStream& stream, const H2ClientEvent& event) {
@@ -163,12 +168,12 @@ void H2Upstream::fail(H2UpstreamStream& stream, UpstreamFailure why, http::Refus
     // One death of a connection is one failure, however many were on it; and a
     // retry elsewhere will tell more.
     const bool again = stream.reused_ && stream.phase_ == Phase::head &&
-                       http::is_idempotent(stream.exchange_->request().method);
+                       http::is_idempotent(stream.asker_->request().method);
     if (blamed_ || again) v = Verdict::none;
     blamed_ |= v == Verdict::bad;
   }
   verdict(stream, v);
-  stream.exchange_->on_upstream_failed(why, refusal);  // aborts this end
+  stream.asker_->on_upstream_failed(why, refusal);  // aborts this end
 }
 
 void H2Upstream::verdict(H2UpstreamStream& stream, Verdict v) {

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "net/socket.hpp"
-#include "proxy/exchange.hpp"
 #include "proxy/upstream/balance.hpp"
+#include "proxy/upstream_request.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -82,11 +82,11 @@ void ConnectionPool::go_on_waiting() {
     const Waiting next = waiting_.front();
     waiting_.pop_front();
     const UpstreamFailure why =
-        try_endpoints({*next.exchange, next.fresh, 0}, UpstreamFailure::no_endpoint);
+        try_endpoints({*next.asker, next.fresh, 0}, UpstreamFailure::no_endpoint);
     if (why == UpstreamFailure::pool_full)
       waiting_.push_back(next);
     else if (why != UpstreamFailure::none)
-      next.exchange->on_upstream_unavailable(why);
+      next.asker->on_upstream_unavailable(why);
   }
   if (waiting_.empty()) waiting_time_.disarm();
 }
@@ -99,7 +99,7 @@ void ConnectionPool::on_deadline(net::Deadline&) {
     if (late == waiting_.end()) break;
     const Waiting gone = *late;
     waiting_.erase(late);
-    gone.exchange->on_upstream_unavailable(gone.why);
+    gone.asker->on_upstream_unavailable(gone.why);
   }
   if (waiting_.empty()) return;
   const auto next = std::min_element(waiting_.begin(), waiting_.end(),
@@ -108,35 +108,35 @@ void ConnectionPool::on_deadline(net::Deadline&) {
                                  next->until - settings_.connect);
 }
 
-bool ConnectionPool::wait(Exchange& exchange, bool fresh, UpstreamFailure why) {
+bool ConnectionPool::wait(UpstreamRequest& asker, bool fresh, UpstreamFailure why) {
   if (waiting_.size() >= most_waiting) return false;
-  const std::uint64_t tenant = tenant_of(exchange);
+  const std::uint64_t tenant = asker.tenant();
   const auto same = std::count_if(waiting_.begin(), waiting_.end(),
                                   [tenant](const Waiting& w) { return w.tenant == tenant; });
   if (why == UpstreamFailure::pool_full &&
       same >= tenant_quota(most_waiting, settings_.http2.tenant_share))
     return false;
   const net::TimePoint now = worker_.turn().now();
-  waiting_.push_back({&exchange, fresh, now + settings_.connect, why, tenant});
+  waiting_.push_back({&asker, fresh, now + settings_.connect, why, tenant});
   if (!waiting_time_.armed())
     worker_.turn().deadlines().arm(waiting_time_, *this, settings_.connect, now);
   return true;
 }
 
-void ConnectionPool::open(Exchange& exchange, bool fresh) {
-  if (waits_for_names() && wait(exchange, fresh, UpstreamFailure::no_endpoint)) return;
-  place(exchange, fresh, 0, UpstreamFailure::no_endpoint);
+void ConnectionPool::open(UpstreamRequest& asker, bool fresh) {
+  if (waits_for_names() && wait(asker, fresh, UpstreamFailure::no_endpoint)) return;
+  place(asker, fresh, 0, UpstreamFailure::no_endpoint);
 }
 
-void ConnectionPool::place(Exchange& exchange, bool fresh, std::uint64_t tried,
+void ConnectionPool::place(UpstreamRequest& asker, bool fresh, std::uint64_t tried,
                            UpstreamFailure last) {
-  const UpstreamFailure why = try_endpoints({exchange, fresh, tried}, last);
+  const UpstreamFailure why = try_endpoints({asker, fresh, tried}, last);
   if (why == UpstreamFailure::none) return;
   // Streams come free one by one and soon; whole connections do not.
   const bool streams = std::any_of(targets_.begin(), targets_.end(),
                                    [](const Target& t) { return !t.multiplexed.empty(); });
-  if (why == UpstreamFailure::pool_full && streams && wait(exchange, fresh, why)) return;
-  exchange.on_upstream_unavailable(why);
+  if (why == UpstreamFailure::pool_full && streams && wait(asker, fresh, why)) return;
+  asker.on_upstream_unavailable(why);
 }
 
 // Chooses among the endpoints that this request has not been to, until one has
@@ -154,7 +154,7 @@ UpstreamFailure ConnectionPool::try_endpoints(Errand errand, UpstreamFailure las
     const std::size_t i = choice.index;
     candidates_[i].tried = true;
     const bool multiplexed = group_->endpoints[i]->endpoint.multiplexed();
-    if (multiplexed && errand.exchange.request().upgrade) {
+    if (multiplexed && errand.asker.request().upgrade) {
       last = UpstreamFailure::no_tunnel;
       continue;
     }
@@ -175,7 +175,7 @@ UpstreamFailure ConnectionPool::try_endpoints(Errand errand, UpstreamFailure las
       connection.errand.ticket = errand.ticket;
       connection.errand.ticket_open = true;
       connection.errand.tried = errand.tried;
-      hand_over(connection, errand.exchange, true);
+      hand_over(connection, errand.asker, true);
       return UpstreamFailure::none;
     }
     if (target.connections >= settings_.max_connections) {
@@ -237,7 +237,7 @@ UpstreamFailure ConnectionPool::connect(std::size_t endpoint, const Errand& erra
   const UpstreamFailure why = begin_connect(endpoint, parts);
   if (why != UpstreamFailure::none) return not_begun(endpoint, errand.ticket, why);
   auto connection = std::make_unique<H1Upstream>(worker_.turn(), *this, std::move(parts));
-  connection->errand = {&errand.exchange, errand.tried, errand.fresh, errand.ticket, true};
+  connection->errand = {&errand.asker, errand.tried, errand.fresh, errand.ticket, true};
   if (!add(std::move(connection), endpoint))
     return not_begun(endpoint, errand.ticket, UpstreamFailure::local_limit);
   ++targets_[endpoint].in_use;
@@ -254,34 +254,34 @@ UpstreamFailure ConnectionPool::not_begun(std::size_t endpoint, const HealthTick
   return why;
 }
 
-void ConnectionPool::hand_over(H1Upstream& connection, Exchange& exchange, bool reused) {
+void ConnectionPool::hand_over(H1Upstream& connection, UpstreamRequest& asker, bool reused) {
   UpstreamFacts facts;
   facts.endpoint = group_->endpoints[connection.place.endpoint]->text;
   facts.reused = reused;
   facts.connect_us = reused ? -1 : connection.connect_us();
   connection.errand.waiting = nullptr;
-  connection.serve(exchange);
-  exchange.on_upstream_ready(connection, facts);
+  connection.serve(asker);
+  asker.on_upstream_ready(connection, facts);
 }
 
-void ConnectionPool::cancel(Exchange& exchange) {
-  std::erase_if(waiting_, [&](const Waiting& w) { return w.exchange == &exchange; });
-  std::erase_if(failed_, [&](const auto& w) { return w.exchange == &exchange; });
+void ConnectionPool::cancel(UpstreamRequest& asker) {
+  std::erase_if(waiting_, [&](const Waiting& w) { return w.asker == &asker; });
+  std::erase_if(failed_, [&](const auto& w) { return w.asker == &asker; });
   // The connection goes on and will be idle: somebody else may want it soon.
   for (auto& connection : connections_) {
     if (connection->multiplexed()) {
-      cancel_waiter(static_cast<H2Upstream&>(*connection), exchange);
+      cancel_waiter(static_cast<H2Upstream&>(*connection), asker);
       continue;
     }
     auto& errand = static_cast<H1Upstream&>(*connection).errand;
-    if (errand.waiting == &exchange) errand.waiting = nullptr;
+    if (errand.waiting == &asker) errand.waiting = nullptr;
   }
 }
 
 void ConnectionPool::on_connected(UpstreamConnection& connection) {
   if (connection.multiplexed()) return serve_waiters(static_cast<H2Upstream&>(connection));
   auto& h1 = static_cast<H1Upstream&>(connection);
-  if (Exchange* exchange = h1.errand.waiting) return hand_over(h1, *exchange, false);
+  if (UpstreamRequest* asker = h1.errand.waiting) return hand_over(h1, *asker, false);
   if (std::exchange(h1.errand.ticket_open, false))
     on_verdict(connection, h1.errand.ticket, Verdict::none);
   on_idle(connection);
@@ -290,12 +290,12 @@ void ConnectionPool::on_connected(UpstreamConnection& connection) {
 void ConnectionPool::on_connect_failed(UpstreamConnection& connection, UpstreamFailure why) {
   if (connection.multiplexed()) return fail_waiters(static_cast<H2Upstream&>(connection), why);
   auto& errand = static_cast<H1Upstream&>(connection).errand;
-  Exchange* exchange = std::exchange(errand.waiting, nullptr);
+  UpstreamRequest* asker = std::exchange(errand.waiting, nullptr);
   const std::uint64_t tried = errand.tried;
   const bool fresh = errand.fresh;
   if (std::exchange(errand.ticket_open, false)) on_verdict(connection, errand.ticket, Verdict::bad);
   on_closed(connection);
-  if (exchange) place(*exchange, fresh, tried, why);
+  if (asker) place(*asker, fresh, tried, why);
 }
 
 void ConnectionPool::on_idle(UpstreamConnection& connection) {

@@ -24,8 +24,8 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
                  std::uint64_t seed);
   ~ConnectionPool() override;
 
-  void open(Exchange& exchange, bool fresh) override;
-  void cancel(Exchange& exchange) override;
+  void open(UpstreamRequest& asker, bool fresh) override;
+  void cancel(UpstreamRequest& asker) override;
 
   // New bounds and times for the same endpoints.
   void retune(const config::Upstream& settings);
@@ -71,7 +71,7 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
   // A request that came before the first address did, or while HTTP/2 streams
   // were out; at most for the connect time, then it fails for `why`.
   struct Waiting {
-    Exchange* exchange;
+    UpstreamRequest* asker;
     bool fresh;
     net::TimePoint until;
     UpstreamFailure why;
@@ -80,7 +80,7 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
 
   // A request on its way to an endpoint.
   struct Errand {
-    Exchange& exchange;
+    UpstreamRequest& asker;
     bool fresh;
     std::uint64_t tried;  // endpoints that it has been to, by bit
     HealthTicket ticket{};
@@ -88,9 +88,9 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
 
   HealthTime now() const;
   bool waits_for_names() const;
-  bool wait(Exchange& exchange, bool fresh, UpstreamFailure why);
+  bool wait(UpstreamRequest& asker, bool fresh, UpstreamFailure why);
   void go_on_waiting();
-  void place(Exchange& exchange, bool fresh, std::uint64_t tried, UpstreamFailure last);
+  void place(UpstreamRequest& asker, bool fresh, std::uint64_t tried, UpstreamFailure last);
   UpstreamFailure try_endpoints(Errand errand, UpstreamFailure last);
   UpstreamFailure connect(std::size_t endpoint, const Errand& errand);
   // `none`: connect() is under way, or done.
@@ -98,7 +98,7 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
   // No connection was begun: its endpoint's fault, or our own.
   UpstreamFailure not_begun(std::size_t endpoint, const HealthTicket& ticket, UpstreamFailure why);
   bool add(std::unique_ptr<UpstreamConnection> connection, std::size_t endpoint);
-  void hand_over(H1Upstream& connection, Exchange& exchange, bool reused);
+  void hand_over(H1Upstream& connection, UpstreamRequest& asker, bool reused);
   void leave(UpstreamConnection& connection);
   std::unique_ptr<UpstreamConnection> take_out(UpstreamConnection& connection);
   void take_over(std::unique_ptr<UpstreamConnection> connection, std::size_t endpoint);
@@ -110,7 +110,7 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
   void hand_over(H2Upstream& connection, const H2Upstream::Waiter& waiter, bool reused);
   void serve_waiters(H2Upstream& connection);
   void fail_waiters(H2Upstream& connection, UpstreamFailure why);
-  void cancel_waiter(H2Upstream& connection, const Exchange& exchange);
+  void cancel_waiter(H2Upstream& connection, const UpstreamRequest& asker);
 
   net::Worker& worker_;
   tls::EngineBuffers& buffers_;
@@ -127,8 +127,5 @@ class ConnectionPool final : public UpstreamPool, public UpstreamOwner, public n
   std::uint64_t random_;
   bool retired_ = false;
 };
-
-// Whose request it is, for the share of a connection's streams.
-std::uint64_t tenant_of(const Exchange& exchange);
 
 }  // namespace marquee::proxy

@@ -7,17 +7,10 @@
 #include <functional>
 #include <utility>
 
-#include "proxy/exchange.hpp"
 #include "proxy/upstream/pool.hpp"
+#include "proxy/upstream_request.hpp"
 
 namespace marquee::proxy {
-
-// Requests that belong to no agency are of one tenant, like another.
-std::uint64_t tenant_of(const Exchange& exchange) {
-  const DomainPlan* plan = exchange.plan();
-  if (!plan) return 0;
-  return std::hash<std::string_view>{}(plan->domain->agency.text());
-}
 
 // `fresh`: one that is there will not do.
 H2Upstream* ConnectionPool::choose_stream(const Target& target, std::uint64_t tenant,
@@ -37,15 +30,15 @@ H2Upstream* ConnectionPool::choose_stream(const Target& target, std::uint64_t te
 
 UpstreamFailure ConnectionPool::multiplex(std::size_t endpoint, const Errand& errand) {
   Target& target = targets_[endpoint];
-  const std::uint64_t tenant = tenant_of(errand.exchange);
+  const std::uint64_t tenant = errand.asker.tenant();
   H2Upstream* connection = choose_stream(target, tenant, errand.fresh);
   if (!connection && target.connections < settings_.http2.max_connections) {
     UpstreamConnection::Parts parts;
     const UpstreamFailure why = begin_connect(endpoint, parts);
     if (why != UpstreamFailure::none) return not_begun(endpoint, errand.ticket, why);
-    auto made = std::make_unique<H2Upstream>(worker_.turn(), *this, std::move(parts),
-                                             settings_.http2, errand.exchange.limits().head,
-                                             errand.exchange.services().backlog);
+    auto made =
+        std::make_unique<H2Upstream>(worker_.turn(), *this, std::move(parts), settings_.http2,
+                                     errand.asker.limits().head, errand.asker.backlog());
     connection = made.get();
     if (!add(std::move(made), endpoint))
       return not_begun(endpoint, errand.ticket, UpstreamFailure::local_limit);
@@ -58,8 +51,7 @@ UpstreamFailure ConnectionPool::multiplex(std::size_t endpoint, const Errand& er
   }
   ++target.in_use;
   connection->reserve(tenant);
-  const H2Upstream::Waiter waiter{&errand.exchange, tenant, errand.tried, errand.fresh,
-                                  errand.ticket};
+  const H2Upstream::Waiter waiter{&errand.asker, tenant, errand.tried, errand.fresh, errand.ticket};
   const auto state = connection->state();
   if (state == UpstreamConnection::State::idle || state == UpstreamConnection::State::active)
     hand_over(*connection, waiter, true);
@@ -75,8 +67,8 @@ void ConnectionPool::hand_over(H2Upstream& connection, const H2Upstream::Waiter&
   facts.reused = reused;
   facts.multiplexed = true;
   facts.connect_us = reused ? -1 : connection.connect_us();
-  UpstreamEnd& end = connection.serve(*waiter.exchange, waiter.tenant, waiter.ticket, reused);
-  waiter.exchange->on_upstream_ready(end, facts);
+  UpstreamEnd& end = connection.serve(*waiter.asker, waiter.tenant, waiter.ticket, reused);
+  waiter.asker->on_upstream_ready(end, facts);
 }
 
 // Whom one of them calls may cancel another.
@@ -105,14 +97,14 @@ void ConnectionPool::fail_waiters(H2Upstream& connection, UpstreamFailure why) {
   while (!failed_.empty()) {
     const H2Upstream::Waiter next = failed_.back();
     failed_.pop_back();
-    place(*next.exchange, next.fresh, next.tried, why);
+    place(*next.asker, next.fresh, next.tried, why);
   }
 }
 
-void ConnectionPool::cancel_waiter(H2Upstream& connection, const Exchange& exchange) {
+void ConnectionPool::cancel_waiter(H2Upstream& connection, const UpstreamRequest& asker) {
   for (std::size_t i = 0; i < connection.waiting.size(); ++i) {
     const H2Upstream::Waiter w = connection.waiting[i];
-    if (w.exchange != &exchange) continue;
+    if (w.asker != &asker) continue;
     connection.waiting.erase(connection.waiting.begin() + static_cast<std::ptrdiff_t>(i));
     connection.give_up_reserve(w.tenant);
     --targets_[connection.place.endpoint].in_use;

@@ -1,7 +1,7 @@
 #include "store/postgres/book_core.hpp"
 
-#include <boost/asio/post.hpp>
 #include <set>
+#include <utility>
 
 #include "store/record_row.hpp"
 
@@ -59,40 +59,14 @@ BookCore::BookCore(boost::asio::io_context& io, Conninfo info, std::chrono::mill
                   {[this] { prepare(); }, [](const std::string&) {}, {}}) {}
 
 void BookCore::submit(Task task) {
-  bool taken = false, first = false;
-  {
-    const std::lock_guard hold(mutex_);
-    if (!stopped_ && inbox_.size() < kMostTasks) {
-      first = inbox_.empty();
-      inbox_.push_back(std::move(task));
-      taken = true;
-    }
-  }
-  if (!taken) return task(nullptr);
-  if (!first) return;
-  boost::asio::post(io_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->drain();
+  inbox_.submit(weak_from_this(), [task = std::move(task)](BookCore* core) {
+    if (core && !std::exchange(core->started_, true)) core->connection_.start();
+    task(core);
   });
 }
 
-void BookCore::drain() {
-  std::vector<Task> tasks;
-  {
-    const std::lock_guard hold(mutex_);
-    tasks = std::exchange(inbox_, {});
-  }
-  if (!std::exchange(started_, true)) connection_.start();
-  for (const Task& task : tasks) task(this);
-}
-
 void BookCore::stop() {
-  std::vector<Task> left;
-  {
-    const std::lock_guard hold(mutex_);
-    stopped_ = true;
-    left = std::exchange(inbox_, {});
-  }
-  for (const Task& task : left) task(nullptr);
+  inbox_.close();
   connection_.stop();
 }
 
@@ -193,7 +167,12 @@ void BookCore::read(const std::string& id, const std::function<void(BookRead)>& 
 void BookCore::create(std::vector<admin::DomainDraft> drafts, Created done) {
   const auto batch =
       std::make_shared<Batch>(std::move(drafts), std::move(done), [this] { return new_id(); });
-  ask(facts_sql(dialect_), {facts_json(batch->drafts)}, [this, batch](const Reply& reply) {
+  // What proofs there are is known once the connection is ready.
+  Question question;
+  question.late_text = [this] { return facts_sql(dialect_); };
+  question.parameters = {facts_json(batch->drafts)};
+  question.limit = kLimit;
+  question.done = [this, batch](const Reply& reply) {
     if (!reply) return batch->done(Answers(batch->drafts.size(), answer_of(reply, "read domains")));
     std::vector<DraftFacts> facts(batch->drafts.size());
     for (std::size_t r = 0; r < reply.result.rows(); ++r) {
@@ -206,12 +185,23 @@ void BookCore::create(std::vector<admin::DomainDraft> drafts, Created done) {
     }
     for (std::size_t i = 0; i < facts.size(); ++i) batch->plan.add(batch->drafts[i], facts[i]);
     insert(batch);
-  });
+  };
+  connection_.ask(std::move(question));
+}
+
+BookAnswer BookCore::no_proofs() {
+  return {BookResult::refused,
+          {},
+          "vouched",
+          "This database has no table marquee.proofs; run  marquee db migrate  as its owner."};
 }
 
 void BookCore::insert(const std::shared_ptr<Batch>& batch) {
   const auto& planned = batch->plan.domains();
   if (planned.empty()) return batch->done(std::move(batch->plan.answers()));
+  if (dialect_.proofs.empty())
+    for (const PlannedDomain& p : planned)
+      if (p.vouched) return batch->done(Answers(batch->drafts.size(), no_proofs()));
   ask(insert_sql(planned), {insert_json(planned)}, [this, batch](const Reply& reply) {
     Answers& answers = batch->plan.answers();
     const auto& domains = batch->plan.domains();
@@ -243,12 +233,18 @@ void BookCore::one_by_one(const std::shared_ptr<Batch>& batch, std::size_t next)
 
 void BookCore::change(const admin::StoredDomain& seen, Statement statement, const std::string& what,
                       Changed done) {
-  ask(std::move(statement.sql) + " RETURNING d.id", std::move(statement.parameters),
+  ask(std::move(statement.sql), std::move(statement.parameters),
       [this, seen, what, done = std::move(done)](const Reply& reply) {
         if (!reply) return done(answer_of(reply, what + " this domain"));
         if (reply.result.rows() > 0) return done({BookResult::done, {}, {}, {}});
         nothing_changed(seen, what, done);
       });
+}
+
+void BookCore::analyze(Changed done) {
+  ask(analyze_statements(dialect_).front(), {}, [this, done = std::move(done)](const Reply& reply) {
+    done(reply ? BookAnswer{BookResult::done, {}, {}, {}} : answer_of(reply, "analyze tables"));
+  });
 }
 
 // Somebody was faster, or row-level security hides the row from this command.

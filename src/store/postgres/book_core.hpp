@@ -2,7 +2,6 @@
 // control thread; calls of other threads come through its inbox.
 #pragma once
 #include <boost/asio/io_context.hpp>
-#include <mutex>
 #include <vector>
 
 #include "admin/domain_book.hpp"
@@ -12,13 +11,13 @@
 #include "store/encryption.hpp"
 #include "store/postgres/connection.hpp"
 #include "store/postgres/database_facts.hpp"
+#include "store/postgres/inbox.hpp"
 
 namespace marquee::store::postgres {
 
 class BookCore : public std::enable_shared_from_this<BookCore> {
  public:
-  // `core` is null where the book is being closed; then it only answers so.
-  using Task = std::function<void(BookCore* core)>;
+  using Task = Inbox<BookCore>::Task;
   using Answers = std::vector<admin::BookAnswer>;
   using Created = std::function<void(Answers)>;
   using Changed = std::function<void(admin::BookAnswer)>;
@@ -34,6 +33,9 @@ class BookCore : public std::enable_shared_from_this<BookCore> {
   // An edit or a removal; `what` for words: "change", "remove".
   void change(const admin::StoredDomain& seen, Statement statement, const std::string& what,
               Changed done);
+  void analyze(Changed done);
+  // That nobody can vouch here.
+  static admin::BookAnswer no_proofs();
   const Dialect& dialect() const { return dialect_; }
 
   static constexpr std::size_t kMostTasks = 64;               // not begun yet
@@ -41,7 +43,6 @@ class BookCore : public std::enable_shared_from_this<BookCore> {
 
  private:
   struct Batch;
-  void drain();
   void prepare();
   void ask(std::string sql, std::vector<std::optional<std::string>> parameters,
            std::function<void(const Reply&)> done);
@@ -62,10 +63,7 @@ class BookCore : public std::enable_shared_from_this<BookCore> {
   std::string role_;
   base::Random random_ = base::Random::from_kernel();
   bool started_ = false;
-
-  std::mutex mutex_;  // guards the inbox
-  std::vector<Task> inbox_;
-  bool stopped_ = false;
+  Inbox<BookCore> inbox_{io_, kMostTasks};
 };
 
 }  // namespace marquee::store::postgres

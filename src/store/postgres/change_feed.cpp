@@ -24,7 +24,7 @@ FROM (SELECT) one LEFT JOIN LATERAL (
   SELECT what, value FROM marquee.changes
   WHERE xid >= pg_snapshot_xmin(CAST($1 AS pg_snapshot))
     AND NOT pg_visible_in_snapshot(xid, CAST($1 AS pg_snapshot))
-  ORDER BY xid LIMIT 1001) c ON true
+  ORDER BY xid LIMIT 50001) c ON true
 )sql";
 
 // Who was away for longer is told that everything may have changed.
@@ -232,7 +232,10 @@ void ChangeFeed::tell(const std::vector<routing::Change>& changes, std::uint64_t
   const std::lock_guard told(telling_);
   if (listener_ && (!changes.empty() || generation > told_)) {
     greet_locked();
-    listener_->on_changes(changes, generation);
+    std::span<const routing::Change> rest(changes);
+    for (; rest.size() > routing::kMostTold; rest = rest.subspan(routing::kMostTold))
+      listener_->on_changes(rest.first(routing::kMostTold), told_);  // more of it is to come
+    listener_->on_changes(rest, generation);
   }
   told_ = generation;
 }

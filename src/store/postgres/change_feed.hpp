@@ -43,7 +43,7 @@ class ChangeFeed {
   // Combined with what the database says of itself; 0 without a feed.
   std::uint64_t lineage() const { return lineage_; }
 
-  static constexpr std::size_t kMostChanges = 1000;             // more are told as `everything`
+  static constexpr std::size_t kMostChanges = 50'000;  // more at once are told as `everything`
   static constexpr std::chrono::milliseconds kBackup{1000};     // polling beside NOTIFY
   static constexpr std::chrono::milliseconds kProbeWait{2000};  // for our own notification
   static constexpr std::chrono::minutes kPruneEvery{10};

@@ -1,6 +1,5 @@
 #include "store/postgres/directory_core.hpp"
 
-#include <boost/asio/post.hpp>
 #include <charconv>
 
 #include "store/postgres/notifications.hpp"
@@ -93,51 +92,21 @@ void DirectoryCore::start() {
 }
 
 void DirectoryCore::stop() {
-  std::vector<Task> left;
-  {
-    const std::lock_guard hold(mutex_);
-    stopped_ = true;
-    left = std::exchange(inbox_, {});
-  }
-  for (const Task& task : left) task(nullptr);
-  for (const auto& weak : working_) {
-    const auto work = weak.lock();
-    if (!work) continue;
-    routing::StoredCertificate closing;
-    closing.failure = {base::FailureSource::dependency, true, description_ + " is being closed"};
-    work->answer(std::move(closing));
-  }
+  inbox_.close();
+  working_.close({base::FailureSource::dependency, true, description_ + " is being closed"});
   recheck_timer_.cancel();
   feed_.subscribe(nullptr);
   lookups_.stop();
   background_.stop();
 }
 
-void DirectoryCore::submit(Task task) {
-  bool taken = false;
-  bool first = false;
-  {
-    const std::lock_guard hold(mutex_);
-    if (!stopped_ && inbox_.size() < kMostTasks) {
-      first = inbox_.empty();
-      inbox_.push_back(std::move(task));
-      taken = true;
-    }
-  }
-  if (!taken) return task(nullptr);
-  if (!first) return;
-  boost::asio::post(io_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->drain();
-  });
-}
+void DirectoryCore::submit(Task task) { inbox_.submit(weak_from_this(), std::move(task)); }
 
-void DirectoryCore::drain() {
-  std::vector<Task> tasks;
-  {
-    const std::lock_guard hold(mutex_);
-    tasks = std::exchange(inbox_, {});
-  }
-  for (const Task& task : tasks) task(this);
+void DirectoryCore::elsewhere(std::function<void()> job) {
+  if (options_.work)
+    options_.work(std::move(job));
+  else
+    job();
 }
 
 Dialect DirectoryCore::dialect() const {
@@ -259,16 +228,42 @@ void DirectoryCore::ask_lookup(std::string_view name, const std::string& text,
   lookups_.ask(std::move(question));
 }
 
-std::optional<routing::DomainRecord> DirectoryCore::record_of(const Result& result,
-                                                              std::size_t row) {
-  RecordRow values;
-  for (std::size_t i = 0; i < kColumns; ++i) values.values[i] = result.value(row, i);
-  auto record = make_record(values, options_.sites_base, options_.key ? &*options_.key : nullptr);
-  if (record)
-    status_.tell_faults(*record);
+void DirectoryCore::read_rows(const Result& result, std::size_t rows,
+                              std::function<void(Rows)> done) {
+  // What is read before it is told, and perhaps never told.
+  struct Read {
+    Rows rows;
+    std::vector<std::string> unreadable;
+    base::Failure failure;
+  };
+  const auto work = working_.open<Read>([this, done = std::move(done)](Read read) {
+    for (const routing::DomainRecord& record : read.rows.records) status_.tell_faults(record);
+    for (const std::string& name : read.unreadable) status_.tell_unreadable(name);
+    read.rows.failure = std::move(read.failure);
+    done(std::move(read.rows));
+  });
+  const auto row_at = [](const Result& from, std::size_t row) {
+    RecordRow out;
+    for (std::size_t i = 0; i < kColumns; ++i) out.values[i] = from.value(row, i);
+    return out;
+  };
+  bool secret = false;
+  for (std::size_t i = 0; i < rows && !secret; ++i) secret = has_key_to_open(row_at(result, i));
+  auto job = [result, rows, row_at, work, sites_base = options_.sites_base, key = options_.key] {
+    Read read;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const RecordRow row = row_at(result, i);
+      if (auto record = make_record(row, sites_base, key ? &*key : nullptr))
+        read.rows.records.push_back(std::move(*record));
+      else
+        read.unreadable.emplace_back(row.text(Column::name));
+    }
+    work->answer(std::move(read));
+  };
+  if (secret)
+    elsewhere(std::move(job));
   else
-    status_.tell_unreadable(values.text(Column::name));
-  return record;
+    job();
 }
 
 base::Failure DirectoryCore::failure_of(const Reply& reply) {

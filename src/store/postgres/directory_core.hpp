@@ -3,7 +3,6 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <mutex>
 #include <vector>
 
 #include "identity/key_directory.hpp"
@@ -12,14 +11,15 @@
 #include "store/lookup_sql.hpp"
 #include "store/postgres/change_feed.hpp"
 #include "store/postgres/connection.hpp"
+#include "store/postgres/inbox.hpp"
+#include "store/postgres/open_work.hpp"
 #include "store/postgres/postgres_directory.hpp"
 
 namespace marquee::store::postgres {
 
 class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
  public:
-  // `core` is null where the directory is being closed; then it only answers so.
-  using Task = std::function<void(DirectoryCore* core)>;
+  using Task = Inbox<DirectoryCore>::Task;
 
   DirectoryCore(boost::asio::io_context& io, Conninfo info, PostgresOptions options,
                 AdapterStatus& status);
@@ -32,6 +32,7 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   void load_certificate(const std::string& row, routing::DomainDirectory::Certificate done);
   void store_certificate(const routing::NewCertificate& certificate,
                          routing::CertificateStore::Stored done);
+  void remove_certificate(const std::string& row, routing::CertificateStore::Stored done);
   void list(const routing::ListQuery& query, Position position, routing::ListPage page,
             routing::DomainDirectory::Listed done);
   void list_names(const Position& position, std::uint32_t limit,
@@ -52,7 +53,6 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   static constexpr std::chrono::milliseconds kPage{10'000};  // limit of a page of a list
 
  private:
-  void drain();
   void prepare_lookups();
   void prepare_lookups_with(const DatabaseFacts& facts);
   void prepare_background();
@@ -64,14 +64,19 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   template <typename Record, typename Make>
   void ask_key(std::string sql, std::vector<std::optional<std::string>> parameters, Make make,
                std::function<void(identity::KeyAnswer<Record>)> done);
-  // A certificate that is being read elsewhere; whoever comes first answers.
-  struct OpenWork {
-    std::mutex mutex;  // held while it is told: stop() returns after that
-    routing::DomainDirectory::Certificate done;
-    void answer(routing::StoredCertificate certificate);
+  // Reads the rows' records, elsewhere where one of them holds a private key to open,
+  // and hands them on, faults told. In `done` this is alive.
+  struct Rows {
+    std::vector<routing::DomainRecord> records;
+    base::Failure failure;  // has a sentence: the directory ends, and there are none
   };
-  std::shared_ptr<OpenWork> open_work(routing::DomainDirectory::Certificate done);
-  std::optional<routing::DomainRecord> record_of(const Result& result, std::size_t row);
+  void read_rows(const Result& result, std::size_t rows, std::function<void(Rows)> done);
+  void listed(const routing::ListQuery& query, Position position, bool more, routing::ListPage page,
+              routing::DomainDirectory::Listed done);
+  void elsewhere(std::function<void()> job);
+  // `nothing`: what is wrong where the statement gives no row.
+  void write_certificate(const std::string& sql, std::vector<std::string> values,
+                         const std::string& nothing, routing::CertificateStore::Stored done);
   base::Failure failure_of(const Reply& reply);
   Dialect dialect() const;
 
@@ -88,13 +93,10 @@ class DirectoryCore : public std::enable_shared_from_this<DirectoryCore> {
   std::uint64_t lineage_ = 0;  // of what it reads
   bool unnamed_ = false;       // a pooler loses prepared statements
   unsigned told_ = 0;          // questions about tenants that were refused, by bit
-  std::vector<std::weak_ptr<OpenWork>> working_;
+  OpenWorks working_;
   std::string find_sql_;
   std::string certificate_sql_;
-
-  std::mutex mutex_;  // guards the inbox
-  std::vector<Task> inbox_;
-  bool stopped_ = false;
+  Inbox<DirectoryCore> inbox_{io_, kMostTasks};
 };
 
 }  // namespace marquee::store::postgres

@@ -38,14 +38,17 @@ void DirectoryCore::find(const routing::LookupKeys& keys, routing::DomainDirecto
           answer.failure = failure_of(reply);
           return done(std::move(answer));
         }
-        for (std::size_t i = 0; i < reply.result.rows(); ++i) {
-          answer.generation = number(reply.result.text(i, kColumns));
-          if (auto record = record_of(reply.result, i))
-            answer.rows.push_back(std::make_shared<routing::DomainRecord>(std::move(*record)));
-        }
-        answer.status =
-            answer.rows.empty() ? DirectoryAnswer::Status::absent : DirectoryAnswer::Status::found;
-        done(std::move(answer));
+        const std::size_t rows = reply.result.rows();
+        if (rows > 0) answer.generation = number(reply.result.text(rows - 1, kColumns));
+        read_rows(reply.result, rows, [answer, done](Rows read) mutable {
+          answer.failure = std::move(read.failure);
+          if (!answer.failure.sentence.empty()) return done(std::move(answer));
+          for (routing::DomainRecord& record : read.records)
+            answer.rows.push_back(std::make_shared<routing::DomainRecord>(std::move(record)));
+          answer.status = answer.rows.empty() ? DirectoryAnswer::Status::absent
+                                              : DirectoryAnswer::Status::found;
+          done(std::move(answer));
+        });
       });
 }
 
@@ -69,29 +72,11 @@ void DirectoryCore::load_certificate(const std::string& row,
                };
                // The end of the directory does not wait for the job, and the job does
                // not need the directory.
-               auto job = [certificate = copy(0), encrypted = copy(1), key = options_.key,
-                           work = open_work(done)] {
+               elsewhere([certificate = copy(0), encrypted = copy(1), key = options_.key,
+                          work = working_.open<routing::StoredCertificate>(done)] {
                  work->answer(make_certificate(certificate, encrypted, key ? &*key : nullptr));
-               };
-               if (options_.work)
-                 options_.work(std::move(job));
-               else
-                 job();
+               });
              });
-}
-
-void DirectoryCore::OpenWork::answer(routing::StoredCertificate certificate) {
-  const std::lock_guard hold(mutex);
-  if (const auto tell = std::exchange(done, nullptr)) tell(std::move(certificate));
-}
-
-std::shared_ptr<DirectoryCore::OpenWork> DirectoryCore::open_work(
-    routing::DomainDirectory::Certificate done) {
-  std::erase_if(working_, [](const auto& weak) { return weak.expired(); });
-  auto work = std::make_shared<OpenWork>();
-  work->done = std::move(done);
-  working_.push_back(work);
-  return work;
 }
 
 // Kind after kind until the page is full. One row more than asked for says whether
@@ -122,20 +107,37 @@ void DirectoryCore::list(const routing::ListQuery& query, Position position, rou
       return done({false, {}, {}, failure_of(reply)});
     }
     const std::size_t rows = reply.result.rows();
-    for (std::size_t i = 0; i < std::min<std::size_t>(rows, room - 1); ++i) {
-      position.after = reply.result.text(i, static_cast<std::size_t>(Column::row));
-      if (auto record = record_of(reply.result, i)) page.rows.push_back(std::move(*record));
-    }
-    const auto next = after(position.kind);
-    if (rows >= room) {
-      page.next = show_position(position);
-    } else if (next) {
-      return list(query, {*next, {}}, std::move(page), std::move(done));
-    }
-    page.ok = true;
-    done(std::move(page));
+    const std::size_t kept = std::min<std::size_t>(rows, room - 1);
+    if (kept > 0)
+      position.after = reply.result.text(kept - 1, static_cast<std::size_t>(Column::row));
+    // The next question is the control thread's to ask.
+    read_rows(
+        reply.result, kept,
+        [this, query, position, more = rows >= room, page = std::move(page),
+         done = std::move(done)](Rows read) mutable {
+          if (!read.failure.sentence.empty()) return done({false, {}, {}, read.failure});
+          for (routing::DomainRecord& record : read.records) page.rows.push_back(std::move(record));
+          submit([query, position, more, page = std::move(page), done = std::move(done),
+                  who = description_](DirectoryCore* core) mutable {
+            if (core) return core->listed(query, position, more, std::move(page), done);
+            done(
+                {false, {}, {}, {base::FailureSource::dependency, true, who + " is being closed"}});
+          });
+        });
   };
   background_.ask(std::move(question));
+}
+
+void DirectoryCore::listed(const routing::ListQuery& query, Position position, bool more,
+                           routing::ListPage page, routing::DomainDirectory::Listed done) {
+  const auto next = after(position.kind);
+  if (more) {
+    page.next = show_position(position);
+  } else if (next) {
+    return list(query, {*next, {}}, std::move(page), std::move(done));
+  }
+  page.ok = true;
+  done(std::move(page));
 }
 
 void DirectoryCore::list_names(const Position& position, std::uint32_t limit,

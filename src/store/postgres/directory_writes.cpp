@@ -17,19 +17,19 @@ Question statement(std::string text, std::chrono::milliseconds limit) {
 
 // One transaction, which stays on one connection of a pooler; the session reads only.
 // Questions go out in their order, so that none of another kind gets between.
-void DirectoryCore::store_certificate(const routing::NewCertificate& certificate,
+void DirectoryCore::write_certificate(const std::string& sql, std::vector<std::string> values,
+                                      const std::string& nothing,
                                       routing::CertificateStore::Stored done) {
   auto failure = std::make_shared<std::optional<base::Failure>>();
-  Question put = statement(kPostgresStoreCertificate, options_.timeout);
-  for (std::string& value : postgres_certificate_values(certificate))
-    put.parameters.emplace_back(std::move(value));
-  put.done = [failure](const Reply& reply) {
+  Question put = statement(sql, options_.timeout);
+  for (std::string& value : values) put.parameters.emplace_back(std::move(value));
+  put.done = [failure, nothing](const Reply& reply) {
     if (!reply) {
       *failure = base::Failure{base::FailureSource::dependency, true, reply.sentence};
       if (reply.sqlstate == "42501")
         (*failure)->sentence += "; run  marquee db migrate  as the owner of the tables";
     } else if (reply.result.rows() == 0) {
-      *failure = base::Failure{base::FailureSource::client, false, "the domain is gone"};
+      *failure = base::Failure{base::FailureSource::client, false, nothing};
     }
   };
   // After a failure it is a rollback.
@@ -45,6 +45,17 @@ void DirectoryCore::store_certificate(const routing::NewCertificate& certificate
   background_.ask(statement("BEGIN READ WRITE", options_.timeout));
   background_.ask(std::move(put));
   background_.ask(std::move(commit));
+}
+
+void DirectoryCore::store_certificate(const routing::NewCertificate& certificate,
+                                      routing::CertificateStore::Stored done) {
+  write_certificate(kPostgresStoreCertificate, postgres_certificate_values(certificate),
+                    "the domain is gone", std::move(done));
+}
+
+void DirectoryCore::remove_certificate(const std::string& row,
+                                       routing::CertificateStore::Stored done) {
+  write_certificate(kPostgresRemoveCertificate, {row}, kNothingToRemove, std::move(done));
 }
 
 }  // namespace marquee::store::postgres

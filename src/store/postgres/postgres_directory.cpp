@@ -98,6 +98,15 @@ class PostgresDirectory final : public WritableDirectory,
     });
   }
 
+  void remove_certificate(const std::string& row, Stored done) override {
+    if (!is_uuid(row))
+      return done(base::Failure{base::FailureSource::client, false, "the domain is gone"});
+    core_->submit([row, done = std::move(done), who = description_](DirectoryCore* core) {
+      if (core) return core->remove_certificate(row, done);
+      done(closing(who));
+    });
+  }
+
   void generation(Generation done) override {
     core_->submit([done = std::move(done)](DirectoryCore* core) {
       if (core) return core->generation(done);

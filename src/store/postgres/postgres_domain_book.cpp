@@ -101,6 +101,7 @@ class PostgresDomainBook final : public admin::DomainBook {
     if (edit.installation)
       if (auto fault = bad_id("installation", *edit.installation)) return done(*std::move(fault));
     core_->submit([seen, edit = std::move(edit), done = std::move(done)](BookCore* core) {
+      if (core && edit.vouched && core->dialect().proofs.empty()) return done(core->no_proofs());
       if (core)
         return core->change(seen, edit_statement(core->dialect(), seen, edit), "change", done);
       done(closing());
@@ -110,6 +111,13 @@ class PostgresDomainBook final : public admin::DomainBook {
   void remove(const admin::StoredDomain& seen, std::function<void(BookAnswer)> done) override {
     core_->submit([seen, done = std::move(done)](BookCore* core) {
       if (core) return core->change(seen, remove_statement(core->dialect(), seen), "remove", done);
+      done(closing());
+    });
+  }
+
+  void analyze(std::function<void(BookAnswer)> done) override {
+    core_->submit([done = std::move(done)](BookCore* core) {
+      if (core) return core->analyze(done);
       done(closing());
     });
   }

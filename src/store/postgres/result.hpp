@@ -1,4 +1,5 @@
-// A libpq result, owned. All values are texts.
+// A libpq result, shared by its copies. All values are texts. What it holds never
+// changes, so that any thread may read it.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -13,7 +14,7 @@ namespace marquee::store::postgres {
 class Result {
  public:
   Result() = default;
-  explicit Result(pg_result* owned) : result_(owned) {}
+  explicit Result(pg_result* owned) : result_(owned, Clear()) {}
 
   std::size_t rows() const;
   std::size_t columns() const;
@@ -28,7 +29,7 @@ class Result {
   struct Clear {
     void operator()(pg_result* result) const;
   };
-  std::unique_ptr<pg_result, Clear> result_;
+  std::shared_ptr<pg_result> result_;
 };
 
 // How a question to the database ended.

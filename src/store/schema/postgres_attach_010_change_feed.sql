@@ -191,8 +191,8 @@ BEGIN
     WITH changed AS (
       SELECT o.id::text AS o_id, n.id::text AS n_id
       FROM old_rows o FULL JOIN new_rows n ON n.id = o.id
-      WHERE (o.status, o.subscription_status)
-        IS DISTINCT FROM (n.status, n.subscription_status)),
+      WHERE (o.status, o.subscription_status, o.plan)
+        IS DISTINCT FROM (n.status, n.subscription_status, n.plan)),
     told(what, value) AS (SELECT 'agency'::text, o_id FROM changed UNION ALL SELECT 'agency'::text, n_id FROM changed),
     kept AS (SELECT DISTINCT what, value FROM told WHERE value IS NOT NULL LIMIT 1001)
     INSERT INTO marquee.changes (what, value)

@@ -42,7 +42,7 @@ BEGIN
   FOR t IN SELECT * FROM (VALUES
       ('agency_members', 'member', 'user_id', 'agency_id,user_id,role'),
       ('module_allowed_domains', 'module', 'module_id',
-        'site_id,module_id,domain,verified,allow_embed,allow_api'),
+        'site_id,module_id,domain,verified,allow_embed,allow_api,rate_limit'),
       ('module_api_routes', 'module', 'module_id',
         'module_id,path,method,requires_auth,required_scopes,rate_limit_per_minute,cache_ttl_seconds,is_active')
     ) AS tables (name, what, told, columns) LOOP

@@ -11,7 +11,7 @@ GRANT USAGE ON SCHEMA public, marquee TO {{role}};
 GRANT SELECT ON ALL TABLES IN SCHEMA marquee TO {{role}};
 GRANT INSERT, UPDATE, DELETE ON marquee.proofs, marquee.leases, marquee.changes TO {{role}};
 
-GRANT SELECT (id, status, subscription_status)
+GRANT SELECT (id, status, subscription_status, plan)
   ON public.agencies TO {{role}};
 DROP POLICY IF EXISTS marquee_select ON public.agencies;
 CREATE POLICY marquee_select ON public.agencies FOR SELECT TO {{role}} USING (true);

@@ -5,7 +5,7 @@ DECLARE
   t record;
 BEGIN
   FOR t IN SELECT * FROM (VALUES
-      ('module_allowed_domains', 'site_id,module_id,domain,verified,allow_embed,allow_api'),
+      ('module_allowed_domains', 'site_id,module_id,domain,verified,allow_embed,allow_api,rate_limit'),
       ('module_api_routes',
         'id,module_id,path,method,requires_auth,required_scopes,rate_limit_per_minute,cache_ttl_seconds,is_active')
     ) AS tables (name, columns) LOOP

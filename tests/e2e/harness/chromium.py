@@ -87,15 +87,17 @@ class NetLog:
                 if params.get("net_error") and name in str(urls.get(source["id"], "") or params)]
 
 
-def visit(url, pins, within=60, net_log=None, picture=None):
+def visit(url, pins, within=60, net_log=None, picture=None, scheme="light", language="en"):
     """Loads the page; every name ending in .test is 127.0.0.1. Returns (DOM, NetLog).
-    `picture`: where a PNG of 800 by 600 pixels goes, for which there is a second load."""
+    `picture`: where a PNG of 800 by 600 pixels goes, for which there is a second load.
+    `scheme`, `language`: what the visitor prefers."""
     folder = tempfile.mkdtemp(prefix="mq-chromium-")
     log = os.path.join(folder, "net.json")
     command = [
         "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
         "--disable-features=OptimizationHints,MediaRouter,Translate", "--no-proxy-server", "--enable-logging=stderr",
+        f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}", f"--accept-lang={language}",
         f"--user-data-dir={folder}/profile", "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND",
         f"--ignore-certificate-errors-spki-list={','.join(pins)}", f"--log-net-log={log}", "--dump-dom", url]
     if picture:

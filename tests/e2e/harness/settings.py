@@ -23,6 +23,7 @@ class Domain:
     force_www: str = ""           # "" | "www" | "bare"
     redirect_to_https: bool = False
     enabled: bool = True
+    maintenance: bool = False
     path: str = ""
     certificate: object = "internal"  # or a list of (cert_file, key_file)
     request_fields: dict = dataclasses.field(default_factory=dict)
@@ -118,6 +119,8 @@ def _domain(d):
         out["certificate"] = [{"cert_file": c, "key_file": k} for c, k in d.certificate]
     if not d.enabled:
         out["enabled"] = False
+    if d.maintenance:
+        out["maintenance"] = True
     if d.force_www:
         out["force_www"] = d.force_www == "www"
     if d.path:
@@ -167,7 +170,7 @@ def _listener(li):
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
              host_classes=None, access_format="json", directory=None, tenants=None, access=None,
-             rate_limits=None, branding=None, answers=None, context=None):
+             rate_limits=None, branding=None, answers=None, context=None, pages=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -204,6 +207,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["answers"] = dict(answers)
     if branding:
         out["branding"] = dict(branding)
+    if pages:
+        out["pages"] = {k: seconds(v) if k == "retry_after" else v for k, v in pages.items()}
     if context:
         out["context"] = {k: seconds(v) if k in ("lifetime", "rotation") else v for k, v in context.items()}
     if tenants:

@@ -9,6 +9,7 @@
 #include "admin/domain_resource.hpp"
 #include "admin/embedded.hpp"
 #include "admin/inspect_resource.hpp"
+#include "admin/limit_resource.hpp"
 #include "admin/status_resource.hpp"
 
 using namespace marquee;
@@ -73,6 +74,13 @@ struct NoCertificates final : CertificatePort {
   void show(const std::string&, bool, std::function<void(CertificateAnswer)>) override {}
   void import(const std::string&, std::string, std::string,
               std::function<void(CertificateAnswer)>) override {}
+  void remove(const std::string&, bool, std::function<void(CertificateAnswer)>) override {}
+};
+
+struct NoLimits final : LimitPort {
+  LimitsStatus limits() override { return {}; }
+  void look(LimitKey, std::function<void(LimitKeyState)>) override {}
+  void reset(LimitKey, std::function<void(LimitKeyState)>) override {}
 };
 
 struct Nothing final : StatusSource {
@@ -87,9 +95,10 @@ struct Nothing final : StatusSource {
 TEST_CASE("every route is described, and every described one is a route") {
   Nothing source;
   NoCertificates certificates;
+  NoLimits limits;
   std::set<std::string> served, described;
   for (const auto& routes : {status_routes(source), domain_routes({}), inspect_routes({}),
-                             certificate_routes(certificates)})
+                             certificate_routes(certificates), limit_routes(limits)})
     for (const Route& route : routes)
       served.insert(std::string(route.method) + " " + std::string(route.path));
   REQUIRE(embedded_files().size() == 1);

@@ -346,3 +346,44 @@ TEST_CASE("bytes do not wait: only an open tag is held") {
   rewriter.feed("ss=x>", sink);
   CHECK(sink.out == "<p>one <!-- two --> three <b class=x>");
 }
+
+TEST_CASE("texts go where they are all that stands between two tags") {
+  Brand brand;
+  brand.removed_texts = {" Powered  by dramac", "made with x"};
+  const BrandPlan plan(brand);
+  const Case cases[] = {
+      {"<body><p>Powered by Dramac</p>", "<body><p></p>"},
+      {"<body><p>\n  POWERED\tBY\n dramac </p>", "<body><p></p>"},
+      {"<body><p>made with X</p><i>made with X</i>", "<body><p></p><i></i>"},
+      {"<body><p>Powered by Dramac.</p>", "="},
+      {"<body><p>We are powered by Dramac</p>", "="},
+      {"<body><p>Powered by <a>Dramac</a></p>", "="},
+      {"<body><p>Powered by</p> dramac", "="},
+      {"<body><p>Poweredby dramac</p>", "="},
+      {"<body><p>Powered by Dramac<!-- -->", "<body><p><!-- -->"},
+      {"<body><p>Powered by Dramac", "<body><p>"},
+      {"<body><p>Powered by Dramac</", "="},
+      {"<body><p>Powered by Dramac<", "="},
+      {"<body><p>Powered by Dramac<b", "<body><p><b"},
+      {"<body><p>Powered by Dramac< /p>", "="},
+      {"<body>  \n <p>  </p> made with", "="},
+      {"<body><script>made with x</script><textarea>made with x</textarea>", "="},
+      {"<title>made with x</title><body><b title='>made with x<'>", "="},
+      {"made with x<p>made with x</p>", "made with x<p></p>"},
+      {"<head></head>  made with x<p>made with x</p>", "<head></head>  made with x<p></p>"},
+  };
+  for (const Case& c : cases) check(plan, c);
+  const std::string spaces(kMaxTextNode, ' ');
+  const std::string fits = "<body><p>made with x" + spaces.substr(11) + "</p>";
+  check(plan, {fits, "<body><p></p>"});
+  const std::string longer = "<body><p>made with x" + spaces + "</p>";
+  check(plan, {longer, "="});
+}
+
+TEST_CASE("texts that cannot be looked for are refused") {
+  Brand brand;
+  brand.removed_texts = {"", "  ", "a<b", "a&b", "a\x01", std::string(65, 'x'), "fine"};
+  const BrandPlan plan(brand);
+  CHECK(plan.removed_texts.texts() == std::vector<std::string>{"fine"});
+  CHECK(plan.faults.size() == 6);
+}

@@ -31,6 +31,7 @@ class TokenWriter {
     const bool tag = t.kind == TokenKind::start_tag || t.kind == TokenKind::end_tag;
     if (tag && t.first) {
       line(std::string(1, letter) + '<' + lower(t.name));
+      if (!t.opaque && t.key != key_of_name(t.name)) lines.back() += " with a wrong key";
       if (t.opaque) {
         lines.back() += " opaque";
       } else {

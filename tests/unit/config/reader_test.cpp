@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "config/page_files.hpp"
 #include "fake_ports.hpp"
 
 using namespace marquee::config;
@@ -222,4 +225,51 @@ TEST_CASE("the disk: what cannot be read is said in words") {
   CHECK(disk.match(folder + "/conf.d/*.yaml", 10).size() == 2);
   CHECK(disk.match(folder + "/conf.d/*.yaml", 1).size() == 1);
   CHECK(disk.match(folder + "/conf.d/*.none", 10).empty());
+}
+
+namespace {
+// Pages in memory: whatever is asked for, all of them are there.
+struct PagesInMemory final : Files {
+  std::vector<std::string> paths;
+  std::size_t size = 10;
+  FileContent read(const std::string&, std::size_t most) const override {
+    if (size > most) return {std::nullopt, "it is too large"};
+    return {std::string(size, 'x'), {}};
+  }
+  std::string unreadable(const std::string&) const override { return {}; }
+  std::vector<std::string> match(const std::string& pattern, std::size_t most) const override {
+    CHECK(pattern == "/a\\[b\\]/*/*.html");
+    return {paths.begin(), paths.begin() + static_cast<long>(std::min(most, paths.size()))};
+  }
+  std::string identity(const std::string& path) const override { return path; }
+};
+}  // namespace
+
+TEST_CASE("pages of an operator are read within their bounds") {
+  Pages pages;
+  PagesInMemory files;
+  CHECK(read_page_files(pages, files).empty());  // no folder was named
+  pages.directory = {"/a[b]", {0, 3, 4}};
+  for (std::size_t i = 0; i <= kMaxPageFiles; ++i)
+    files.paths.push_back("/a[b]/agency-" + std::to_string(i) + "/503.html");
+  auto problems = read_page_files(pages, files);
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].sentence.find("more than 2000 pages") != std::string::npos);
+  CHECK(problems[0].mark.line == 3);
+  files.paths.pop_back();
+  CHECK(read_page_files(pages, files).empty());
+  REQUIRE(pages.files.size() == kMaxPageFiles);
+  CHECK(pages.files[7].scope == "agency-7");
+  CHECK(pages.files[7].name == "503");
+  CHECK(pages.files[7].text->size() == 10);
+  files.size = kMaxPageFile;
+  problems = read_page_files(pages, files);
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].sentence.find("more than 16 MiB") != std::string::npos);
+  files.size = kMaxPageFile + 1;
+  files.paths.resize(1);
+  problems = read_page_files(pages, files);
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].sentence.find("agency-0/503.html\", which cannot be read: it is too large") !=
+        std::string::npos);
 }

@@ -138,7 +138,7 @@ TEST_SUITE("limits local store") {
     });
     CHECK(admitted.load() == 700);
     // What rule b refused did not cost rule a anything.
-    const Decision a = store.look(*rules.find("a"), "a", kTicksPerSecond);
+    const Decision a = store.look(rules.find("a")->limit, "a", kTicksPerSecond);
     CHECK(a.remaining == 300);
   }
 
@@ -178,8 +178,8 @@ TEST_SUITE("limits local store") {
     rules.collect({}, q);
     q.charges.push_back(q.charges[1]);
     CHECK(store.decide(q, kTicksPerSecond).refused_by == 2);
-    CHECK(store.look(rules.rules()[0], "first", kTicksPerSecond).remaining == 10);
-    CHECK(store.look(rules.rules()[1], "last", kTicksPerSecond).remaining == 1);
+    CHECK(store.look(rules.rules()[0].limit, "first", kTicksPerSecond).remaining == 10);
+    CHECK(store.look(rules.rules()[1].limit, "last", kTicksPerSecond).remaining == 1);
   }
 
   TEST_CASE("of a share at least one request passes") {

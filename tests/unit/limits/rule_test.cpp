@@ -100,11 +100,13 @@ TEST_SUITE("limits rules") {
     rule.host_classes = words({"custom"});
     rule.identities = words({"anonymous"});
     rule.subscriptions = words({"free"});
+    rule.plans = words({"starter"});
     rule.exempt = words({"192.0.2.0/24"});
     Asker asker;
     asker.method = "POST";
     asker.path = "/api/x?y";
     asker.subscription = "free";
+    asker.plan = "starter";
     CHECK(key_of(settings, asker) == "r:route=/api/");
     asker.path = "/login";
     CHECK(key_of(settings, asker) == "r:route=/login");
@@ -121,6 +123,7 @@ TEST_SUITE("limits rules") {
     asker.address = nullptr;
     for (const auto& change : std::vector<std::function<void(Asker&)>>{
              [](Asker& a) { a.method = "GET"; }, [](Asker& a) { a.subscription = "active"; },
+             [](Asker& a) { a.plan = "pro"; }, [](Asker& a) { a.plan = {}; },
              [](Asker& a) { a.identity = Identity::user; },
              [](Asker& a) { a.host_class = routing::HostClass::app; }}) {
       Asker other = asker;
@@ -214,6 +217,31 @@ TEST_SUITE("limits check") {
          },
          "400 days"},
         {[](auto& l) { l.mode = config::LimitMode::leased; }, "redis.address"},
+        {[](auto& l) { l.redis.mark.line = 1; }, "or sentinels or cluster"},
+        {[](auto& l) {
+           l.redis.address.value = "r:6379";
+           l.redis.cluster = {{"r:6379", {}}};
+         },
+         "more than one of address, sentinels and cluster"},
+        {[](auto& l) {
+           l.redis.sentinels = {{"s:26379", {}}};
+         },
+         "write master: mymaster"},
+        {[](auto& l) { l.redis.master.value = "m"; }, "no sentinels that know it"},
+        {[](auto& l) {
+           l.redis.cluster = {{"unix:/run/redis", {}}};
+         },
+         "redis.cluster[0]"},
+        {[](auto& l) {
+           l.redis.cluster = {{"r:6379", {}}};
+           l.redis.database = 1;
+         },
+         "remove database"},
+        {[](auto& l) {
+           l.redis.cluster = {{"r:6379", {}}};
+           l.redis.sentinel_password = "x";
+         },
+         "but no sentinels"},
         {[](auto& l) {
            for (int i = 0; i < 16; ++i) {
              l.rules.push_back(l.rules[0]);

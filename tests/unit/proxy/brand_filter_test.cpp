@@ -166,19 +166,41 @@ TEST_CASE("brand filter: nothing is gathered but small pieces, nothing kept but 
   Sink sink;
   const std::string page = "<html><head></head><body>" + std::string(200'000, 'x');
   offer(filter, sink, std::string_view(page).substr(0, 100'000), false, false);
-  CHECK(sink.calls == 2);  // a record, then the rest as it lies there
+  CHECK(sink.calls == 2);  // the head, then the rest as it lies there
   CHECK(sink.most > 80'000);
   offer(filter, sink, std::string_view(page).substr(100'000), false, true);
   CHECK(sink.calls == 3);  // once the head is done the slices themselves pass
   CHECK(sink.ended);
 
+  // Behind the head nothing is kept at all.
   BrandFilter slow(brand);
   slow.on_head(head);
   Sink full;
   full.room = 0;
-  CHECK(slow.on_body({page.data(), 60'000, 0, false, false}, full) == 60'000);
-  CHECK(slow.on_body({page.data() + 60'000, 60'000, 0, false, false}, full) == 0);
+  const std::size_t of_head = page.find("xxx");
+  CHECK(slow.on_body({page.data(), 60'000, 0, false, false}, full) == of_head);
+  CHECK(slow.on_body({page.data() + of_head, 60'000, 0, false, false}, full) == 0);
   CHECK(full.out.empty());
+
+  BrandFilter remover(brand_named("Rose", true));
+  remover.on_head(head);
+  CHECK(remover.on_body({page.data(), 60'000, 0, false, false}, full) == 60'000);
+  CHECK(remover.on_body({page.data() + 60'000, 60'000, 0, false, false}, full) == 0);
+  CHECK(full.out.empty());
+}
+
+TEST_CASE("brand filter: the end leaves with the page's last run") {
+  for (const bool hide : {false, true}) {
+    const auto brand = brand_named("Rose", hide);
+    BrandFilter filter(brand);
+    Head head;
+    filter.on_head(head);
+    Sink sink;
+    offer(filter, sink, "<html><head></head><body>" + std::string(50'000, 'x'), false, true);
+    CHECK(sink.ended);
+    CHECK(sink.calls == 2);
+    CHECK(sink.out.ends_with("xxx"));
+  }
 }
 
 TEST_CASE("brand filter: random pages, splits, appetites, pauses") {

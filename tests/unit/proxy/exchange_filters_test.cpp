@@ -285,7 +285,8 @@ TEST_CASE("bytes that a full client did not take and nobody offers again") {
   const Scenario s{
       "",
       {{"", get("/")}},
-      {{{head_end, chunked_answer("200\r\n" + std::string(512, 'x') + "\r\n0\r\n\r\n")}}}};
+      // More than what is gathered in front of the client.
+      {{{head_end, chunked_answer("5000\r\n" + std::string(20480, 'x') + "\r\n0\r\n\r\n")}}}};
   FilterRig f(s, {.client_room = 300}, one<BadFilter>(Misdeed{Misdeed::forgets, 0}));
   f.rig.play();
   CHECK(f.client().find("<end>") == std::string::npos);

@@ -166,14 +166,14 @@ class World final : public UpstreamPool {
   std::size_t appetite(std::size_t size) { return below(3) ? size : below(size + 1); }
 
   // The pool.
-  void open(Exchange&, bool fresh) override {
+  void open(UpstreamRequest&, bool fresh) override {
     CHECK_FALSE(opening_);
     CHECK_FALSE(upstream_.live);
     opening_ = true;
     fresh_ = fresh;
     if (below(2)) answer_open();
   }
-  void cancel(Exchange&) override { opening_ = false; }
+  void cancel(UpstreamRequest&) override { opening_ = false; }
   void answer_open() {
     opening_ = false;
     if (below(6) == 0) return exchange_.on_upstream_unavailable(UpstreamFailure::connect_refused);

@@ -67,7 +67,9 @@ struct Gated {
   Gated(const Scenario& scenario, std::initializer_list<TestGate*> gates,
         const RunOptions& options = {})
       : rig(scenario, options) {
-    rig.services.gates.assign(gates.begin(), gates.end());
+    constexpr GateKind kinds[] = {GateKind::access, GateKind::limits};
+    std::size_t n = 0;
+    for (TestGate* gate : gates) rig.services.gate(kinds[n++]) = gate;
     rig.play();
   }
   std::string to_client() { return wire_text(rig.client_wire.out); }
@@ -193,7 +195,7 @@ TEST_CASE("gates: every conversation is the same through a gate that makes it wa
       Exchange* waiting = nullptr;
     } gate;
     ProxyRig rig(scenario, {});
-    rig.services.gates = {&gate};
+    rig.services.gate(GateKind::access) = &gate;
     do {
       rig.play();
       if (Exchange* const e = std::exchange(gate.waiting, nullptr))
@@ -227,7 +229,7 @@ TEST_CASE("edge paths: answered here, before or after the domain is known") {
     TestGate gate(Gate::Verdict::pass);
     Scenario s{"edge", {{"", get("/.well-known/marquee/x?y")}, leave("ours:")}, {}};
     ProxyRig rig(s, {});
-    rig.services.gates = {&gate};
+    rig.services.gate(GateKind::access) = &gate;
     rig.services.edge_paths.add("/.well-known/marquee/", EdgePaths::Match::prefix, when, source);
     rig.play();
     rig.pass_time();

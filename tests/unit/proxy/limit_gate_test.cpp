@@ -41,11 +41,21 @@ class FakeStore final : public limits::SharedCounters {
     REQUIRE(asked);
     std::vector<std::int64_t> items{1};
     for (const limits::Charge& c : asked->charges) {
-      const limits::Ticks debt = c.rule->limit.depth * debt_share / 100;
+      const limits::Ticks debt = c.limit.depth * debt_share / 100;
       items.push_back(debt);
-      if (debt + c.rule->limit.unit > c.rule->limit.depth && !c.rule->shadow) items[0] = 0;
+      if (debt + c.limit.unit > c.limit.depth && !c.rule->shadow) items[0] = 0;
     }
     REQUIRE(limits::read_answer(items, *std::exchange(asked, nullptr)));
+    who->on_counted(its_tag, true);
+  }
+  // All keys are as if never seen, of those charges that it can tell of.
+  void answer_save(std::uint64_t uncounted) {
+    REQUIRE(asked);
+    std::vector<std::int64_t> items(asked->charges.size() + 1, 0);
+    items[0] = 1;
+    REQUIRE(limits::read_answer(items, *asked));
+    asked->uncounted = uncounted;
+    asked = nullptr;
     who->on_counted(its_tag, true);
   }
   void fail() {
@@ -76,11 +86,13 @@ struct Limited {
   Limited(const Scenario& scenario, const config::RateLimits& settings, bool shared = true)
       : metrics(registry), rig(scenario, {}) {
     registry.start(1);
-    auto plan = make_limit_plan(settings, metrics, registry);
+    config::Settings all;
+    all.rate_limits = settings;
+    auto plan = make_limit_plan(all, metrics, registry);
     gate = std::make_unique<LimitGate>(rig.turn, local, shared ? &store : nullptr, metrics,
                                        registry.cells(0), 0);
     gate->install(std::move(plan));
-    rig.services.gates = {gate.get()};
+    rig.services.gate(GateKind::limits) = gate.get();
   }
   void play() {
     rig.finish_turn();
@@ -151,6 +163,25 @@ TEST_CASE("limit gate: without the store, as the settings say") {
       }
       CHECK(has(l.end(), says));
     }
+  }
+}
+
+TEST_CASE("limit gate: a store that can decide some rules only") {
+  using Fallback = config::LimitFallback;
+  for (const auto& [how, until, says] :
+       {std::tuple{Fallback::local, "hello", "\"all\";r=1;t=1800, \"other\";r=3;t=900\r\n"},
+        {Fallback::open, "hello", "RateLimit: \"other\";r=3;t=900\r\n"},
+        {Fallback::closed, "</html>", "HTTP/1.1 503 "}}) {
+    CAPTURE(says);
+    config::RateLimits settings = settings_of(4, how);
+    settings.rules.push_back(settings.rules[0]);
+    settings.rules[1].name.value = "other";
+    Limited l(simple(until), settings);
+    l.rig.play();
+    l.store.answer_save(0b01);
+    l.play();
+    const std::string out = l.end();
+    CHECK_MESSAGE(has(out, says), out);
   }
 }
 

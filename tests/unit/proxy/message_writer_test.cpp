@@ -42,15 +42,15 @@ struct Producer {
   // One message; `headroom` in front of every slice.
   void send(const std::string& head, http::BodyFraming framing, const std::string& body,
             std::size_t headroom, const http::FieldTable* trailers) {
-    writer.begin(head, framing);
+    writer.begin(head, framing, below(2) == 0);
     std::size_t come = 0, sent = 0;
     if (body.empty() && below(2)) writer.flush(stream);
     while (sent < body.size()) {
       come = std::min(body.size(), std::max(come, sent + 1) + below(30));
       std::string memory(headroom, '#');
       memory.append(body, sent, come - sent);
-      BodySlice slice{memory.data() + headroom, come - sent, headroom, come == body.size(),
-                      come == body.size()};
+      BodySlice slice{memory.data() + headroom, come - sent,         headroom,
+                      come == body.size(),      come == body.size(), !trailers};
       const std::size_t n = writer.body(stream, slice);
       CHECK_FALSE(writer.head_waits());
       CHECK(memory.compare(headroom, come - sent, body, sent, come - sent) == 0);
@@ -195,4 +195,46 @@ TEST_CASE("a stream that dies stops everything, at any write") {
     p.writer.reset();
     CHECK_FALSE(p.writer.failed());
   }
+}
+
+TEST_CASE("small chunks wait for a flush, the end, or more than a record holds") {
+  Producer p(1);
+  const auto chunk = [&](std::size_t size, bool flush, bool end = false, bool bare = false) {
+    const std::string bytes = text(size);
+    CHECK(p.writer.body(p.stream, {bytes.data(), size, 0, flush, end, bare}) == size);
+  };
+  p.writer.begin(chunked_head, {BodyKind::chunked, 0}, true);
+  chunk(10, false);
+  chunk(20, false);
+  CHECK_FALSE(p.writer.head_waits());
+  CHECK_FALSE(p.writer.drained(p.stream));
+  CHECK(p.wire.out.empty());
+  p.writer.flush(p.stream);
+  CHECK(p.wire.out == chunked_head + "a\r\n" + text(10) + "\r\n14\r\n" + text(20) + "\r\n");
+  p.wire.out.clear();
+  chunk(1, false);
+  chunk(2, true);  // says flush itself
+  CHECK(p.wire.out == "1\r\nA\r\n2\r\nAB\r\n");
+  p.wire.out.clear();
+  chunk(10'000, false);
+  CHECK(p.wire.out.empty());
+  chunk(10'000, false);
+  CHECK(p.wire.out.size() > 20'000);
+  p.wire.out.clear();
+  chunk(3, false);
+  p.writer.end(p.stream, nullptr);
+  CHECK(p.wire.out == "3\r\nABC\r\n0\r\n\r\n");
+  p.wire.out.clear();
+
+  p.writer.begin(chunked_head, {BodyKind::chunked, 0}, true);
+  chunk(1, false);
+  chunk(2, false, true, true);  // the end, without trailers
+  CHECK(p.wire.out == chunked_head + "1\r\nA\r\n2\r\nAB\r\n0\r\n\r\n");
+  p.writer.end(p.stream, nullptr);
+  CHECK(p.wire.out.ends_with("AB\r\n0\r\n\r\n"));
+  p.wire.out.clear();
+
+  p.writer.begin(chunked_head, {BodyKind::chunked, 0});
+  chunk(1, false);
+  CHECK(p.wire.out == chunked_head + "1\r\nA\r\n");
 }

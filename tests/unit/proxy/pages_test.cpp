@@ -3,7 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <cctype>
+#include <memory>
 #include <string>
+
+#include "base/hostname.hpp"
+#include "proxy/snapshot.hpp"
 
 using namespace marquee::proxy;
 
@@ -54,52 +58,134 @@ TEST_CASE("accept: pages for browsers, problem+json for programs") {
   CHECK_FALSE(html("image/png"));
 }
 
-TEST_CASE("pages: every status has its own words, for a visitor") {
+namespace {
+
+constexpr std::string_view kId = "0190a1b2-0000-7000-8000-000000000001";
+
+struct Client {
+  marquee::proxy::http::RequestHead head;
+  explicit Client(std::string_view accept, std::string_view languages = {}) {
+    const auto put = [this](std::string_view name, std::string_view value) {
+      if (!value.empty()) head.fields.push({name, value, http::identify(name)});
+    };
+    put("Accept", accept);
+    put("accept-language", languages);
+  }
+};
+
+std::string field(const LocalContent& answer, std::string_view name) {
+  std::string found;
+  for (const auto& [n, value] : answer.fields)
+    if (n == name) found += value;
+  return found;
+}
+
+LocalContent answer(const ErrorFacts& facts, const Client& client,
+                    const marquee::config::Pages& settings = {}) {
+  return error_answer(facts, client.head, marquee::brand::PageSet(settings));
+}
+
+}  // namespace
+
+TEST_CASE("pages: problem+json for programs, always the same words") {
   for (const unsigned status : {400u, 403u, 404u, 408u, 413u, 414u, 417u, 421u, 426u, 429u, 431u,
                                 500u, 501u, 502u, 503u, 504u, 505u}) {
     CAPTURE(status);
-    const ErrorText text = error_text(status);
-    CHECK(text.status == status);
-    CHECK(text.sentence.ends_with('.'));
-    const std::string page = error_body(
-        {status, "0190a1b2-0000-7000-8000-000000000001", "shop.example"}, ErrorFormat::html);
-    CHECK(has(page, "<html lang=\"en\">"));
-    CHECK(has(page, "prefers-color-scheme:dark"));
-    CHECK(has(page, "Error " + std::to_string(status)));
-    CHECK(has(page, "0190a1b2-0000-7000-8000-000000000001"));
-    CHECK(has(page, "shop.example"));
-    for (const char* word : {"arquee", "upstream", "proxy", "nginx", "dramac"})
-      CHECK_FALSE(has(page, word));
-    const std::string json =
-        error_body({status, "0190a1b2-0000-7000-8000-000000000001", "shop.example"},
-                   ErrorFormat::problem_json);
-    CHECK(json == "{\"type\":\"about:blank\",\"title\":\"" + std::string(text.reason) +
-                      "\",\"status\":" + std::to_string(status) + ",\"detail\":\"" +
-                      std::string(text.sentence) +
-                      "\",\"instance\":\"urn:uuid:0190a1b2-0000-7000-8000-000000000001\","
-                      "\"request_id\":\"0190a1b2-0000-7000-8000-000000000001\"}\n");
+    const LocalContent json = answer({status, RefusalCause::none, kId, "shop.example", "7"},
+                                     Client("application/json", "de"));
+    const auto& text = marquee::brand::text_of(marquee::brand::Language::en,
+                                               marquee::brand::PageState::none, status);
+    CHECK(json.status == status);
+    CHECK(json.content_type == "application/problem+json");
+    CHECK(json.body ==
+          "{\"type\":\"about:blank\",\"title\":\"" + std::string(error_reason(status)) +
+              "\",\"status\":" + std::to_string(status) + ",\"detail\":\"" +
+              std::string(text.text) + "\",\"instance\":\"urn:uuid:" + std::string(kId) +
+              "\",\"request_id\":\"" + std::string(kId) + "\"}\n");
+    CHECK(field(json, "Vary") == "Accept");
+    CHECK(field(json, "Retry-After") == "7");
+    CHECK(field(json, "Content-Security-Policy").empty());
   }
-  CHECK(error_text(418).status == 418);
-  CHECK(error_text(418).reason == "Client Error");
-  CHECK(error_text(599).reason == "Server Error");
-  CHECK(error_text(599).status == 599);
+  CHECK(error_reason(418) == "Client Error");
+  CHECK(error_reason(599) == "Server Error");
+  const std::string evil = "<script>\"'&\x01\xFF\xC3\xBC\xED\xA0\x80";
+  const std::string body = answer({404, RefusalCause::none, evil, evil}, Client("")).body;
+  CHECK(has(body, "<script>\\\"'&\\u0001"));
+  CHECK_FALSE(has(body, "instance"));
+  CHECK(body.find('\xFF') == std::string::npos);
+  CHECK_FALSE(has(answer({404}, Client("")).body, "request_id"));
+  const std::string longest(10'000, '\x02');
+  for (const auto cause : {RefusalCause::none, RefusalCause::unknown_host})
+    CHECK(answer({404, cause, longest, longest}, Client("")).body.ends_with("\"}\n"));
 }
 
-TEST_CASE("pages: hostile values are escaped for their place") {
-  const std::string evil = "<script>\"'&\x01\xFF\xC3\xBC\xED\xA0\x80";
-  const std::string page = error_body({404, evil, evil}, ErrorFormat::html);
-  CHECK_FALSE(has(page, "<script"));
-  CHECK(has(page, "&lt;script&gt;&quot;&#39;&amp;"));
-  CHECK(has(page, "\xC3\xBC"));
-  for (const char bad : {'\x01', '\xFF', '\xED'}) CHECK(page.find(bad) == std::string::npos);
-  const std::string json = error_body({404, evil, evil}, ErrorFormat::problem_json);
-  CHECK(has(json, "<script>\\\"'&\\u0001"));
-  CHECK_FALSE(has(json, "instance"));
-  CHECK(json.find('\xFF') == std::string::npos);
-  // Without an id or a host nothing is left hanging; long ones are cut.
-  CHECK_FALSE(has(error_body({404, "", ""}, ErrorFormat::html), "Request"));
-  CHECK_FALSE(has(error_body({404, "", ""}, ErrorFormat::problem_json), "request_id"));
-  const std::string longest(10'000, '\x02');
-  CHECK(error_body({404, longest, longest}, ErrorFormat::html).size() < 4'000);
-  CHECK(error_body({404, longest, ""}, ErrorFormat::problem_json).ends_with("\"}\n"));
+TEST_CASE("pages: a page in the visitor's language, never kept, with its policy") {
+  const LocalContent page = answer({503, RefusalCause::maintenance, kId, "shop.example", "300"},
+                                   Client("text/html", "ja, de-CH;q=0.9, fr;q=0.8"));
+  CHECK(page.content_type == "text/html; charset=utf-8");
+  CHECK(has(page.body, "<h1>Wir arbeiten an dieser Website</h1>"));
+  CHECK(field(page, "Content-Language") == "de");
+  CHECK(field(page, "Vary") == "Accept, Accept-Language");
+  CHECK(field(page, "Cache-Control") == "no-store");
+  CHECK(field(page, "Retry-After") == "300");
+  CHECK(has(field(page, "Content-Security-Policy"), "default-src 'none'; style-src 'sha256-"));
+  marquee::config::Pages settings;
+  settings.language = "pl";
+  CHECK(field(answer({404}, Client("text/html"), settings), "Content-Language") == "pl");
+}
+
+TEST_CASE("pages: each cause that has a page of its own") {
+  const auto title = [](RefusalCause cause, unsigned status) {
+    const std::string body = answer({status, cause}, Client("text/html")).body;
+    const std::size_t at = body.find("<h1>") + 4;
+    return body.substr(at, body.find("</h1>") - at);
+  };
+  CHECK(title(RefusalCause::unknown_host, 404) == "This domain is not connected yet");
+  CHECK(title(RefusalCause::agency_suspended, 503) == "This site is suspended");
+  CHECK(title(RefusalCause::domain_disabled, 503) == "This site is switched off");
+  CHECK(title(RefusalCause::installation_disabled, 503) == "This site is switched off");
+  CHECK(title(RefusalCause::site_unpublished, 404) == "This site has not been published");
+  CHECK(title(RefusalCause::maintenance, 503) == "We are working on this site");
+  CHECK(title(RefusalCause::path_refused, 404) == "This page does not exist");
+  CHECK(has(answer({404, RefusalCause::unknown_host}, Client("text/html")).body,
+            "<h2>Is this your domain?</h2>"));
+}
+
+TEST_CASE("pages: the domain's brand, where it is the visitor's own domain") {
+  DomainPlan plan;
+  auto domain = std::make_shared<marquee::routing::Domain>(
+      *marquee::base::parse_hostname("shop.example").name);
+  domain->agency = *marquee::base::AgencyId::parse("6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01");
+  plan.domain = domain;
+  marquee::routing::WhiteLabel row;
+  row.brand_name = "Rose </title> Bakery";
+  row.logo_url = "/logo.svg";
+  row.favicon_url = "javascript:alert(1)";
+  row.primary_color = "#8b1e3f";
+  plan.brand = make_domain_brand(row, {});
+  ErrorFacts facts{502, RefusalCause::none, kId, "shop.example", {}, &plan};
+  std::string body = answer(facts, Client("text/html")).body;
+  CHECK(has(body, "| Rose &lt;/title&gt; Bakery</title>"));
+  CHECK(has(body, "<img src=\"/logo.svg\""));
+  CHECK(has(body, "--brand:#8b1e3f"));
+  CHECK_FALSE(has(body, "javascript:"));
+  // Nothing below the domain is there while it does not serve.
+  facts.cause = RefusalCause::agency_suspended;
+  body = answer(facts, Client("text/html")).body;
+  CHECK(has(body, "<header><bdi>Rose &lt;/title&gt; Bakery</bdi></header>"));
+  CHECK_FALSE(has(body, "logo.svg"));
+  facts.cause = RefusalCause::misdirected;
+  body = answer(facts, Client("text/html")).body;
+  CHECK_FALSE(has(body, "Rose"));
+  CHECK_FALSE(has(body, "8b1e3f"));
+  // Templates of its agency, and not of another.
+  marquee::config::Pages settings;
+  settings.files = {{"/p", "6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01", "page",
+                     std::make_shared<const std::string>("ours")},
+                    {"/p", "7f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01", "page",
+                     std::make_shared<const std::string>("theirs")}};
+  facts.cause = RefusalCause::none;
+  CHECK(answer(facts, Client("text/html"), settings).body == "ours");
+  facts.plan = nullptr;
+  CHECK(has(answer(facts, Client("text/html"), settings).body, "<!doctype html>"));
 }

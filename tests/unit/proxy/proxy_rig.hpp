@@ -28,6 +28,8 @@ inline config::Settings rig_settings() {
   config::Settings settings;
   settings.answers.domains = config::AnswerScope::none;  // its own tests have it
   settings.files = {"marquee.yaml"};
+  settings.access.rules.emplace_back();  // domains have these gates, if a test puts any there
+  settings.rate_limits.rules.emplace_back();
   config::Upstream upstream;
   upstream.name = "app";
   settings.upstreams.push_back(upstream);
@@ -160,14 +162,14 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
     Peer peer;
     std::unique_ptr<H1Upstream> end;  // null: closed
     ScriptedStream* stream = nullptr;
-    Exchange* waiting = nullptr;
+    UpstreamRequest* waiting = nullptr;
     bool told_end = false;
   };
 
   ScriptedPool(net::Turn& turn, Fault& fault, std::vector<Script> scripts)
       : turn_(turn), fault_(fault), scripts_(std::move(scripts)) {}
 
-  void open(Exchange& exchange, bool fresh) override {
+  void open(UpstreamRequest& exchange, bool fresh) override {
     if (!fresh)
       for (auto& c : connections)
         if (c->end && c->end->state() == H1Upstream::State::idle && !c->waiting)
@@ -185,7 +187,7 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
     c->end->await_connect(net::Ms(2000));
     connections.push_back(std::move(c));
   }
-  void cancel(Exchange& exchange) override {
+  void cancel(UpstreamRequest& exchange) override {
     for (auto& c : connections)
       if (c->waiting == &exchange) c->waiting = nullptr;
   }
@@ -193,12 +195,12 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
   void on_connected(UpstreamConnection& end) override {
     Connection& c = of(end);
     if (!c.waiting) return on_idle(end);
-    Exchange& exchange = *c.waiting;
+    UpstreamRequest& exchange = *c.waiting;
     c.waiting = nullptr;
     hand_over(c, exchange, false);
   }
   void on_connect_failed(UpstreamConnection& end, UpstreamFailure why) override {
-    Exchange* exchange = of(end).waiting;
+    UpstreamRequest* exchange = of(end).waiting;
     on_closed(end);
     if (exchange) exchange->on_upstream_unavailable(why);
   }
@@ -227,7 +229,7 @@ class ScriptedPool final : public UpstreamPool, public UpstreamOwner {
     FAIL("a connection that is not of this pool");
     return *connections.front();
   }
-  void hand_over(Connection& c, Exchange& exchange, bool reused) {
+  void hand_over(Connection& c, UpstreamRequest& exchange, bool reused) {
     UpstreamFacts facts;
     facts.endpoint = "http://upstream.test:80";
     facts.reused = reused;

@@ -72,7 +72,9 @@ struct Run {
     rig = std::make_unique<ProxyRig>(scenario, RunOptions{});
     gate = std::make_unique<TenantGate>(
         rig->turn, &cache, [this](std::function<void()> job) { jobs.push_back(std::move(job)); });
-    rig->services.gates = {&caller, gate.get(), &last};
+    rig->services.gate(GateKind::access) = &caller;
+    rig->services.gate(GateKind::tenant) = gate.get();
+    rig->services.gate(GateKind::limits) = &last;
     rig->play();
     while (!jobs.empty()) {
       const auto job = std::move(jobs.front());

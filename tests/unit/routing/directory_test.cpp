@@ -49,13 +49,14 @@ TEST_CASE("record: words of status columns") {
 TEST_CASE("record JSON: what is expected is taken, the rest named") {
   std::vector<std::string> faults;
   const DomainConfig config = read_config(
-      R"({"redirect_to_https": false, "force_www": true, "enable_cdn": true, "cache_ttl": 60,
+      R"({"redirect_to_https": false, "force_www": true, "enable_cdn": true, "maintenance": true, "cache_ttl": 60,
           "custom_headers": {"X-Frame-Options": "DENY"}, "unknown": [1, 2]})",
       faults);
   CHECK(faults.empty());
   CHECK(!config.redirect_to_https);
   CHECK(config.force_www == config::WwwRule::www);
   CHECK(config.enable_cdn);
+  CHECK(config.maintenance);
   CHECK(config.cache_ttl == std::chrono::seconds(60));
   CHECK(config.custom_headers == config::Fields{{"X-Frame-Options", "DENY"}});
   CHECK(read_config("", faults) == DomainConfig{});

@@ -19,12 +19,14 @@ DomainRecord full_record() {
   r.site_published = false;
   r.agency_status = "active";
   r.subscription_status = "past_due";
+  r.agency_plan = "starter";
   r.client_status = "paused";
   r.config.redirect_to_https = false;
   r.config.force_www = config::WwwRule::www;
   r.config.custom_headers = {{"X-One", "1"}, {"X-Two", ""}};
   r.config.cache_ttl = std::chrono::seconds(77);
   r.config.enable_cdn = true;
+  r.config.maintenance = true;
   r.white_label = {"https://l", "https://f", "Bäckerei", "#fff", "#000", true, "a{}"};
   r.certificate.present = true;
   r.certificate.version = std::string(64, 'a');

@@ -286,6 +286,59 @@ TEST_CASE("lookup cache: after `everything`, ask again; serve if nobody answers"
   CHECK(rig.ask("shop.example") == "loaded a3");
 }
 
+// As many as ChangeStamps keeps exactly, twice over, of names that nobody asked for.
+void import_names(LookupCache& cache, const std::string& prefix) {
+  std::vector<Change> part;
+  for (std::size_t i = 0; i < 2 * ChangeStamps::kMostExact + 1; ++i) {
+    part.push_back(named(prefix + std::to_string(i) + ".example"));
+    if (part.size() < kMostTold) continue;
+    cache.on_changes(part);
+    part.clear();
+  }
+  cache.on_changes(part);
+}
+
+TEST_CASE("lookup cache: an import voids nothing but what it names, however much it is") {
+  Rig rig;
+  rig.directory.set("shop.example", "a1");
+  rig.directory.set("moved.example", "a1");
+  rig.ask("shop.example");
+  rig.ask("moved.example");
+  CHECK(rig.ask("who.example") == "absent");
+  CHECK(rig.ask("p7.example") == "absent");
+  rig.directory.down = true;
+  rig.change(named("moved.example"));
+  rig.directory.answer_all();
+  const int before = rig.directory.finds;
+  import_names(rig.cache, "p");
+  CHECK(rig.ask("shop.example") == "a1");
+  CHECK(rig.ask("who.example") == "absent");
+  CHECK(rig.directory.finds == before);
+  CHECK(rig.ask("p7.example") == "unavailable");
+  // What changed is not forgiven when its stamp is forgotten.
+  CHECK(rig.ask("moved.example") == "unavailable");
+  import_names(rig.cache, "q");
+  import_names(rig.cache, "r");
+  CHECK(rig.ask("shop.example") == "a1");
+  CHECK(rig.cache.look(keys("moved.example"), rig.now).status != Status::known);
+}
+
+TEST_CASE("lookup cache: a look-up that an import overtakes begins anew, if it has to") {
+  Rig rig;
+  rig.directory.set("shop.example", "a1");
+  std::string out;
+  REQUIRE(rig.cache.load(keys("shop.example"),
+                         [&](const LookupCache::Loaded& l) { out = agency_of(l.answer); }));
+  rig.directory.read(0);
+  rig.directory.set("shop.example", "a2");
+  rig.change(named("shop.example"));
+  import_names(rig.cache, "p");
+  rig.directory.deliver(0);  // what it read is void, although its stamp is long gone
+  CHECK(out.empty());
+  rig.directory.answer_all();
+  CHECK(out == "a2");
+}
+
 TEST_CASE("lookup cache: bounds of look-ups and of those that wait") {
   LookupCache::Options o;
   o.lookups = 2;

@@ -140,6 +140,8 @@ TEST_CASE("resolution: states, the gravest first") {
   CHECK(resolved("shop.example", row).state == DomainState::serving);
   row.agency_status = "past_due";
   CHECK(resolved("shop.example", row).state == DomainState::serving);
+  row.config.maintenance = true;
+  CHECK(resolved("shop.example", row).state == DomainState::maintenance);
   row.site_published = false;
   CHECK(resolved("shop.example", row).state == DomainState::site_unpublished);
   row.installation_enabled = false;

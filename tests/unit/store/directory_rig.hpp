@@ -68,6 +68,7 @@ class Ear final : public routing::ChangeListener {
   void on_changes(std::span<const routing::Change> changes, std::uint64_t generation) override {
     const std::lock_guard hold(mutex_);
     changes_.insert(changes_.end(), changes.begin(), changes.end());
+    largest_ = std::max(largest_, changes.size());
     generation_ = generation;
     woken_.notify_all();
   }
@@ -91,6 +92,11 @@ class Ear final : public routing::ChangeListener {
     const std::lock_guard hold(mutex_);
     return std::exchange(changes_, {});
   }
+  // The most changes that were told with one call.
+  std::size_t largest() {
+    const std::lock_guard hold(mutex_);
+    return largest_;
+  }
   std::chrono::milliseconds staleness() {
     const std::lock_guard hold(mutex_);
     return feed_ ? feed_->staleness : std::chrono::milliseconds(0);
@@ -105,6 +111,7 @@ class Ear final : public routing::ChangeListener {
   std::mutex mutex_;
   std::condition_variable woken_;
   std::vector<routing::Change> changes_;
+  std::size_t largest_ = 0;
   std::uint64_t generation_ = 0;
   std::optional<routing::Feed> feed_;
 };

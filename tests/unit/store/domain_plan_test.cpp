@@ -120,6 +120,10 @@ TEST_CASE("a name that is there is the same domain, or somebody else's") {
   CHECK(result(same) == BookResult::taken);
   same.status = routing::DomainStatus::disabled;
   CHECK(result(same) == BookResult::unchanged);
+  same.vouched = true;  // never in passing
+  CHECK(result(same) == BookResult::taken);
+  there.values[static_cast<std::size_t>(Fact::proven)] = "1";
+  CHECK(result(same) == BookResult::unchanged);
   same.agency = "a2";
   CHECK(result(same) == BookResult::taken);
   CHECK(result(draft("a.test")) == BookResult::taken);  // other config

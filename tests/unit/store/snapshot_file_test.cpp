@@ -148,7 +148,7 @@ TEST_CASE("snapshot file: each refusal has its reason") {
   CHECK(refusal([](auto& o) { o.most_bytes = 10; }) == Refusal::size);
   CHECK(refusal([](auto& o) { o.key = std::string(64, '1'); }) == Refusal::signature);
   std::string other = good;
-  other[8] = 2;
+  other[8] = 1;  // an older one
   put(writer.path(), other);
   CHECK(refusal(same) == Refusal::version);
   put(writer.path(), "-----BEGIN CERTIFICATE-----" + good);

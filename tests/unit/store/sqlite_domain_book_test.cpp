@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "directory_rig.hpp"
+#include "store/lookup_sql.hpp"
 #include "store/sqlite_migration.hpp"
 
 using namespace marquee;
@@ -116,4 +117,30 @@ TEST_CASE("sqlite book: what cannot be written is told, and nothing is half done
   CHECK(rig.other->value("SELECT count(*) FROM agencies") == "0");
   std::filesystem::remove(rig.folder + "/d.sqlite");
   CHECK(rig.create({"c.example"})[0].result == BookResult::unavailable);
+}
+
+TEST_CASE("SQLite book: statistics are renewed, and look-ups still go by index") {
+  Rig rig;
+  std::vector<std::string> hosts;
+  for (int i = 0; i < 500; ++i) hosts.push_back("n" + std::to_string(i) + ".test");
+  rig.create(hosts);
+  CHECK(Rig::answer<BookAnswer>([&](auto done) { rig.book->analyze(done); }).result ==
+        BookResult::done);
+  CHECK(rig.other->value("SELECT count(*) > 0 FROM sqlite_stat1 WHERE tbl = "
+                         "'module_custom_domains'") == "1");
+  std::string error;
+  const auto fresh = SqliteDatabase::open(rig.folder + "/d.sqlite", SqliteDatabase::Mode::read,
+                                          std::chrono::seconds(5), error);
+  REQUIRE_MESSAGE(fresh, error);
+  auto* plan = fresh->prepare("EXPLAIN QUERY PLAN " + find_sql(kSqlite));
+  REQUIRE_MESSAGE(plan, fresh->error());
+  bool any = false;
+  while (plan->step() == SqliteStatement::Step::row) {
+    const std::string step(plan->column(3).value_or(""));
+    any = true;
+    for (const char* table : {"SCAN d", "SCAN s", "SCAN i", "SCAN c", "SCAN a", "SCAN p"})
+      CHECK_MESSAGE((step != table && !step.starts_with(std::string(table) + " ")), step);
+  }
+  CHECK(any);
+  plan->reset();
 }

@@ -85,8 +85,8 @@ TEST_CASE("tenants in SQLite: members, sites, origins, installations, routes") {
   CHECK_FALSE(t.ask(TenantQuestion::site, "s2").site);
   const auto origins = t.ask(TenantQuestion::origins, "s1", "m1").origins;
   REQUIRE(origins.size() == 2);
-  CHECK(origins[0] == identity::AllowedOrigin{"a.example", true, false});
-  CHECK(origins[1] == identity::AllowedOrigin{"c.example", false, true});
+  CHECK(origins[0] == identity::AllowedOrigin{"a.example", true, false, 1000});
+  CHECK(origins[1] == identity::AllowedOrigin{"c.example", false, true, 1000});
   CHECK(t.ask(TenantQuestion::installation, "s1", "m1").installation->enabled);
   CHECK_FALSE(t.ask(TenantQuestion::installation, "s1", "m2").installation->enabled);
   CHECK_FALSE(t.ask(TenantQuestion::installation, "s2", "m1").installation);
