@@ -112,6 +112,26 @@ def test_a_route_switched_off_is_gone_within_a_second(node):
     eventually(lambda: node.ask(f"{API}/contacts/7?site_id={SITE}", "app.test").status == 200, 1.5, "the module on")
 
 
+def test_random_sites_and_modules_are_asked_for_within_bounds():
+    cache = {"unknown_burst": 200, "unknown_rate": 0.01}
+    with EchoOrigin() as main, Marquee(
+            main, listeners=[Listener("127.0.0.1:0", "http")], workers=1, tenants={"module_apis": True},
+            directory={"kind": "sqlite", "modules": {"upstream": "main"}, "sites": {"upstream": "main"}, "cache": cache},
+            host_classes={"app": {"hosts": ["app.test"], "upstream": "main"}}) as proxy:
+        it = Node(proxy, main, main)
+        eventually(it.file.exists, 10, "the directory's file")
+        eventually(lambda: it.ask("/").status == 404, 10, "an open directory")
+        it.run(directory.tenant("flour") + directory.module_domain("shop.test", "flour") + route("GET", "/contacts/:id"))
+        known = f"{API}/contacts/7?site_id={SITE}"
+        eventually(lambda: it.ask(known, "app.test").status == 200, 5, "the module's route")
+        statuses = [it.ask(f"/api/modules/m{i}/api/x?site_id={directory.row_id('site', str(i))}", "app.test").status
+                    for i in range(300)]
+        assert statuses[0] == 404 and statuses[-1] == 429
+        assert 150 <= statuses.count(404) <= 210
+        assert it.ask(known, "app.test").status == 200, "what is known goes on"
+        assert proxy.metrics().sum("marquee_refusals_total", cause="unknown_host_flood") >= 90
+
+
 def test_handler_addresses_are_not_dialled(node):
     """Whatever the row's type and address: where a module lives is the settings' word."""
     for path in ("/proxied", "/static"):
@@ -140,23 +160,3 @@ def test_the_route_is_in_the_access_log(node):
     assert node.proxy.access.wait(lambda r: r["target"] == f"{API}/cached?n=1")[-1]["api_route"] == wanted
     node.ask("/page?n=2")
     assert "api_route" not in node.proxy.access.wait(lambda r: r["target"].endswith("/page?n=2"))[-1]
-
-
-def test_random_sites_and_modules_are_asked_for_within_bounds():
-    cache = {"unknown_burst": 200, "unknown_rate": 0.01}
-    with EchoOrigin() as main, Marquee(
-            main, listeners=[Listener("127.0.0.1:0", "http")], workers=1, tenants={"module_apis": True},
-            directory={"kind": "sqlite", "modules": {"upstream": "main"}, "sites": {"upstream": "main"}, "cache": cache},
-            host_classes={"app": {"hosts": ["app.test"], "upstream": "main"}}) as proxy:
-        it = Node(proxy, main, main)
-        eventually(it.file.exists, 10, "the directory's file")
-        eventually(lambda: it.ask("/").status == 404, 10, "an open directory")
-        it.run(directory.tenant("flour") + directory.module_domain("shop.test", "flour") + route("GET", "/contacts/:id"))
-        known = f"{API}/contacts/7?site_id={SITE}"
-        eventually(lambda: it.ask(known, "app.test").status == 200, 5, "the module's route")
-        statuses = [it.ask(f"/api/modules/m{i}/api/x?site_id={directory.row_id('site', str(i))}", "app.test").status
-                    for i in range(300)]
-        assert statuses[0] == 404 and statuses[-1] == 429
-        assert 150 <= statuses.count(404) <= 210
-        assert it.ask(known, "app.test").status == 200, "what is known goes on"
-        assert proxy.metrics().sum("marquee_refusals_total", cause="unknown_host_flood") >= 90
