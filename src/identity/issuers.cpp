@@ -54,13 +54,14 @@ class Checker {
         fault(r.mark, where +
                           " accepts embed, but neither form of it is taken; write access.embed: { "
                           "secret: ${EMBED_TOKEN_SECRET} }");
-      const bool stored =
-          c == Credential::api_key || (c == Credential::embed && access().embed.legacy);
+      const bool stored = c == Credential::api_key || c == Credential::consumer ||
+                          (c == Credential::embed && access().embed.legacy);
       if (stored && settings_.directory.kind == config::DirectoryKind::yaml)
-        fault(r.mark, where +
-                          " accepts proofs that stand in a directory (api_key, or embed with "
-                          "legacy), but there is none; write directory: { "
-                          "kind: sqlite } or postgres");
+        fault(r.mark,
+              where +
+                  " accepts proofs that stand in a directory (api_key, consumer, or embed with "
+                  "legacy), but there is none; write directory: { "
+                  "kind: sqlite } or postgres");
     }
     if (!(*r.forward).empty()) forwards(r, where);
     for (const std::string& open : r.open) {

@@ -76,7 +76,7 @@ def node(request):
         subprocess.run([BINARY, "db", "migrate", "--url", owner], check=True, capture_output=True, timeout=60)
         server.sql(ROWS + "ALTER ROLE marquee_edge PASSWORD 'secret'", "consumers")
         url = server.url("consumers", "marquee_edge")
-        with Marquee(**settings(origin, {"kind": "postgres", "url": url})) as proxy:
+        with Marquee(**settings(origin, {"kind": "postgres", "url": url, "trust_directory_status": True})) as proxy:
             yield Node(proxy, origin, lambda sql: server.sql(sql, "consumers"), True)
 
 

@@ -153,8 +153,10 @@ def test_how_long_answers_may_be_kept(node):
 
 
 def test_the_route_is_in_the_access_log(node):
-    node.run("UPDATE module_api_routes SET id = 'route-logged' WHERE path = '/cached' AND method = 'GET';")
-    eventually(lambda: node.ask(f"{API}/cached?n=1") and node.proxy.access.wait(
-        lambda r: r["target"] == f"{API}/cached?n=1")[-1].get("api_route") == "route-logged", 5, "the route's id")
+    with sqlite3.connect(node.file) as db:
+        (wanted,) = db.execute("SELECT id FROM module_api_routes WHERE path = '/cached' AND method = 'GET'").fetchone()
+    db.close()
+    node.ask(f"{API}/cached?n=1")
+    assert node.proxy.access.wait(lambda r: r["target"] == f"{API}/cached?n=1")[-1]["api_route"] == wanted
     node.ask("/page?n=2")
     assert "api_route" not in node.proxy.access.wait(lambda r: r["target"].endswith("/page?n=2"))[-1]
