@@ -212,6 +212,10 @@ def test_a_master_dies(origin, mode, how):
             assert admitted >= 100 * of_kept.took * 0.8
             for load in (of_lost, of_kept):
                 assert len(load.late()) <= 0.01 * len(load.times) + 1, sorted(load.times)[-8:]
+            def known_to_all_workers():  # each learns by what it asks itself
+                statuses(proxy, lost, 2)
+                return proxy.metrics().sum("marquee_limits_redis_ready_workers") == 0
+            eventually(known_to_all_workers, 5, "workers that do not ask the lost master")
             before = fallbacks(proxy)
             assert 429 not in statuses(proxy, lost, 10)
             assert fallbacks(proxy) == before + 10
