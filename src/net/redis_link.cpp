@@ -10,6 +10,7 @@ namespace marquee::net {
 namespace {
 
 constexpr Ms kStep{50};
+constexpr int kLooks = 4;  // for a silence, within the longest one
 
 }  // namespace
 
@@ -189,13 +190,12 @@ void RedisLink::flush() {
   sent_ = 0;
 }
 
-// One timer for the oldest: armed when it becomes that.
+// One timer for the oldest, which looks a few times within what is too long.
 void RedisLink::watch_silence() {
   if (tags_.empty()) return silence_.disarm();
   Turn& turn = worker_.turn();
-  const Ms waited = std::chrono::duration_cast<Ms>(turn.now() - tags_.front().at);
-  if (silence_.armed() && waited < settings_.silence) return;  // judged when it rings
-  turn.deadlines().arm(silence_, *this, settings_.silence, turn.now());
+  if (!silence_.armed())
+    turn.deadlines().arm(silence_, *this, settings_.silence / kLooks, turn.now());
 }
 
 void RedisLink::on_deadline(Deadline& which) {
@@ -204,7 +204,7 @@ void RedisLink::on_deadline(Deadline& which) {
   if (tags_.empty()) return;
   Turn& turn = worker_.turn();
   if (turn.now() - tags_.front().at >= settings_.silence) return fail("it has fallen silent");
-  turn.deadlines().arm(silence_, *this, settings_.silence, turn.now());
+  watch_silence();
 }
 
 void RedisLink::drop(std::string_view why) {

@@ -1,5 +1,6 @@
 """The signed snapshot file: a node that starts while its directory is down serves the
 domains that it knew, and takes nothing that somebody else wrote."""
+import contextlib
 import sqlite3
 import ssl
 import subprocess
@@ -63,15 +64,21 @@ def lite(origin, authority):
 
 def away(rows):
     """The SQLite file gives way to something that is none."""
-    rows.path.rename(rows.path.with_suffix(".away"))
-    for more in ("-wal", "-shm"):
-        rows.path.with_name(rows.path.name + more).unlink(missing_ok=True)
+    move(rows.path, rows.path.with_suffix(".away"))
     rows.path.mkdir()
 
 
 def back(rows):
     rows.path.rmdir()
-    rows.path.with_suffix(".away").rename(rows.path)
+    move(rows.path.with_suffix(".away"), rows.path)
+
+
+def move(path, to):
+    """With what of it stands in its log only."""
+    path.rename(to)
+    for more in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + more).rename(to.with_name(to.name + more))
 
 
 def test_a_start_without_the_file_of_the_directory(lite, authority):
