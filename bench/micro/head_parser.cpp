@@ -137,8 +137,9 @@ __attribute__((noinline)) bool own_parse_judge_rewrite(Way& w) {
   if (w.parser.parse(browser_head, w.head) != http::ParseState::done) return false;
   if (http::judge(w.head) != http::Refusal::none) return false;
   constexpr std::int64_t now = 1795226116123;
+  static const proxy::FieldBlock tenant;  // without a signed context
   w.ids.make(w.head, w.facts, w.settings.forwarding, w.random, now);
-  proxy::add_request_fields(w.head, w.plan, w.facts, w.settings, w.trusted, w.head.host, w.ids, now,
+  proxy::add_request_fields(w.head, w.plan, w.facts, w.settings, w.trusted, tenant, w.ids, now,
                             w.arena, w.additions);
   proxy::OutgoingRequest request;
   request.method = w.head.method_name;

@@ -34,6 +34,7 @@ struct RedisReply {
   bool odd = false;
 
   bool is_ok() const { return type == Type::status && text == "OK"; }
+  bool is_pong() const { return type == Type::status && text == "PONG"; }
   bool is_error(std::string_view word) const {
     return type == Type::error && std::string_view(text).starts_with(word);
   }

@@ -10,6 +10,7 @@ namespace marquee::net {
 namespace {
 
 constexpr Ms kStep{50};
+constexpr std::string_view kNoSense = "its answer is none to what was asked";
 constexpr int kLooks = 4;  // for a silence, within the longest one
 
 }  // namespace
@@ -118,9 +119,10 @@ void RedisLink::greet() {
 // Errors here name what the settings are wrong about: "WRONGPASS ...".
 void RedisLink::greeted(const RedisReply& reply) {
   if (reply.type == RedisReply::Type::error) return fail(std::string("it says ") + reply.text);
-  if (--greetings_ > 0) return;
+  if (--greetings_ > 0) return reply.is_ok() ? void() : fail(kNoSense);
   if (settings_.master_only && reply.text != "master")
     return fail("it is no master, but " + (reply.text.empty() ? "something else" : reply.text));
+  if (!settings_.master_only && !reply.is_pong()) return fail(kNoSense);
   state_ = State::up;
   connect_.disarm();
   back_off_ = settings_.first_back_off;

@@ -176,7 +176,11 @@ void RedisCounters::fail_by(const net::RedisReply& reply) {
   const bool replica = error && reply.text.find("READONLY ") != std::string::npos;
   fail(error ? RedisFailure::error : RedisFailure::protocol);
   if (replica) link_.drop("it is a replica now");
+  if (!error) mistrust();
 }
+
+// One reply too few or too many, and each would be taken for another question's.
+void RedisCounters::mistrust() { link_.drop("its answer is none to what was asked"); }
 
 void RedisCounters::cancel(Ticket ticket) {
   const std::size_t at = static_cast<std::size_t>(ticket >> 32) - 1;
@@ -235,23 +239,26 @@ void RedisCounters::on_redis_reply(std::uint64_t tag, const net::RedisReply& rep
       script_ = reply.text;
       return probe();
     case Kind::nodes_script:
+      if (reply.type != Type::text && reply.type != Type::error) return mistrust();
       nodes_script_ = reply.type == Type::text ? reply.text : std::string();
       if (heartbeat_) return ask_for_nodes();
       return nodes_script_.empty() ? void() : count_nodes();
     case Kind::lease:
       return lent(reply);
-    case Kind::asking:
-      return;  // what follows it will tell
+    case Kind::asking:  // an error: what follows it will tell
+      return reply.is_ok() || reply.type == Type::error ? void() : mistrust();
     case Kind::nodes:
       if (reply.is_error("NOSCRIPT"))
         send_words({"SCRIPT", "LOAD", limits::kNodesScript}, Kind::nodes_script);
       if (cluster_ && reply.type == Type::error)
         if (const auto to = limits::read_redirect(reply.text)) cluster_->on_moved(*to);
+      if (reply.type != Type::integer && reply.type != Type::error) return mistrust();
       if (reply.type == Type::integer && reply.integer > 0 && reply.integer < 10'000)
         fleet_.nodes.store(static_cast<std::uint32_t>(reply.integer), std::memory_order_relaxed);
       return;
     case Kind::probe:
       if (reply.type == Type::error) return breaker_.probe_lost();
+      if (!reply.is_pong()) return mistrust();
       if (!breaker_.probe_answered(now_us())) return;
       if (cluster_) return cluster_->on_shard_changed();
       metrics_.ready.set(cells_, 1);

@@ -153,6 +153,7 @@ class RedisCounters final : public RedisStore, public net::RedisOwner, public ne
   void complain(const net::RedisReply& reply);
   bool redirected(Slot& slot, const net::RedisReply& reply);
   void opened();
+  void mistrust();
   void fail_by(const net::RedisReply& reply);
   void ask_for_nodes();
   void send_words(std::initializer_list<std::string_view> words, Kind kind);

@@ -270,8 +270,7 @@ def test_garbage(origin, store, garbage):
             assert len([t for t in times if t > 0.1]) <= 0.01 * len(times) + 1, times[-8:]
             assert proxy.resident() < 200 << 20 or proxy.sanitized()
             between.garbage = None
-            # A reply that was swallowed last is missed after a second of silence.
-            ready(proxy, within=WITHIN + 1.5)
+            ready(proxy, within=WITHIN)
 
 
 @pytest.mark.parametrize("how,expected", [("open", [200] * 5), ("closed", [503] * 5), ("local", [200, 200, 429, 429, 429])])

@@ -89,7 +89,10 @@ class Watched:
         self._stack.close()
 
     def _knows(self, sentinel):
-        return len(ask(sentinel.port, "SENTINEL", "REPLICAS", self.name, password=self._sentinel_password)) == 1
+        """That it would promote the replica: it has read the replica's INFO."""
+        known = ask(sentinel.port, "SENTINEL", "REPLICAS", self.name, password=self._sentinel_password)
+        facts = [dict(zip(replica[::2], replica[1::2])) for replica in known]
+        return [(f["flags"], f.get("master-link-status")) for f in facts] == [("slave", "ok")]
 
     def master_port(self):
         return int(ask(self.sentinels[0].port, "SENTINEL", "get-master-addr-by-name", self.name,
