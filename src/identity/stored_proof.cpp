@@ -64,6 +64,7 @@ Proof good_embed(const EmbedClaims& claims, const Digest& digest) {
   Proof out;
   out.kind = Credential::embed;
   out.result = AccessResult::granted;
+  out.caller.auth = AuthType::embed;
   out.caller.site = claims.site;
   out.caller.bound_site = claims.site;
   out.caller.bound_module = claims.module;
@@ -152,6 +153,7 @@ Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std:
   Proof out;
   out.kind = Credential::api_key;
   out.result = AccessResult::granted;
+  out.caller.auth = AuthType::api_key;
   out.caller.agency = row.agency;
   out.caller.site = row.site;
   out.caller.api_key = row.id;
@@ -179,6 +181,7 @@ Proof proof_of(const KeyAnswer<ConsumerRecord>& answer, const Digest& digest) {
   Proof out;
   out.kind = Credential::consumer;
   out.result = AccessResult::granted;
+  out.caller.auth = AuthType::consumer;
   out.caller.agency = row.agency;
   out.caller.site = row.site;
   out.caller.consumer = row.id;
