@@ -1,13 +1,66 @@
 #include "proxy/call_records.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "identity/caller.hpp"
+#include "identity/tenant_directory.hpp"
+#include "proxy/exchange.hpp"
+
 namespace marquee::proxy {
+namespace {
 
 using identity::Use;
 
+// Why Marquee refused it, else what broke.
+std::string_view error_of(const Outcome& o) {
+  if (o.refusal != http::Refusal::none) return http::name(o.refusal);
+  if (o.cause != RefusalCause::none) return name(o.cause);
+  if (o.failure != UpstreamFailure::none) return name(o.failure);
+  return o.loss == ClientLoss::none ? std::string_view() : name(o.loss);
+}
+
+std::string_view user_agent_of(const http::RequestHead& request) {
+  for (const http::Field& f : request.fields)
+    if (f.id == http::FieldId::user_agent) return f.value;
+  return {};
+}
+
+}  // namespace
+
 CallRecords::CallRecords(net::Turn& turn, HandOver hand_over)
     : turn_(turn), hand_over_(std::move(hand_over)) {}
+
+void CallRecords::record(const Exchange& exchange, std::int64_t total_us) {
+  const auto word = [](std::string_view text) {
+    return identity::call_text(text, identity::kMostCallWord);
+  };
+  const Exchange::ModuleCall& of = *exchange.module_call();
+  const http::RequestHead& request = exchange.request();
+  const Outcome& outcome = exchange.outcome();
+  identity::ApiCall call;
+  call.at_ms = turn_.wall_ms();
+  call.status = outcome.status;
+  call.milliseconds =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(total_us / 1000, 0, INT32_MAX));
+  call.module = word(of.module);
+  call.site = word(of.site);
+  call.installation = word(of.installation);
+  if (const identity::ApiRoute* route = exchange.api_route()) call.route = word(route->id);
+  call.method = word(request.method_name);
+  call.path = identity::call_path(of.path);
+  if (const identity::Caller* caller = exchange.caller()) {
+    call.auth = caller->auth;
+    call.api_key = word(caller->api_key);
+    call.consumer = word(caller->consumer);
+    call.user = word(caller->user);
+  }
+  const std::string_view client = exchange.client_text();
+  call.client = word(client.empty() ? std::string_view(exchange.facts().client_text) : client);
+  call.user_agent = identity::call_text(user_agent_of(request), identity::kMostCallAgent);
+  call.error = error_of(outcome);
+  add(std::move(call));
+}
 
 void CallRecords::add(identity::ApiCall call) {
   if (what_ == config::RecordCalls::off) return;

@@ -13,6 +13,8 @@
 
 namespace marquee::proxy {
 
+class Exchange;
+
 class CallRecords final : public net::Expiring {
  public:
   // Bundles that were handed over and not taken yet: whoever takes one counts down.
@@ -23,6 +25,8 @@ class CallRecords final : public net::Expiring {
 
   // From now on; what was added before stays.
   void install(config::RecordCalls what) { what_ = what; }
+  // One that has ended, of an exchange with a module_call(). `total_us`: it took.
+  void record(const Exchange& exchange, std::int64_t total_us);
   void add(identity::ApiCall call);
   // At once what there is. On this worker, or when it runs no more.
   void flush();

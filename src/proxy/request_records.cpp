@@ -1,10 +1,8 @@
 #include "proxy/request_records.hpp"
 
-#include <algorithm>
-
-#include "identity/api_call.hpp"
 #include "identity/caller.hpp"
 #include "identity/tenant_directory.hpp"
+#include "proxy/exchange.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -39,11 +37,6 @@ std::string_view refusal_of(const Outcome& o) {
   return o.cause == RefusalCause::none ? std::string_view{} : name(o.cause);
 }
 
-std::string_view client_of(const Exchange& exchange) {
-  return exchange.client_text().empty() ? std::string_view(exchange.facts().client_text)
-                                        : exchange.client_text();
-}
-
 }  // namespace
 
 void RequestRecords::record(Exchange& exchange) {
@@ -51,8 +44,8 @@ void RequestRecords::record(Exchange& exchange) {
   const net::TimePoint now = exchange.services().turn.now();
   const std::int64_t total = micros(o.begun, now);
   count(exchange, total);
-  if (const auto* const call = exchange.module_call(); call && calls_) [[unlikely]]
-    record_call(exchange, *call, total);
+  if (exchange.module_call() && calls_) [[unlikely]]
+    calls_->record(exchange, total);
   if (!log_) return;
   ConnectionFacts& facts = exchange.facts();
   const http::RequestHead& request = exchange.request();
@@ -60,7 +53,7 @@ void RequestRecords::record(Exchange& exchange) {
   r.time_us = exchange.services().turn.wall_ms() * 1000;
   r.request_id = exchange.ids().request_id();
   r.trace_id = exchange.ids().trace_id();
-  r.client_address = client_of(exchange);
+  r.client_address = exchange.client_text().empty() ? facts.client_text : exchange.client_text();
   // Of somebody behind a proxy no port is known.
   r.client_port = r.client_address == facts.client_text ? facts.client_port : std::uint16_t{0};
   r.host = exchange.host().empty() ? request.host : exchange.host();
@@ -103,38 +96,6 @@ void RequestRecords::record(Exchange& exchange) {
   r.user_agent = value_of(request, http::FieldId::user_agent);
   r.referer = value_of(request, http::FieldId::referer);
   log_->append(r);
-}
-
-void RequestRecords::record_call(Exchange& exchange, const Exchange::ModuleCall& of,
-                                 std::int64_t total_us) {
-  using identity::call_text;
-  constexpr std::size_t word = identity::kMostCallWord;
-  const Outcome& o = exchange.outcome();
-  const http::RequestHead& request = exchange.request();
-  const std::int64_t ms = std::clamp<std::int64_t>(total_us / 1000, 0, INT32_MAX);
-  const std::string_view refusal = refusal_of(o);
-  identity::ApiCall call;
-  call.at_ms = exchange.services().turn.wall_ms();
-  call.status = o.status;
-  call.milliseconds = static_cast<std::uint32_t>(ms);
-  call.module = call_text(of.module, word);
-  call.site = call_text(of.site, word);
-  call.installation = call_text(of.installation, word);
-  if (const identity::ApiRoute* route = exchange.api_route())
-    call.route = call_text(route->id, word);
-  call.method = call_text(request.method_name, word);
-  call.path = identity::call_path(of.path);
-  if (const identity::Caller* caller = exchange.caller()) {
-    call.auth = caller->auth;
-    call.api_key = call_text(caller->api_key, word);
-    call.consumer = call_text(caller->consumer, word);
-    call.user = call_text(caller->user, word);
-  }
-  call.client = call_text(client_of(exchange), word);
-  call.user_agent =
-      call_text(value_of(request, http::FieldId::user_agent), identity::kMostCallAgent);
-  call.error = refusal.empty() ? failure_of(o) : refusal;
-  calls_->add(std::move(call));
 }
 
 void RequestRecords::flood(http::H2Flood kind) { metrics_.h2_floods.increment(cells_, kind); }

@@ -6,7 +6,6 @@
 #include "base/metrics.hpp"
 #include "proxy/access_log.hpp"
 #include "proxy/call_records.hpp"
-#include "proxy/exchange.hpp"
 #include "proxy/proxy_metrics.hpp"
 #include "proxy/services.hpp"
 
@@ -28,7 +27,6 @@ class RequestRecords final : public AccessSink {
 
  private:
   void count(const Exchange& exchange, std::int64_t total_us);
-  void record_call(Exchange& exchange, const Exchange::ModuleCall& of, std::int64_t total_us);
 
   const ProxyMetrics& metrics_;
   base::Cells& cells_;
