@@ -11,6 +11,7 @@ import time
 
 import pytest
 from harness import EchoOrigin, Listener, Marquee, Upstream, directory, eventually
+from harness.known_load import live
 from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.tokens import claims, hs256
@@ -42,7 +43,9 @@ ROWS = (directory.tenant("flour") + directory.module_domain("shop.test", "flour"
         f"'dmc_live_000', '{DMC_HASH}', 0, 0);"
         "INSERT INTO module_api_consumers (id, site_module_installation_id, name, api_key, rate_limit_per_minute, "
         f"rate_limit_per_day) VALUES ('{CONSUMER}', '{INSTALLATION}', 'c', '{DK}', 0, 0);"
-        + route("GET", "/open/:id", "false") + route("POST", "/closed", "true") + route("GET", "/closed", "true"))
+        + route("GET", "/open/:id", "false") + route("GET", "/once", "false")
+        + "UPDATE module_api_routes SET rate_limit_per_minute = 1 WHERE path = '/once';"
+        + route("POST", "/closed", "true") + route("GET", "/closed", "true"))
 
 
 def settings(origin, kind, **tenants):
@@ -118,6 +121,7 @@ def on_postgres(server, name, **tenants):
     with EchoOrigin() as origin, Marquee(**settings(origin, kind, **tenants)) as proxy:
         it = Node(proxy, lambda sql: server.sql(sql, name),
                   lambda sql: [line.split("|") for line in server.sql(sql, name).splitlines()])
+        eventually(lambda: live(proxy), 10, "a live feed")
         eventually(lambda: it.ask("/").status == 200, 10, "the domain")
         yield it
 
@@ -188,6 +192,8 @@ def test_what_was_refused_is_recorded_too(node):
     assert outcome("/open/method") == ("none", "405", "path_refused")
     assert node.ask(f"/api/modules/{OTHER_MODULE}/api/far", host="other.test").status == 502
     assert outcome("/far")[:2] == ("none", "502") and outcome("/far")[2]
+    assert [node.ask(f"{API}/once", token()).status for _ in range(2)] == [200, 429]
+    eventually(lambda: sorted((row[4], row[7]) for row in node.logs("/once")) == [("200", ""), ("429", "rate_limited")], 5)
     odd = node.ask(f"{API}/open/a%3Ftoken=topsecret%c3%a9%ff%01")
     assert odd.status in (200, 400)
     if odd.status == 200:
@@ -231,11 +237,11 @@ def test_a_clean_stop_writes_what_waits(kind, request):
 
 def test_a_stop_does_not_wait_for_a_database_that_hangs(server):
     with on_postgres(server, "hangs") as it:
-        assert it.ask(f"{API}/open/1", DMC).status == 200
+        assert it.ask(f"{API}/open/1").status == 200
         it.log("/open/1")
         server.pause()
         try:
-            assert it.ask(f"{API}/open/2", DMC).status == 200
+            assert it.ask(f"{API}/open/2").status == 200
             begun = time.monotonic()
             it.proxy.stop()
             assert time.monotonic() - begun < 6

@@ -17,6 +17,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE
   target regclass := to_regclass('public.' || quote_ident(p_table));
   statement text;
+  limited jsonb;
   call jsonb;
   written integer := 0;
   attempt integer;
@@ -39,17 +40,24 @@ BEGIN
     EXECUTE statement USING p_calls;
     RETURN jsonb_array_length(p_calls);
   EXCEPTION WHEN integrity_constraint_violation OR data_exception THEN
+    NULL;  -- a row, or the words of auth_type
+  END;
+  -- That may be limited to the platform's three words.
+  SELECT jsonb_agg(CASE WHEN c ->> 'auth' IN ('jwt', 'api_key') THEN c
+                        ELSE c || '{"auth": "none"}' END)
+  INTO limited FROM jsonb_array_elements(p_calls) c;
+  BEGIN
+    EXECUTE statement USING limited;
+    RETURN jsonb_array_length(p_calls);
+  EXCEPTION WHEN integrity_constraint_violation OR data_exception THEN
     NULL;  -- one of them: which one is found out below
   END;
-  -- What a row refers to may be gone, or be of another issuer than auth.users: then the
-  -- row goes without it. auth_type may be limited to the platform's three words.
-  FOR call IN SELECT jsonb_array_elements(p_calls) LOOP
+  -- What a row refers to may be gone, or a user of another issuer than auth.users: then
+  -- the row goes without it.
+  FOR call IN SELECT jsonb_array_elements(limited) LOOP
     FOR attempt IN 1..3 LOOP
       IF attempt = 2 THEN
         call := call - 'user' - 'route';
-        IF call ->> 'auth' NOT IN ('jwt', 'api_key') THEN
-          call := call || '{"auth": "none"}';
-        END IF;
       ELSIF attempt = 3 THEN
         call := call - 'key';
       END IF;

@@ -52,10 +52,11 @@ TEST_CASE("uses are added up by id, and bounded by their number") {
   CHECK(counts.add(Use::Of::consumer, "a", 9));       // another table's
   CHECK_FALSE(counts.add(Use::Of::api_key, "b", 6));  // a third
   CHECK(counts.add(Use::Of::api_key, "a", 7));
+  CHECK(counts.add(Use::Of::api_key, "a", 6));
   CHECK(counts.size() == 2);
   const auto first = counts.take(1);
   REQUIRE(first.size() == 1);
-  CHECK(first[0] == use("a", 5, 7));
+  CHECK(first[0] == use("a", 6, 7));
   const auto rest = counts.take(10);
   REQUIRE(rest.size() == 1);
   CHECK(rest[0] == Use{Use::Of::consumer, "a", 1, 9});

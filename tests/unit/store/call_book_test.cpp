@@ -178,6 +178,8 @@ struct PlatformDatabase {
     for (const char* step : {"001_marquee", "036_api_calls", "attach_010_change_feed"})
       cluster.sql(Cluster::schema(step));
     for (const std::string& step : kFeeds) cluster.sql(Cluster::schema(step));
+    for (const char* step : {"attach_020_role", "attach_039_record_calls_role"})
+      cluster.sql(Cluster::schema(step, "marquee_edge"));
     cluster.sql(rows());
     cluster.sql("INSERT INTO auth.users VALUES ('" + id(8) + "')");
     session = std::make_unique<Session>(cluster.url());
@@ -368,13 +370,13 @@ TEST_CASE("PostgreSQL call book: on the platform's tables a row's fault is its o
   batch.calls.back().consumer = id(98);
   batch.calls.push_back(call(AuthType::none, "/address"));
   batch.calls.back().client = "unix:";
-  PostgresBook book(platform.cluster.url());
+  PostgresBook book(platform.cluster.url("", "127.0.0.1", "marquee_edge"));
   const auto written = book.write(batch);
   REQUIRE_MESSAGE(written.status == Status::written, written.sentence);
   CHECK(written.left_out == 2);  // of /nowhere and /stranger
   CHECK(platform.value("SELECT string_agg(concat(path, ':', auth_type, right(api_key_id::text, 1), "
                        "right(user_id::text, 1)), ' ' ORDER BY path) FROM module_api_logs") ==
-        "/address:none /api_key:api_key6 /deleted:api_key /embed:none /foreign:jwt /forward:none "
+        "/address:none /api_key:api_key6 /deleted:api_key /embed:none /foreign:jwt /forward:none8 "
         "/jwt:jwt8 /none:none /refused:none /subject:jwt");
   CHECK(platform.value("SELECT concat(endpoint, method, status_code, response_time_ms, "
                        "ip_address) FROM module_api_requests") == "/consumerGET200122001:db8::1");
@@ -398,7 +400,7 @@ TEST_CASE("PostgreSQL call book: tables and columns that are not there are left 
   platform.value("DROP TABLE module_api_requests");
   platform.value("ALTER TABLE module_api_logs DROP COLUMN error_message, DROP COLUMN user_agent");
   platform.value("ALTER TABLE module_api_keys DROP COLUMN last_used_at");
-  PostgresBook book(platform.cluster.url());
+  PostgresBook book(platform.cluster.url("", "127.0.0.1", "marquee_edge"));
   const auto written = book.write(sample());
   REQUIRE_MESSAGE(written.status == Status::written, written.sentence);
   CHECK(written.left_out == 1);  // the consumer's
