@@ -49,9 +49,10 @@ struct RedisReplies::Make {
     reply.text.assign(bytes, std::min(size, kMostReplyText));
     return &reply;
   }
-  static void* array(const redisReadTask* task, int elements) {
+  template <typename Count>  // int, or std::size_t since hiredis 1.0
+  static void* array(const redisReadTask* task, Count elements) {
     RedisReply& reply = of(task);
-    if (elements < 0 || static_cast<std::size_t>(elements) > RedisReply::kMostItems) return nullptr;
+    if (static_cast<std::size_t>(elements) > RedisReply::kMostItems) return nullptr;
     if (task->parent) {
       reply.odd = true;
       return &reply;
@@ -79,6 +80,24 @@ struct RedisReplies::Make {
     return &reply;
   }
   static void none(void*) {}
+  // Types of RESP3, which hiredis reads since 1.0 and nobody here asks for.
+  static void* truth(const redisReadTask*, int) { return nullptr; }
+  static void* real(const redisReadTask*, double, char*, std::size_t) { return nullptr; }
+
+  template <typename Functions>
+  static Functions functions() {
+    Functions out{};
+    out.createString = text;
+    out.createArray = array;
+    out.createInteger = integer;
+    out.createNil = nil;
+    out.freeObject = none;
+    if constexpr (requires { out.createBool; }) {
+      out.createBool = truth;
+      out.createDouble = real;
+    }
+    return out;
+  }
 };
 
 void RedisReplies::Free::operator()(redisReader* reader) const { redisReaderFree(reader); }
@@ -86,8 +105,7 @@ void RedisReplies::Free::operator()(redisReader* reader) const { redisReaderFree
 RedisReplies::RedisReplies() { reset(); }
 
 void RedisReplies::reset() {
-  static redisReplyObjectFunctions functions{Make::text, Make::array, Make::integer, Make::nil,
-                                             Make::none};
+  static redisReplyObjectFunctions functions = Make::functions<redisReplyObjectFunctions>();
   reader_.reset(redisReaderCreateWithFunctions(&functions));
   if (reader_) reader_->privdata = &reply_;  // the macro for it casts to int
 }
