@@ -1,9 +1,9 @@
 #include "net/redis_codec.hpp"
 
-#include <hiredis/hiredis.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include "net/redis_creators.hpp"
 
 namespace marquee::net {
 
@@ -79,25 +79,6 @@ struct RedisReplies::Make {
       reply.type = RedisReply::Type::nil;
     return &reply;
   }
-  static void none(void*) {}
-  // Types of RESP3, which hiredis reads since 1.0 and nobody here asks for.
-  static void* truth(const redisReadTask*, int) { return nullptr; }
-  static void* real(const redisReadTask*, double, char*, std::size_t) { return nullptr; }
-
-  template <typename Functions>
-  static Functions functions() {
-    Functions out{};
-    out.createString = text;
-    out.createArray = array;
-    out.createInteger = integer;
-    out.createNil = nil;
-    out.freeObject = none;
-    if constexpr (requires { out.createBool; }) {
-      out.createBool = truth;
-      out.createDouble = real;
-    }
-    return out;
-  }
 };
 
 void RedisReplies::Free::operator()(redisReader* reader) const { redisReaderFree(reader); }
@@ -105,8 +86,7 @@ void RedisReplies::Free::operator()(redisReader* reader) const { redisReaderFree
 RedisReplies::RedisReplies() { reset(); }
 
 void RedisReplies::reset() {
-  static redisReplyObjectFunctions functions = Make::functions<redisReplyObjectFunctions>();
-  reader_.reset(redisReaderCreateWithFunctions(&functions));
+  reader_.reset(redisReaderCreateWithFunctions(redis_creators<Make>()));
   if (reader_) reader_->privdata = &reply_;  // the macro for it casts to int
 }
 
