@@ -235,6 +235,20 @@ def test_a_clean_stop_writes_what_waits(kind, request):
         assert it.recorded() == 20 and it.uses() == (20, 0)
 
 
+def test_a_stop_asks_once_more_where_the_database_was_down(server):
+    with on_postgres(server, "back") as it:
+        assert it.ask(f"{API}/open/1").status == 200
+        it.log("/open/1")
+        server.stop()
+        try:
+            assert it.ask(f"{API}/open/2").status == 200
+            eventually(lambda: it.metric("_write_failures_total") >= 5, 15, "a pause of seconds")
+        finally:
+            server.start()
+        it.proxy.stop()
+        assert it.logs("/open/2")
+
+
 def test_a_stop_does_not_wait_for_a_database_that_hangs(server):
     with on_postgres(server, "hangs") as it:
         assert it.ask(f"{API}/open/1").status == 200
