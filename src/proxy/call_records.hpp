@@ -33,10 +33,10 @@ class CallRecords final : public net::Expiring {
 
   void on_deadline(net::Deadline&) override { flush(); }
 
-  static constexpr std::size_t kMostCalls = 128;    // in a bundle
-  static constexpr std::size_t kMostIds = 1024;     // whose uses wait here
-  static constexpr std::uint32_t kMostBundles = 8;  // not taken yet
-  static constexpr net::Ms kLongest{1000};          // that a call waits here
+  static constexpr std::size_t kMostCalls = 128;     // in a bundle
+  static constexpr std::size_t kMostIds = 1024;      // whose uses wait here
+  static constexpr std::uint32_t kMostBundles = 32;  // not taken yet
+  static constexpr net::Ms kLongest{1000};           // that a call waits here
 
  private:
   void count_use(const identity::ApiCall& call);
