@@ -228,7 +228,8 @@ def command(proxy, *arguments, given=None):
 
 
 @pytest.mark.parametrize("arguments,given", [
-    (["-"], TOKEN), (["-"], f"Bearer {TOKEN}\r\n"), (["-"], f"{TOKEN}\n"), (["--sha256", digest(TOKEN)], None), (["--all"], None)])
+    (["-"], TOKEN), (["-"], f"Bearer {TOKEN}\r\n"), (["-"], f"{TOKEN}\n"), (["--sha256", digest(TOKEN)], None), (["--all"], None)],
+    ids=["input", "bearer", "line", "sha256", "all"])
 def test_the_command(origin, server, revoker, arguments, given):
     with serve(origin, server) as proxy:
         assert ask(proxy, BEARER) == 200
@@ -243,7 +244,8 @@ def test_the_command(origin, server, revoker, arguments, given):
 
 @pytest.mark.parametrize("arguments,given,word", [
     ([], None, "--all"), (["--all", "-"], "x", "--all"), (["--sha256", "12"], None, "64 hex digits"), (["-"], "", "standard input"),
-    (["-"], "\n", "standard input"), (["-"], "x" * 70_000, "64 KiB"), ([TOKEN], None, "standard input")])
+    (["-"], "\n", "standard input"), (["-"], "x" * 70_000, "64 KiB"), ([TOKEN], None, "standard input")],
+    ids=["nothing", "two", "short", "empty", "empty_line", "too_long", "in_the_arguments"])
 def test_a_command_that_makes_no_sense(origin, server, revoker, arguments, given, word):
     with serve(origin, server) as proxy:
         assert ask(proxy, BEARER) == 200
