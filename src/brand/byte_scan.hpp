@@ -24,6 +24,12 @@ inline const char* find_byte(const char* p, const char* end, char c) {
   return found ? static_cast<const char*>(found) : end;
 }
 
+// The last `c` in [p, end), or null.
+inline const char* find_last_byte(const char* p, const char* end, char c) {
+  if (p == end) return nullptr;
+  return static_cast<const char*>(memrchr(p, c, static_cast<std::size_t>(end - p)));
+}
+
 // The first `a`, `b` or `c` in [p, end), or end.
 inline const char* find_any(const char* p, const char* end, char a, char b, char c) {
 #if defined(__SSE2__)
