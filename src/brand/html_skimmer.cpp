@@ -56,7 +56,7 @@ bool HtmlSkimmer::in_value(char quote, const char* from, const char* gt, bool& o
   return gt && in;
 }
 
-// Sets passed_; the bytes from `from` on are new. False: not known.
+// Sets passed_; the bytes from `from` on are new. False: not known, and passed_ as it was.
 bool HtmlSkimmer::find_end(std::size_t from, const BrandPlan& plan) {
   const char* const begin = bytes_.data();
   const char* const end = begin + bytes_.size();
@@ -73,8 +73,9 @@ bool HtmlSkimmer::find_end(std::size_t from, const BrandPlan& plan) {
   while (end - open > 1 && !opens_markup(open[1])) open = find_byte(open + 1, end, '<');
   if (open != end) {
     if (end - open > 1 && (open[1] == '!' || open[1] == '?')) return false;
+    if (static_cast<std::size_t>(end - open) > kMostWaiting) return false;
     passed_ = static_cast<std::size_t>(open - begin);
-    return static_cast<std::size_t>(end - open) <= kMostWaiting;
+    return true;
   }
   const std::string_view text(begin + text_, static_cast<std::size_t>(end - begin) - text_);
   if (!text_passed_ && plan.removed_texts.match(text) != TextMatcher::Match::none) {
