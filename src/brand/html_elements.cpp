@@ -92,21 +92,6 @@ OpenElements::Start OpenElements::on_start(const Token& tag, std::uint32_t trait
   return result;
 }
 
-bool OpenElements::start_plain(TagKey key) {
-  if (key == 0 || open_.size() >= kMost) return false;
-  const std::uint32_t traits = html_traits(key);
-  if (traits & (kPeculiar | kNotPushed | kClosesP | kImplies | kTablePart)) {
-    if (traits & (kPeculiar | kNotPushed)) return false;
-    if ((traits & kClosesP) && paragraphs_ != 0) return false;
-    if ((traits & (kImplies | kTablePart)) && !closes_nothing(key, traits)) return false;
-  }
-  if (foreign()) return false;
-  if (traits & kVoid) return true;
-  count(key, 1);
-  open_.push_back({key, traits});
-  return true;
-}
-
 // Of the tags that may close others than p: the cases in which one look is enough.
 bool OpenElements::closes_nothing(TagKey key, std::uint32_t traits) const {
   if (key == tag_key("a")) return anchors_ == 0;

@@ -37,7 +37,7 @@ class OpenElements {
   // The same for a tag that closes nothing, whose content is read as any other, and
   // that is no element's that has rules of its own. False: it is none of these, and
   // nothing was done.
-  bool start_plain(TagKey key);
+  bool start_plain(TagKey key, std::uint32_t traits);
 
   struct End {
     // Index of the element that the tag closes (all above are closed with it), or
@@ -56,6 +56,10 @@ class OpenElements {
     drop_top();
     return true;
   }
+
+  // Reads plain tags, and text between them, from `p`, which is between two tokens, in
+  // the body, to `end` at most. Returns where it stopped: behind a tag, or at p.
+  const char* read_plain(const char* p, const char* end);
 
   std::size_t size() const { return open_.size(); }
   // The current node is foreign: <![CDATA[ begins a section.

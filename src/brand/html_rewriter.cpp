@@ -101,7 +101,9 @@ void HtmlRewriter::read(std::string_view bytes, bool skims) {
       // Bytes that the tokenizer held are gone with its next token.
       if (run_ && (run_ < chunk_.data() || run_ >= chunk_.data() + chunk_.size())) flush();
     }
-    if (calm && skims && !passing_) begin_skimming(skims);
+    if (!calm || passing_ || text_ == Text::held || !tokenizer_.between_tokens()) continue;
+    if (skims) begin_skimming(skims);
+    pass_plain();
   }
   flush();
 }
@@ -112,9 +114,7 @@ void HtmlRewriter::read(std::string_view bytes, bool skims) {
 // behind the next token.
 void HtmlRewriter::begin_skimming(bool& again) {
   const std::string_view rest = tokenizer_.unread();
-  if (text_ == Text::held || rest.empty() || !tokenizer_.between_tokens() ||
-      next_needle(rest.data()) != rest.data() + rest.size())
-    return;
+  if (rest.empty() || next_needle(rest.data()) != rest.data() + rest.size()) return;
   skimmer_.start(text_ == Text::kept);
   if (skim(rest, true)) return tokenizer_.feed({});
   skimmer_.stop();
@@ -153,7 +153,9 @@ bool HtmlRewriter::passes(const Token& token) {
   const char* const end = run_end_ + token.raw.size();
   switch (token.kind) {
     case TokenKind::start_tag:
-      if (token.opaque || end > needle_ || !elements_.start_plain(token.key)) return false;
+      if (token.opaque || end > needle_ || token.key == 0 ||
+          !elements_.start_plain(token.key, html_traits(token.key)))
+        return false;
       break;
     case TokenKind::end_tag:
       if (token.opaque || !elements_.end_plain(token.key)) return false;
@@ -171,6 +173,20 @@ bool HtmlRewriter::passes(const Token& token) {
   text_ = Text::fresh;
   run_end_ = end;
   return true;
+}
+
+// Likewise, of what stands in front of the next needle, all that is plain: no text there
+// is one that is to go.
+void HtmlRewriter::pass_plain() {
+  const std::string_view rest = tokenizer_.unread();
+  if (rest.empty()) return;
+  const char* const stop = elements_.read_plain(rest.data(), next_needle(rest.data()));
+  const auto size = static_cast<std::size_t>(stop - rest.data());
+  if (size == 0) return;
+  keep(rest.substr(0, size));
+  tokenizer_.skip(size);
+  tokenizer_.set_cdata(elements_.foreign());
+  text_ = Text::fresh;
 }
 
 void HtmlRewriter::keep(std::string_view bytes) {

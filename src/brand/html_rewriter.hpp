@@ -59,6 +59,7 @@ class HtmlRewriter {
   bool skim(std::string_view bytes, bool searched);
   void catch_up(std::string_view bytes);
   bool passes(const Token& token);
+  void pass_plain();
   bool text_passes(std::string_view text);
   void judge_text(std::string_view piece);
   void end_text();

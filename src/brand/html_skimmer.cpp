@@ -18,6 +18,8 @@ void HtmlSkimmer::start(bool in_text) {
 bool HtmlSkimmer::add(std::string_view bytes, const BrandPlan& plan, bool searched) {
   const std::size_t old = bytes_.size();
   if (bytes.size() > kMost - old) return false;
+  // A page often comes as one great piece and a small rest.
+  if (old == 0) bytes_.reserve(bytes.size() + std::min(bytes.size() / 8, kMost - bytes.size()));
   bytes_.append(bytes);
   if ((searched || !holds_needle(old, plan)) && find_end(old, plan)) return true;
   bytes_.resize(old);

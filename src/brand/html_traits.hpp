@@ -1,6 +1,8 @@
 // What the WHATWG HTML standard says of each element, as far as a rewriter must
 // know it to see where elements end (sections 13.2.4.2, 13.2.6).
 #pragma once
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "brand/html_token.hpp"
@@ -30,5 +32,28 @@ inline constexpr std::uint32_t kPeculiar = 1U << 19;    // has a rule of its own
 
 // Zero for a name that is none of HTML's.
 std::uint32_t html_traits(TagKey key);
+
+// Names of up to eight bytes, packed into a number: the first byte is the lowest, and in
+// each the bit is set that makes an upper letter a lower one. Packed alike are only names
+// that differ in case, or that are none of HTML's.
+struct ShortName {
+  std::uint64_t packed = 0;
+  TagKey key = 0;
+  std::uint32_t traits = 0;
+};
+inline constexpr std::size_t kShortNameSlots = 512;
+extern const std::array<ShortName, kShortNameSlots> kShortNames;
+
+constexpr std::size_t short_name_slot(std::uint64_t packed) {
+  return static_cast<std::size_t>((packed * 0x9E3779B97F4A7C15ULL) >> 55);
+}
+
+// Null for a name without traits.
+inline const ShortName* find_short_name(std::uint64_t packed) {
+  std::size_t slot = short_name_slot(packed);
+  for (; kShortNames[slot].packed != packed; slot = (slot + 1) % kShortNameSlots)
+    if (kShortNames[slot].packed == 0) return nullptr;
+  return &kShortNames[slot];
+}
 
 }  // namespace marquee::brand
