@@ -55,8 +55,7 @@ void OpenElements::cut(std::size_t size) {
 
 bool OpenElements::push(std::uint64_t id, std::uint32_t bits, Start& result) {
   if (open_.size() >= kMost) return result.known = false;
-  count(id, 1);
-  open_.push_back({id, bits});
+  add(id, bits);
   return result.pushed = true;
 }
 

@@ -72,6 +72,7 @@ class OpenElements {
   static constexpr std::uint32_t kHtmlPoint = 1U << 30;  // integration points
   static constexpr std::uint32_t kTextPoint = 1U << 31;
 
+  static constexpr std::size_t kUsual = 32;
   struct Element {
     std::uint64_t id;
     std::uint32_t bits;
@@ -96,6 +97,11 @@ class OpenElements {
   void drop_top() {
     count(open_.back().id, ~std::size_t{0});
     open_.pop_back();
+  }
+  void add(std::uint64_t id, std::uint32_t bits) {
+    count(id, 1);
+    if (open_.capacity() == 0) open_.reserve(kUsual);
+    open_.push_back({id, bits});
   }
   void count(std::uint64_t id, std::size_t by) {
     if (id == tag_key("p")) paragraphs_ += by;

@@ -75,8 +75,7 @@ bool OpenElements::start_plain(TagKey key, std::uint32_t traits) {
     if ((traits & (kImplies | kTablePart)) && !closes_nothing(key, traits)) return false;
   }
   if (traits & kVoid) return true;
-  count(key, 1);
-  open_.push_back({key, traits});
+  add(key, traits);
   return true;
 }
 

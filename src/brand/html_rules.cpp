@@ -47,10 +47,12 @@ constexpr HeadRule kHeadRules[] = {
 
 bool HtmlRewriter::head_rule_drops(const Token& token) const {
   for (const HeadRule& rule : kHeadRules) {
+    if (rule.element != token.key || !(plan_->*rule.when)) continue;
     Attribute attribute;
-    if (rule.element == token.key && plan_->*rule.when &&
-        find_attribute(token, rule.attribute, attribute) &&
-        rule.matches(decoded_value(attribute.value, kMaxValue)))
+    if (!find_attribute(token, rule.attribute, attribute)) continue;
+    const std::string_view value = attribute.value.substr(0, kMaxValue);
+    if (value.find('&') == value.npos ? rule.matches(value)
+                                      : rule.matches(decoded_value(value, kMaxValue)))
       return true;
   }
   return false;

@@ -71,10 +71,13 @@ bool HtmlSkimmer::find_end(std::size_t from, const BrandPlan& plan) {
     text_passed_ = false;
   }
   // Between text_ and passed_ stands no '<' that may begin something.
-  const char* open = find_byte(begin + std::max(text_, passed_), end, '<');
+  const char* const unknown = begin + std::max(text_, passed_);
+  const char* open = find_byte(unknown, end, '<');
   while (end - open > 1 && !opens_markup(open[1])) open = find_byte(open + 1, end, '<');
   if (open != end) {
     if (end - open > 1 && (open[1] == '!' || open[1] == '?')) return false;
+    // What a '<' is, the byte behind it says: they are not parted.
+    while (open != unknown && open[-1] == '<') --open;
     if (static_cast<std::size_t>(end - open) > kMostWaiting) return false;
     passed_ = static_cast<std::size_t>(open - begin);
     return true;

@@ -102,6 +102,7 @@ std::string quiet_page(Dice& dice) {
                                         "a > b ",
                                         "3 < 4 ",
                                         "<3",
+                                        "<",
                                         "<!-- <b a=\"> -->",
                                         "<!-- -- > ' ",
                                         "-->",
@@ -222,6 +223,8 @@ TEST_CASE("what goes on unread does not wait, but for what may still be removed"
   CHECK(goes_on("<i title=\"a > b") == "");
   CHECK(goes_on("<i title=\"a > b\">c") == "<i title=\"a > b\">c");
   CHECK(goes_on("<i>one < two, it's = \"three\"") == "<i>one < two, it's = \"three\"");
+  CHECK(goes_on("<i>one <<<") == "<i>one ");
+  CHECK(goes_on("<i>one <<!x") == "<i>one <<!x");
   CHECK(goes_on("<i>one <!-- two") == "<i>one <!-- two");
   CHECK(goes_on("<i>Made ") == "<i>");
   CHECK(goes_on("Maid with") == "Maid with");
