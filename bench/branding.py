@@ -194,7 +194,7 @@ def syscalls(a, behind, host, page, requests):
 
 def count(a, behind, collect, few, many):
     """What a request costs: the difference of two lives."""
-    for page in ANSWERS:
+    for page in a.pages:
         base = 0
         for host in BRANDS:
             low, high = collect(a, behind, host, page, few), collect(a, behind, host, page, many)
@@ -251,7 +251,7 @@ def against_nginx(a, behind):
 def over_tls(a, behind):
     with contextlib.ExitStack() as stack:
         proxies = {name: stack.enter_context(marquee(a, behind, tls=name)) for name in BRANDS}
-        rounds(a, {(page, name): (proxies[name], None, False) for page in ANSWERS for name in BRANDS})
+        rounds(a, {(page, name): (proxies[name], None, False) for page in a.pages for name in BRANDS})
 
 
 def main():
@@ -260,11 +260,13 @@ def main():
     ap.add_argument("--rounds", type=int, default=7)
     ap.add_argument("--seconds", type=int, default=1)
     ap.add_argument("--level", type=int, default=4, help="of gzip")
+    ap.add_argument("--pages", default=",".join(ANSWERS), help="which, by commas")
     ap.add_argument("--keep", metavar="FOLDER", help="keeps callgrind's output of the long runs there")
     how = ap.add_mutually_exclusive_group()
     for name in ("tls", "instructions", "syscalls", "gzip"):
         how.add_argument("--" + name, action="store_true")
     a = ap.parse_args()
+    a.pages = a.pages.split(",")
     if a.keep:
         os.makedirs(a.keep, exist_ok=True)
     behind = start_origin()
@@ -285,7 +287,7 @@ def main():
             against_nginx(a, behind)
         else:
             with marquee(a, behind) as proxy:
-                rounds(a, {(page, host): (proxy, host + ".test", False) for page in ANSWERS for host in BRANDS})
+                rounds(a, {(page, host): (proxy, host + ".test", False) for page in a.pages for host in BRANDS})
     finally:
         shutil.rmtree(a.folder, ignore_errors=True)
 

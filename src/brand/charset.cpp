@@ -99,6 +99,9 @@ bool ascii_compatible(std::string_view label) {
 }
 
 CharsetVerdict judge_content_type(std::string_view content_type) {
+  for (const std::string_view usual : {"text/html; charset=utf-8", "text/html; charset=UTF-8",
+                                       "text/html;charset=utf-8", "text/html;charset=UTF-8"})
+    if (content_type == usual) return CharsetVerdict::compatible;
   const std::string_view type = trimmed(content_type.substr(0, content_type.find(';')));
   if (!equal_ignoring_case(type, "text/html")) return CharsetVerdict::foreign;
   const std::string_view declared = charset_in(content_type);

@@ -52,7 +52,7 @@ class OpenElements {
   // The same for a tag that closes the current node, as nearly all do, and this is an
   // element of HTML. False: it is not, and nothing was done.
   bool end_plain(TagKey key) {
-    if (open_.empty() || open_.back().id != key || (open_.back().bits & kForeign)) return false;
+    if (size_ == 0 || open_[size_ - 1].id != key || foreign()) return false;
     drop_top();
     return true;
   }
@@ -61,9 +61,9 @@ class OpenElements {
   // the body, to `end` at most. Returns where it stopped: behind a tag, or at p.
   const char* read_plain(const char* p, const char* end);
 
-  std::size_t size() const { return open_.size(); }
+  std::size_t size() const { return size_; }
   // The current node is foreign: <![CDATA[ begins a section.
-  bool foreign() const { return !open_.empty() && (open_.back().bits & kForeign) != 0; }
+  bool foreign() const { return size_ != 0 && (open_[size_ - 1].bits & kForeign) != 0; }
 
  private:
   static constexpr std::uint32_t kSvg = 1U << 28;
@@ -74,8 +74,8 @@ class OpenElements {
 
   static constexpr std::size_t kUsual = 32;
   struct Element {
-    std::uint64_t id;
-    std::uint32_t bits;
+    std::uint64_t id = 0;
+    std::uint32_t bits = 0;
   };
 
   bool foreign_rules(std::uint64_t id) const;
@@ -95,20 +95,17 @@ class OpenElements {
   std::size_t find_any(std::uint64_t id) const;
   void cut(std::size_t size);
   void drop_top() {
-    count(open_.back().id, ~std::size_t{0});
-    open_.pop_back();
+    --size_;
+    count(open_[size_].id, ~std::size_t{0});
   }
-  void add(std::uint64_t id, std::uint32_t bits) {
-    count(id, 1);
-    if (open_.capacity() == 0) open_.reserve(kUsual);
-    open_.push_back({id, bits});
-  }
+  void add(std::uint64_t id, std::uint32_t bits);
   void count(std::uint64_t id, std::size_t by) {
     if (id == tag_key("p")) paragraphs_ += by;
     if (id == tag_key("a")) anchors_ += by;
   }
 
-  std::vector<Element> open_;
+  std::vector<Element> open_;  // the first size_ of them
+  std::size_t size_ = 0;
   std::size_t paragraphs_ = 0;  // how many of them are p
   std::size_t anchors_ = 0;     // and a
   bool scripting_;

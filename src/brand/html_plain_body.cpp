@@ -2,6 +2,7 @@
 // have no value, or one in quotes directly behind their '='. At anything else it stops,
 // and the general way reads on: that is the one that must be right, this one must agree
 // with it.
+#include <bit>
 #include <cstring>
 
 #include "brand/byte_scan.hpp"
@@ -15,36 +16,67 @@ namespace {
 constexpr std::ptrdiff_t kBlock = 16;
 constexpr std::ptrdiff_t kLongestTag = 256;  // the tokenizer's limit is never lower
 
-// Where the name that begins at p ends, if within the block; else p + kBlock.
-const char* name_end(const char* p) {
+// The bytes that tags are made of, '<', '>', '=' and quotes, one after another. They are
+// looked for in 64 bytes at once; what is less at the end is left.
+class Marks {
+ public:
+  Marks(const char* p, const char* end) : block_(p), end_(end) {
+    if (end_ - block_ >= kSize) left_ = marks_in(block_);
+  }
+  // Null: there are no more.
+  const char* next() {
+    while (left_ == 0) {
+      if (end_ - block_ < 2 * kSize) return nullptr;
+      block_ += kSize;
+      left_ = marks_in(block_);
+    }
+    const char* const at = block_ + std::countr_zero(left_);
+    left_ &= left_ - 1;
+    return at;
+  }
+
+ private:
+  static constexpr std::ptrdiff_t kSize = 64;
+
+  static std::uint64_t marks_in(const char* p) {
+    std::uint64_t marks = 0;
 #if defined(__SSE2__)
-  const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x20)), block);
-  const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('>')),
-                                     _mm_cmpeq_epi8(block, _mm_set1_epi8('/')));
-  const int mask = _mm_movemask_epi8(_mm_or_si128(low, marks));
-  return p + __builtin_ctz(static_cast<unsigned>(mask) | 1U << kBlock);
+    for (int i = 0; i < 4; ++i) {
+      const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * i));
+      // '<', '=' and '>' follow one another: moved to the lowest of signed numbers.
+      const __m128i signs =
+          _mm_cmplt_epi8(_mm_add_epi8(block, _mm_set1_epi8(0x80 - '<')), _mm_set1_epi8(-128 + 3));
+      const __m128i quotes = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+                                          _mm_cmpeq_epi8(block, _mm_set1_epi8('\'')));
+      const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(signs, quotes)));
+      marks |= std::uint64_t{mask} << (16 * i);
+    }
 #else
-  const char* const end = p + kBlock;
-  while (p != end && !tag_byte(*p, kEndsName)) ++p;
-  return p;
+    for (int i = 0; i < kSize; ++i)
+      marks |= std::uint64_t{(p[i] >= '<' && p[i] <= '>') || p[i] == '"' || p[i] == '\''} << i;
 #endif
+    return marks;
+  }
+
+  const char* block_;
+  const char* end_;
+  std::uint64_t left_ = 0;  // of the block, one bit for each byte
+};
+
+constexpr std::uint64_t every_byte(std::uint8_t c) { return c * 0x0101010101010101U; }
+
+std::uint64_t eight_bytes(const char* p) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, p, 8);
+  if constexpr (std::endian::native == std::endian::big) bytes = __builtin_bswap64(bytes);
+  return bytes;
 }
 
-// Behind the tag's '>', from behind its name. Null: not plain, or not all there.
-const char* skip_plain_attributes(const char* p, const char* end) {
-  while (true) {
-    // The first of '=', '>' and quotes; a quote that no '=' opens is unusual.
-    p = find_any(p, end, '=', '>', '"', '\'');
-    if (p == end) return nullptr;
-    if (*p == '>') return p + 1;
-    if (*p != '=' || end - p < 2 || (p[1] != '"' && p[1] != '\'')) return nullptr;
-    // Behind a space, a slash or a value it would begin a name.
-    if (tag_byte(p[-1], kSpace | kSlash) || p[-1] == '"' || p[-1] == '\'') return nullptr;
-    p = find_byte(p + 2, end, p[1]);
-    if (p == end) return nullptr;
-    ++p;
-  }
+// How many of them stand in front of the first space; eight if there is none.
+std::size_t bytes_to_space(std::uint64_t bytes) {
+  const std::uint64_t spaces = bytes ^ every_byte(' ');  // zero now
+  const std::uint64_t found = (spaces - every_byte(1)) & ~spaces & every_byte(0x80);
+  return static_cast<std::size_t>(std::countr_zero(found)) >> 3;
 }
 
 struct Name {
@@ -52,53 +84,74 @@ struct Name {
   std::uint32_t traits;
 };
 
-// Of size bytes at p, where kBlock may be read. A key of zero: none.
-Name name_at(const char* p, std::size_t size) {
-  if (size <= 8) {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, p, 8);
-    const std::uint64_t packed =
-        (bytes | 0x2020202020202020U) & (~std::uint64_t{0} >> (64 - 8 * size));
-    if (const ShortName* known = find_short_name(packed)) return {known->key, known->traits};
-  }
+// Of the tag whose name begins at p, where kBlock may be read. A key of zero: none.
+Name any_name(const char* p) {
+  std::size_t size = 0;
+  while (size < kBlock && !tag_byte(p[size], kEndsName)) ++size;
   const TagKey key = key_of_name({p, size});
   return {key, html_traits(key)};
+}
+
+// `mark` is the first one behind p. Names without traits are few: they take longer.
+Name name_of(const char* p, const char* mark) {
+  const std::uint64_t bytes = eight_bytes(p);
+  const std::size_t size =
+      *mark == '>' && mark - p <= 8 ? static_cast<std::size_t>(mark - p) : bytes_to_space(bytes);
+  if (size - 1 < 8) {
+    const std::uint64_t packed =
+        (bytes | every_byte(0x20)) & (~std::uint64_t{0} >> (64 - 8 * size));
+    if (const ShortName* known = find_short_name(packed)) return {known->key, known->traits};
+  }
+  return any_name(p);
+}
+
+// The '>' that ends the tag, from the first mark behind its name. Null: not plain, or
+// not all there.
+const char* end_of_tag(const char* mark, Marks& marks) {
+  while (mark && *mark != '>') {
+    if (*mark != '=') return nullptr;
+    // Behind a space, a slash or a value it would begin a name.
+    const char before = mark[-1];
+    if (tag_byte(before, kSpace | kSlash) || before == '"' || before == '\'') return nullptr;
+    const char* const quote = marks.next();
+    if (quote != mark + 1 || (*quote != '"' && *quote != '\'')) return nullptr;
+    do {
+      mark = marks.next();
+    } while (mark && *mark != *quote);
+    if (mark) mark = marks.next();
+  }
+  return mark;
 }
 
 }  // namespace
 
 bool OpenElements::start_plain(TagKey key, std::uint32_t traits) {
-  if (open_.size() >= kMost || foreign()) return false;
+  if (size_ >= kMost || foreign()) return false;
   if (traits & (kPeculiar | kNotPushed | kClosesP | kImplies | kTablePart)) {
     if (traits & (kPeculiar | kNotPushed)) return false;
     if ((traits & kClosesP) && paragraphs_ != 0) return false;
     if ((traits & (kImplies | kTablePart)) && !closes_nothing(key, traits)) return false;
   }
-  if (traits & kVoid) return true;
-  add(key, traits);
+  if (!(traits & kVoid)) add(key, traits);
   return true;
 }
 
 const char* OpenElements::read_plain(const char* p, const char* end) {
-  while (true) {
-    const char* const tag = find_byte(p, end, '<');
+  Marks marks(p, end);
+  for (const char* tag = marks.next(); tag; tag = marks.next()) {
+    if (*tag != '<') continue;  // text
     if (end - tag < 2 + kBlock) return p;
     const bool closes = tag[1] == '/';
     const char* const name = tag + (closes ? 2 : 1);
-    const char* at = name_end(name);
-    const auto size = static_cast<std::size_t>(at - name);
-    if (size == 0 || size == kBlock || !is_alpha(*name)) return p;
-    if (*at == '>') {
-      ++at;
-    } else {
-      if (!tag_byte(*at, kSpace | kSlash)) return p;
-      at = skip_plain_attributes(at, end);
-      if (!at || at - tag > kLongestTag) return p;
-    }
-    const Name of = name_at(name, size);
-    if (of.key == 0 || !(closes ? end_plain(of.key) : start_plain(of.key, of.traits))) return p;
-    p = at;
+    const char* const mark = marks.next();
+    if (!mark || !is_alpha(*name)) return p;
+    const Name of = name_of(name, mark);
+    const char* const last = *mark == '>' ? mark : end_of_tag(mark, marks);
+    if (!last || last - tag >= kLongestTag || of.key == 0) return p;
+    if (!(closes ? end_plain(of.key) : start_plain(of.key, of.traits))) return p;
+    p = last + 1;
   }
+  return p;
 }
 
 }  // namespace marquee::brand
