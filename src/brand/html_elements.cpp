@@ -51,12 +51,6 @@ bool font_breaks_out(const Token& tag) {
 
 }  // namespace
 
-void OpenElements::add(std::uint64_t id, std::uint32_t bits) {
-  count(id, 1);
-  if (size_ == open_.size()) open_.resize(std::max(kUsual, 2 * size_));
-  open_[size_++] = {id, bits};
-}
-
 void OpenElements::cut(std::size_t size) {
   while (size_ > size) drop_top();
 }

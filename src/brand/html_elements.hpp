@@ -98,7 +98,11 @@ class OpenElements {
     --size_;
     count(open_[size_].id, ~std::size_t{0});
   }
-  void add(std::uint64_t id, std::uint32_t bits);
+  void add(std::uint64_t id, std::uint32_t bits) {
+    count(id, 1);
+    if (size_ == open_.size()) open_.resize(size_ < kUsual ? kUsual : 2 * size_);
+    open_[size_++] = {id, bits};
+  }
   void count(std::uint64_t id, std::size_t by) {
     if (id == tag_key("p")) paragraphs_ += by;
     if (id == tag_key("a")) anchors_ += by;

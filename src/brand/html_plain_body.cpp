@@ -2,6 +2,7 @@
 // have no value, or one in quotes directly behind their '='. At anything else it stops,
 // and the general way reads on: that is the one that must be right, this one must agree
 // with it.
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -79,29 +80,33 @@ std::size_t bytes_to_space(std::uint64_t bytes) {
   return static_cast<std::size_t>(std::countr_zero(found)) >> 3;
 }
 
+// The bits of the first bytes.
+constexpr auto kFirst = [] {
+  std::array<std::uint64_t, 9> masks{};
+  for (std::size_t i = 1; i < masks.size(); ++i) masks[i] = ~std::uint64_t{0} >> (64 - 8 * i);
+  return masks;
+}();
+
 struct Name {
-  TagKey key;
-  std::uint32_t traits;
+  TagKey key = 0;  // zero: not plain
+  std::uint32_t traits = 0;
 };
 
-// Of the tag whose name begins at p, where kBlock may be read. A key of zero: none.
+// Of the tag whose name begins at p, where kBlock may be read.
 Name any_name(const char* p) {
   std::size_t size = 0;
   while (size < kBlock && !tag_byte(p[size], kEndsName)) ++size;
-  const TagKey key = key_of_name({p, size});
+  const TagKey key = is_alpha(*p) ? key_of_name({p, size}) : 0;
   return {key, html_traits(key)};
 }
 
 // `mark` is the first one behind p. Names without traits are few: they take longer.
-Name name_of(const char* p, const char* mark) {
+inline Name name_of(const char* p, const char* mark) {
   const std::uint64_t bytes = eight_bytes(p);
-  const std::size_t size =
-      *mark == '>' && mark - p <= 8 ? static_cast<std::size_t>(mark - p) : bytes_to_space(bytes);
-  if (size - 1 < 8) {
-    const std::uint64_t packed =
-        (bytes | every_byte(0x20)) & (~std::uint64_t{0} >> (64 - 8 * size));
-    if (const ShortName* known = find_short_name(packed)) return {known->key, known->traits};
-  }
+  auto size = static_cast<std::size_t>(mark - p);
+  if (*mark != '>' || size > 8) size = bytes_to_space(bytes);
+  if (const ShortName* known = find_short_name((bytes | every_byte(0x20)) & kFirst[size]))
+    return {known->key, known->traits};
   return any_name(p);
 }
 
@@ -137,19 +142,29 @@ bool OpenElements::start_plain(TagKey key, std::uint32_t traits) {
 }
 
 const char* OpenElements::read_plain(const char* p, const char* end) {
+  constexpr std::uint32_t rules = kPeculiar | kNotPushed | kImplies | kTablePart | kClosesP;
+  if (end - p < 2 + kBlock) return p;
+  const char* const last_tag = end - 2 - kBlock;  // may begin here at most
   Marks marks(p, end);
   for (const char* tag = marks.next(); tag; tag = marks.next()) {
     if (*tag != '<') continue;  // text
-    if (end - tag < 2 + kBlock) return p;
+    const char* mark = marks.next();
+    if (!mark || tag > last_tag) return p;
     const bool closes = tag[1] == '/';
-    const char* const name = tag + (closes ? 2 : 1);
-    const char* const mark = marks.next();
-    if (!mark || !is_alpha(*name)) return p;
-    const Name of = name_of(name, mark);
-    const char* const last = *mark == '>' ? mark : end_of_tag(mark, marks);
-    if (!last || last - tag >= kLongestTag || of.key == 0) return p;
-    if (!(closes ? end_plain(of.key) : start_plain(of.key, of.traits))) return p;
-    p = last + 1;
+    const Name name = name_of(tag + (closes ? 2 : 1), mark);
+    if (*mark != '>') mark = end_of_tag(mark, marks);
+    if (!mark || mark - tag >= kLongestTag || name.key == 0) return p;
+    if (closes) {
+      if (size_ == 0 || open_[size_ - 1].id != name.key || foreign()) return p;
+      --size_;
+      if (name.traits & rules) count(name.key, ~std::size_t{0});
+    } else if ((name.traits & rules) || size_ == open_.size() || foreign()) {
+      if (!start_plain(name.key, name.traits)) return p;
+    } else if (!(name.traits & kVoid)) {
+      if (size_ >= kMost) return p;
+      open_[size_++] = {name.key, name.traits};
+    }
+    p = mark + 1;
   }
   return p;
 }

@@ -36,7 +36,7 @@ std::uint32_t html_traits(TagKey key);
 // Names of up to eight bytes, packed into a number: the first byte is the lowest, and in
 // each the bit is set that makes an upper letter a lower one. Packed alike are only names
 // that differ in case, or that are none of HTML's.
-struct ShortName {
+struct alignas(32) ShortName {
   std::uint64_t packed = 0;
   TagKey key = 0;
   std::uint32_t traits = 0;
