@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "brand/html_attributes.hpp"
-#include "brand/html_traits.hpp"
 
 namespace marquee::brand {
 namespace {
@@ -311,7 +310,7 @@ OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
       result.alone = (open_[i].bits & kSpecial) != 0;
   }
   if (result.alone) {
-    count(open_[at].id, ~std::size_t{0});
+    count(open_[at].id, open_[at].bits, ~std::size_t{0});
     std::copy(open_.begin() + static_cast<std::ptrdiff_t>(at) + 1,
               open_.begin() + static_cast<std::ptrdiff_t>(size_),
               open_.begin() + static_cast<std::ptrdiff_t>(at));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "brand/html_token.hpp"
+#include "brand/html_traits.hpp"
 
 namespace marquee::brand {
 
@@ -82,6 +83,7 @@ class OpenElements {
   bool start_foreign(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
   bool start_html(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
   bool start_peculiar(const Token& tag, std::uint32_t traits, Start& result);
+  bool start_known(TagKey key, std::uint32_t traits);
   bool closes_nothing(TagKey key, std::uint32_t traits) const;
   bool push(std::uint64_t id, std::uint32_t bits, Start& result);
   void break_out();
@@ -96,16 +98,15 @@ class OpenElements {
   void cut(std::size_t size);
   void drop_top() {
     --size_;
-    count(open_[size_].id, ~std::size_t{0});
+    count(open_[size_].id, open_[size_].bits, ~std::size_t{0});
   }
   void add(std::uint64_t id, std::uint32_t bits) {
-    count(id, 1);
-    if (size_ == open_.size()) open_.resize(size_ < kUsual ? kUsual : 2 * size_);
+    count(id, bits, 1);
+    if (size_ == open_.size()) open_.resize(size_ < kUsual ? kUsual : kMost);
     open_[size_++] = {id, bits};
   }
-  void count(std::uint64_t id, std::size_t by) {
-    if (id == tag_key("p")) paragraphs_ += by;
-    if (id == tag_key("a")) anchors_ += by;
+  void count(std::uint64_t id, std::uint32_t bits, std::size_t by) {
+    if (bits & kCounted) (id == tag_key("p") ? paragraphs_ : anchors_) += by;
   }
 
   std::vector<Element> open_;  // the first size_ of them

@@ -9,7 +9,6 @@
 #include "brand/byte_scan.hpp"
 #include "brand/html_elements.hpp"
 #include "brand/html_tag_scan.hpp"
-#include "brand/html_traits.hpp"
 
 namespace marquee::brand {
 namespace {
@@ -87,27 +86,11 @@ constexpr auto kFirst = [] {
   return masks;
 }();
 
-struct Name {
-  TagKey key = 0;  // zero: not plain
-  std::uint32_t traits = 0;
-};
-
-// Of the tag whose name begins at p, where kBlock may be read.
-Name any_name(const char* p) {
+// The key of any name that is plain, else zero. kBlock bytes may be read.
+TagKey key_at(const char* p) {
   std::size_t size = 0;
   while (size < kBlock && !tag_byte(p[size], kEndsName)) ++size;
-  const TagKey key = is_alpha(*p) ? key_of_name({p, size}) : 0;
-  return {key, html_traits(key)};
-}
-
-// `mark` is the first one behind p. Names without traits are few: they take longer.
-inline Name name_of(const char* p, const char* mark) {
-  const std::uint64_t bytes = eight_bytes(p);
-  auto size = static_cast<std::size_t>(mark - p);
-  if (*mark != '>' || size > 8) size = bytes_to_space(bytes);
-  if (const ShortName* known = find_short_name((bytes | every_byte(0x20)) & kFirst[size]))
-    return {known->key, known->traits};
-  return any_name(p);
+  return is_alpha(*p) ? key_of_name({p, size}) : 0;
 }
 
 // The '>' that ends the tag, from the first mark behind its name. Null: not plain, or
@@ -141,8 +124,20 @@ bool OpenElements::start_plain(TagKey key, std::uint32_t traits) {
   return true;
 }
 
+// The same, for most tags by one look at their traits.
+inline bool OpenElements::start_known(TagKey key, std::uint32_t traits) {
+  constexpr std::uint32_t rules = kPeculiar | kNotPushed | kImplies | kTablePart;
+  if (size_ == open_.size() || (traits & rules)) return start_plain(key, traits);
+  if (foreign()) return false;
+  if (traits & kClosesP) {
+    if (paragraphs_ != 0) return false;
+    paragraphs_ += (traits & kCounted) != 0;
+  }
+  if (!(traits & kVoid)) open_[size_++] = {key, traits};
+  return true;
+}
+
 const char* OpenElements::read_plain(const char* p, const char* end) {
-  constexpr std::uint32_t rules = kPeculiar | kNotPushed | kImplies | kTablePart | kClosesP;
   if (end - p < 2 + kBlock) return p;
   const char* const last_tag = end - 2 - kBlock;  // may begin here at most
   Marks marks(p, end);
@@ -151,18 +146,21 @@ const char* OpenElements::read_plain(const char* p, const char* end) {
     const char* mark = marks.next();
     if (!mark || tag > last_tag) return p;
     const bool closes = tag[1] == '/';
-    const Name name = name_of(tag + (closes ? 2 : 1), mark);
-    if (*mark != '>') mark = end_of_tag(mark, marks);
-    if (!mark || mark - tag >= kLongestTag || name.key == 0) return p;
-    if (closes) {
-      if (size_ == 0 || open_[size_ - 1].id != name.key || foreign()) return p;
-      --size_;
-      if (name.traits & rules) count(name.key, ~std::size_t{0});
-    } else if ((name.traits & rules) || size_ == open_.size() || foreign()) {
-      if (!start_plain(name.key, name.traits)) return p;
-    } else if (!(name.traits & kVoid)) {
-      if (size_ >= kMost) return p;
-      open_[size_++] = {name.key, name.traits};
+    const char* const name = tag + 1 + closes;
+    const std::uint64_t bytes = eight_bytes(name);
+    auto size = static_cast<std::size_t>(mark - name);
+    if (*mark != '>' || size > 8) {
+      size = bytes_to_space(bytes);
+      mark = end_of_tag(mark, marks);
+      if (!mark || mark - tag >= kLongestTag) return p;
+    }
+    const std::uint64_t packed = (bytes | every_byte(0x20)) & kFirst[size];
+    const ShortName& known = short_name(packed);
+    if (known.packed == packed && known.key != 0) {
+      if (!(closes ? end_plain(known.key) : start_known(known.key, known.traits))) return p;
+    } else {  // few names are longer, or have no traits
+      const TagKey key = key_at(name);
+      if (key == 0 || !(closes ? end_plain(key) : start_plain(key, html_traits(key)))) return p;
     }
     p = mark + 1;
   }

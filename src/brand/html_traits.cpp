@@ -47,6 +47,7 @@ constexpr Group kGroups[] = {
     {kNotPushed, "html head body frameset"},
     {kDefinition, "dd dt"},
     {kImplies, "li dd dt h1 h2 h3 h4 h5 h6 rt rp rb rtc option optgroup a nobr button"},
+    {kCounted, "a p"},
     {kPeculiar,
      "svg math table select input keygen textarea form plaintext noscript script title style xmp "
      "iframe "
@@ -90,16 +91,15 @@ constexpr std::uint64_t packed(std::string_view name) {
   return out;
 }
 
-constexpr std::array<ShortName, kShortNameSlots> short_names() {
+consteval std::array<ShortName, kShortNameSlots> short_names() {
   std::array<ShortName, kShortNameSlots> table{};
   for_each_name([&](std::string_view name, std::uint32_t bits) {
     if (name.size() > 8) return;
-    std::size_t slot = short_name_slot(packed(name));
-    while (table[slot].packed != 0 && table[slot].packed != packed(name))
-      slot = (slot + 1) % kShortNameSlots;
-    table[slot].packed = packed(name);
-    table[slot].key = key_of_name(name);
-    table[slot].traits |= bits;
+    ShortName& row = table[short_name_slot(packed(name))];
+    if (row.packed != 0 && row.packed != packed(name)) throw "two names in one slot";
+    row.packed = packed(name);
+    row.key = key_of_name(name);
+    row.traits |= bits;
   });
   return table;
 }

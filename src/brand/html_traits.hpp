@@ -29,31 +29,30 @@ inline constexpr std::uint32_t kNotPushed = 1U << 16;   // html, head, body, fra
 inline constexpr std::uint32_t kDefinition = 1U << 17;  // dd, dt
 inline constexpr std::uint32_t kImplies = 1U << 18;     // its start tag may close others than p
 inline constexpr std::uint32_t kPeculiar = 1U << 19;    // has a rule of its own
+inline constexpr std::uint32_t kCounted = 1U << 20;     // p and a: how many are open is known
 
 // Zero for a name that is none of HTML's.
 std::uint32_t html_traits(TagKey key);
 
-// Names of up to eight bytes, packed into a number: the first byte is the lowest, and in
-// each the bit is set that makes an upper letter a lower one. Packed alike are only names
-// that differ in case, or that are none of HTML's.
+// The same for names of up to eight bytes, packed into a number: the first byte is the
+// lowest, and in each the bit is set that makes an upper letter a lower one. Names packed
+// alike differ in case only, if one of them is HTML's. Each has its slot for itself.
 struct alignas(32) ShortName {
   std::uint64_t packed = 0;
   TagKey key = 0;
   std::uint32_t traits = 0;
 };
-inline constexpr std::size_t kShortNameSlots = 512;
+inline constexpr std::size_t kShortNameSlots = 1024;
 extern const std::array<ShortName, kShortNameSlots> kShortNames;
 
+// The factor was found by trying.
 constexpr std::size_t short_name_slot(std::uint64_t packed) {
-  return static_cast<std::size_t>((packed * 0x9E3779B97F4A7C15ULL) >> 55);
+  return static_cast<std::size_t>((packed * 0x090B20BB257E8455ULL) >> 54);
 }
 
-// Null for a name without traits.
-inline const ShortName* find_short_name(std::uint64_t packed) {
-  std::size_t slot = short_name_slot(packed);
-  for (; kShortNames[slot].packed != packed; slot = (slot + 1) % kShortNameSlots)
-    if (kShortNames[slot].packed == 0) return nullptr;
-  return &kShortNames[slot];
+// The only one that it may be: compare `packed`.
+inline const ShortName& short_name(std::uint64_t packed) {
+  return kShortNames[short_name_slot(packed)];
 }
 
 }  // namespace marquee::brand
