@@ -193,7 +193,7 @@ void OpenElements::close_implied(TagKey key, std::uint32_t traits) {
     if (top.bits & kRuby) drop_top();
   } else if (key == kOption || key == kOptgroup) {
     if (top.id == kOption) drop_top();
-    if (key == kOptgroup && !size_ == 0 && open_[size_ - 1].id == kOptgroup) drop_top();
+    if (key == kOptgroup && size_ != 0 && open_[size_ - 1].id == kOptgroup) drop_top();
   } else if (key == tag_key("a") || key == tag_key("nobr")) {
     const std::size_t at = find_in_scope(key, kScope);
     if (at == kNone) return;
@@ -283,7 +283,7 @@ std::size_t OpenElements::find_for_end(std::uint64_t id, std::uint32_t traits) c
 OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
   End result;
   const std::uint64_t id = element_id(tag.key, tag.name);
-  if (!size_ == 0 && open_[size_ - 1].id == id) {  // as it should be
+  if (size_ != 0 && open_[size_ - 1].id == id) {  // as it should be
     result.matched = size_ - 1;
     result.foreign = foreign();
     cut(result.matched);
