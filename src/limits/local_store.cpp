@@ -34,15 +34,21 @@ Verdict LocalStore::decide(Question& question, Ticks now, std::uint32_t parts) {
   const auto cost_of = [](const Charge& c, const Limit& limit) {
     return std::min(c.cost, limit.burst);
   };
+  if (charges.size() == 1) {  // nothing to give back
+    Charge& c = charges.front();
+    const Limit limit = limit_of(c);
+    c.decision = charge(id_of(question.key(c)), limit, cost_of(c, limit), now, charged[0]);
+    if (!c.decision.allowed && !c.rule->shadow) verdict.refused_by = 0;
+    return verdict;
+  }
   // Without charging first: most requests that are refused cost others nothing.
   for (std::size_t i = 0; i < charges.size(); ++i) {
     Charge& c = charges[i];
     const Limit limit = limit_of(c);
     ids[i] = id_of(question.key(c));
     c.decision = marquee::limits::decide(states_.read(ids[i]), now, limit, cost_of(c, limit));
-    if (!c.decision.allowed && !c.rule->shadow && verdict.allowed())
-      verdict.refused_by = static_cast<int>(i);
   }
+  verdict.refused_by = refused_by(question);
   for (std::size_t i = 0; verdict.allowed() && i < charges.size(); ++i) {
     Charge& c = charges[i];
     const Limit limit = limit_of(c);

@@ -102,6 +102,9 @@ struct Rule {
   std::uint64_t count = 0;  // as written: `count` in `seconds`
   std::uint64_t seconds = 1;
   std::vector<Part> parts;
+  std::vector<Part> needed;         // of them: without it there is nobody to count
+  std::vector<std::string> labels;  // what stands before each part in a key; at least one
+  bool tagged = false;              // keys get the agency's tag
   unsigned v4_bits = 32;
   unsigned v6_bits = 64;
 
@@ -136,6 +139,7 @@ struct Charge {
 // One request's charges. Kept and used again: no allocation once it has grown.
 struct Question {
   std::string text;
+  std::string path;                // where rule_path() had to change it
   std::vector<Charge> charges;     // of a rate
   std::vector<Charge> concurrent;  // of requests in flight
   // Bit by position in `charges`: the common store could not decide these.
@@ -146,7 +150,8 @@ struct Question {
   bool empty() const { return charges.empty() && concurrent.empty(); }
 };
 
-// Which rule refused a request; -1: none did.
+// Which rule refused a request: of several the one that does so for longest. -1: none.
+int refused_by(const Question& question);
 struct Verdict {
   int refused_by = -1;  // position in the charges
   bool allowed() const { return refused_by < 0; }
@@ -166,8 +171,9 @@ Limit row_limit(std::uint64_t number, std::uint64_t seconds);
 
 class RuleSet {
  public:
-  // `settings` were checked (check.hpp).
-  explicit RuleSet(const config::RateLimits& settings, RowRules rows = {});
+  // `settings` were checked (check.hpp). `tags`: a Cluster may want to know which keys
+  // belong together.
+  explicit RuleSet(const config::RateLimits& settings, RowRules rows = {}, bool tags = true);
 
   bool empty() const { return rules_.empty(); }
   std::span<Rule> rules() { return rules_; }
@@ -178,15 +184,19 @@ class RuleSet {
   void collect(const Asker& asker, Question& out) const;
 
  private:
+  void add(Rule rule, bool tags);
+
   std::vector<Rule> rules_;
   base::CidrList exempt_;
   bool needs_path_ = false;
 };
 
-// The path as rules see it: without its query, escapes of printable characters
-// decoded, "//", "/./" and "/../" resolved, so that no spelling of a path escapes
-// its rule. At most kMostPath bytes. `buffer` is used only where something changes.
-inline constexpr std::size_t kMostPath = 1024;
-std::string_view rule_path(std::string_view target, char (&buffer)[kMostPath]);
+// The path as rules see it: without its query, escapes of printable characters decoded,
+// however often they were encoded, parameters (";x") dropped, "\\" a slash, "//", "/./"
+// and "/../" resolved: what some server takes for a path meets the rule of that path.
+// `buffer` is used only where something changes.
+std::string_view rule_path(std::string_view target, std::string& buffer);
+// Whatever the case of ASCII letters.
+bool starts_with_folded(std::string_view text, std::string_view prefix);
 
 }  // namespace marquee::limits
