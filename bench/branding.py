@@ -2,14 +2,16 @@
 """Cost of a 64 KiB page with Marquee, branded against unbranded, and compressed against nginx.
 
   branding.py [--marquee build/release/marquee] [--rounds 7] [--seconds 1]   CPU time per request
+  branding.py --tls                             the same over TLS 1.3, as visitors come
   branding.py --instructions [--keep FOLDER]    user instructions per request, by callgrind
   branding.py --gzip                            CPU time against nginx, gzip of the same level
   branding.py --syscalls                        system calls per request, by strace
 
 One Marquee with one worker, plain HTTP, an origin that answers prepared pages, and domains: one
 without a brand (plain), one whose brand only inserts (inserts: the rest of the page passes), one
-that also removes elements (removes). Pages: prose (text), many tags (tags), and the prose in
-chunks of 1 KiB that come at once (chunks).
+that also removes elements (removes). Over TLS: three Marquees, each with one of them as localhost.
+Pages: prose (text), many tags (tags), these with a badge to be removed at their end (marked), and
+the prose in chunks of 1 KiB that come at once (chunks).
 
 CPU time is of user and system, from /proc/PID/task/*/schedstat, divided by the requests that wrk
 counted. In each round every cell is measured once, in a shuffled order; the ratio to the first of
@@ -17,7 +19,7 @@ its page is taken within the round, and the median is printed with least and gre
 Instructions: two lives of the proxy, one for few and one for many requests in lockstep; the
 difference is what a request costs, whatever else the machine does.
 """
-import argparse, asyncio, os, random, re, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
+import argparse, asyncio, contextlib, os, random, re, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
 
 import harness
 from harness import ROOT, cpu_seconds, free_port
@@ -27,8 +29,16 @@ HEAD = "<!doctype html><html><head><meta charset=utf-8><title>Page</title><link 
 TEXT = "<p>" + "plain words of a page that has many of them, " * 18 + "</p>\n"
 CARD = ('<div class="card"><a href="/p/1"><img src="/i/1.jpg" alt="x" width="40"></a><h3 class="t"><span>Name</span></h3>'
         '<p class="d">A short text of a card</p><em>12.50</em><ul><li>one</li><li>two</li></ul></div>\n')
-HTML = {kind: (HEAD + part * (SIZE // len(part)))[:SIZE - 14].encode() + b"</body></html>"
-        for kind, part in (("text", TEXT), ("tags", CARD))}
+BADGE = '<p class="dramac-branding">Powered by Dramac</p>'
+
+
+def html(part, last=""):
+    """As many parts as fit, and spaces."""
+    room, last = SIZE - len(HEAD), last + "</body></html>"
+    return (HEAD + (part * ((room - len(last)) // len(part))).ljust(room - len(last)) + last).encode()
+
+
+HTML = {"text": html(TEXT), "tags": html(CARD), "marked": html(CARD, BADGE)}
 FIELDS = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
 
 
@@ -41,22 +51,23 @@ def chunked(page, size=1024):
     return FIELDS + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n"
 
 
-ANSWERS = {"text": whole(HTML["text"]), "tags": whole(HTML["tags"]), "chunks": chunked(HTML["text"])}
+ANSWERS = {**{kind: whole(page) for kind, page in HTML.items()}, "chunks": chunked(HTML["text"])}
 SETTINGS = """
 workers: 1
 state_dir: {run}/state
-listeners: [{{ address: "127.0.0.1:{port}", protocol: http }}]
+listeners: [{{ address: "127.0.0.1:{port}", protocol: {protocol} }}]
+tls: {{ ciphersuites: TLS_AES_128_GCM_SHA256, groups: X25519 }}
 upstreams: {{ origin: {{ endpoints: ["http://127.0.0.1:{origin}"], idle: 600s }} }}
 domains:
-  - {{ host: plain.test, upstream: origin, redirect_to_https: false, agency: a, installation: i }}
-  - {{ host: inserts.test, upstream: origin, redirect_to_https: false, agency: a, installation: i, brand: {brand} }}
-  - {{ host: removes.test, upstream: origin, redirect_to_https: false, agency: a, installation: i, brand: {removes} }}
+{domains}
 compression: {{ answers: {answers}, codings: [gzip], level: {level} }}
 context: {{ enabled: false }}  # its peer signs nothing: equal work
 log: {{ access: {{ file: "{run}/access.log", format: json }}, level: warn }}
 admin: {{ socket: "{run}/admin.sock" }}
 """
+DOMAIN = "  - { host: %s, upstream: origin, redirect_to_https: false, agency: a, installation: i%s }"
 BRAND = '{ name: Rose Bakery, favicon_url: /r.png, logo_url: /l.png, primary: "#8b1e3f", secondary: "#f4c95d"%s }'
+BRANDS = {"plain": "", "inserts": ", brand: " + BRAND % "", "removes": ", brand: " + BRAND % ", hide_powered_by: true"}
 
 
 async def origin(reader, writer):
@@ -83,15 +94,17 @@ def start_origin():
 class Proxy:
     """One life of a proxy in a folder of its own; a context manager."""
 
-    def __init__(self, folder, argv, port, prefix=()):
-        self.folder, self.port, self.prefix, self.argv = folder, port, list(prefix), argv
+    def __init__(self, folder, argv, port, prefix=(), tls=False):
+        self.folder, self.port, self.prefix, self.argv, self.tls = folder, port, list(prefix), argv, tls
+        self.url = "%s:%d/" % ("https://localhost" if tls else "http://127.0.0.1", port)
 
     def __enter__(self):
         self.errors = open(self.folder + "/stderr.log", "wb")
         self.process = subprocess.Popen([*self.prefix, *self.argv], cwd=self.folder, stderr=self.errors)
         for _ in range(600):
             time.sleep(0.1)
-            if subprocess.run(["curl", "-sf", "-o", "/dev/null", "-H", "Host: plain.test", "http://127.0.0.1:%d/text" % self.port]).returncode == 0:
+            host = [] if self.tls else ["-H", "Host: plain.test"]
+            if subprocess.run(["curl", "-skf", "-o", "/dev/null", *host, self.url + "text"]).returncode == 0:
                 return self
         self.__exit__()
         raise RuntimeError("%s does not serve: %s" % (self.argv[0], open(self.folder + "/stderr.log").read()[-1000:]))
@@ -108,12 +121,18 @@ class Proxy:
         self.errors.close()
 
 
-def marquee(a, behind, prefix=(), answers="branded", level=4):
+def marquee(a, behind, prefix=(), answers="branded", level=4, tls=None):
+    """One with all domains; TLS: with that one alone, as localhost."""
     run, port = tempfile.mkdtemp(dir=a.folder), free_port()
+    if tls:
+        keys = ', pair: false, certificate: { cert_file: "%s", key_file: "%s" }' % (a.pem, a.pem)
+        domains = DOMAIN % ("localhost", keys + BRANDS[tls])
+    else:
+        domains = "\n".join(DOMAIN % (name + ".test", brand) for name, brand in BRANDS.items())
     with open(run + "/marquee.yaml", "w") as out:
-        out.write(SETTINGS.format(run=run, port=port, origin=behind, brand=BRAND % "", answers=answers, level=level,
-                                  removes=BRAND % ", hide_powered_by: true"))
-    return Proxy(run, [os.path.abspath(a.marquee), "run", "-c", run + "/marquee.yaml"], port, prefix)
+        out.write(SETTINGS.format(run=run, port=port, origin=behind, domains=domains, answers=answers, level=level,
+                                  protocol="https" if tls else "http"))
+    return Proxy(run, [os.path.abspath(a.marquee), "run", "-c", run + "/marquee.yaml"], port, prefix, bool(tls))
 
 
 def nginx(a, behind, level):
@@ -175,9 +194,9 @@ def syscalls(a, behind, host, page, requests):
 
 def count(a, behind, collect, few, many):
     """What a request costs: the difference of two lives."""
-    for page in ANSWERS:
+    for page in a.pages:
         base = 0
-        for host in ("plain", "inserts", "removes"):
+        for host in BRANDS:
             low, high = collect(a, behind, host, page, few), collect(a, behind, host, page, many)
             each = {k: (high[k] - low.get(k, 0)) / (many - few) for k in high}
             total = sum(each.values())
@@ -188,8 +207,9 @@ def count(a, behind, collect, few, many):
 
 def cpu(proxy, host, page, seconds, coding):
     before = cpu_seconds(proxy.process.pid)
-    argv = ["wrk", "-t1", "-c8", "-d%ss" % seconds, "-H", "Host: " + host] + (["-H", "Accept-Encoding: gzip"] if coding else [])
-    out = subprocess.run([*argv, "http://127.0.0.1:%d/%s" % (proxy.port, page)], capture_output=True, text=True, check=True).stdout
+    argv = ["wrk", "-t1", "-c8", "-d%ss" % seconds] + (["-H", "Host: " + host] if host else [])
+    argv += ["-H", "Accept-Encoding: gzip"] if coding else []
+    out = subprocess.run([*argv, proxy.url + page], capture_output=True, text=True, check=True).stdout
     time.sleep(0.05)
     requests = int(re.search(r"(\d+) requests in", out)[1])
     if "Non-2xx" in out or not requests:
@@ -228,24 +248,38 @@ def against_nginx(a, behind):
                    for name, proxy in (("nginx", other), ("marquee", one))})
 
 
+def over_tls(a, behind):
+    with contextlib.ExitStack() as stack:
+        proxies = {name: stack.enter_context(marquee(a, behind, tls=name)) for name in BRANDS}
+        rounds(a, {(page, name): (proxies[name], None, False) for page in a.pages for name in BRANDS})
+
+
 def main():
     ap = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__)
     ap.add_argument("--marquee", default=os.path.join(ROOT, "build", "release", "marquee"))
     ap.add_argument("--rounds", type=int, default=7)
     ap.add_argument("--seconds", type=int, default=1)
     ap.add_argument("--level", type=int, default=4, help="of gzip")
+    ap.add_argument("--pages", default=",".join(ANSWERS), help="which, by commas")
     ap.add_argument("--keep", metavar="FOLDER", help="keeps callgrind's output of the long runs there")
     how = ap.add_mutually_exclusive_group()
-    for name in ("instructions", "syscalls", "gzip"):
+    for name in ("tls", "instructions", "syscalls", "gzip"):
         how.add_argument("--" + name, action="store_true")
     a = ap.parse_args()
+    a.pages = a.pages.split(",")
     if a.keep:
         os.makedirs(a.keep, exist_ok=True)
     behind = start_origin()
     print("commit %s\ncommand: bench/branding.py %s" % (harness.commit(), " ".join(sys.argv[1:])))
     a.folder = tempfile.mkdtemp(prefix="mq-bench-")
     try:
-        if a.instructions:
+        if a.tls:
+            keys = harness.Bench(a.marquee)
+            keys.dir = a.folder
+            keys.certificate()
+            a.pem = keys.pem
+            over_tls(a, behind)
+        elif a.instructions:
             count(a, behind, instructions, 80, 400)
         elif a.syscalls:
             count(a, behind, syscalls, 80, 1080)
@@ -253,7 +287,7 @@ def main():
             against_nginx(a, behind)
         else:
             with marquee(a, behind) as proxy:
-                rounds(a, {(page, host): (proxy, host + ".test", False) for page in ANSWERS for host in ("plain", "inserts", "removes")})
+                rounds(a, {(page, host): (proxy, host + ".test", False) for page in a.pages for host in BRANDS})
     finally:
         shutil.rmtree(a.folder, ignore_errors=True)
 

@@ -67,6 +67,12 @@ std::string dense_page() {
 // Made before anything is measured.
 const std::string pages[] = {text_page(), tag_page(), dense_page()};
 
+// The same with something to remove at their end.
+std::string marked(const std::string& page) {
+  return page + "<p class=dramac-branding>x</p></body></html>";
+}
+const std::string marked_pages[] = {marked(pages[0]), marked(pages[1]), marked(pages[2])};
+
 const std::string& page_of(std::int64_t kind) { return pages[kind]; }
 
 const char* name_of(std::int64_t kind) { return kind == 0 ? "text" : kind == 1 ? "tags" : "dense"; }
@@ -96,8 +102,7 @@ struct CountingSink final : ByteSink {
   std::size_t size = 0;
 };
 
-void rewrite(benchmark::State& state, const BrandPlan& plan) {
-  const std::string& page = page_of(state.range(0));
+void rewrite(benchmark::State& state, const BrandPlan& plan, const std::string& page) {
   CountingSink sink;
   for (auto _ : state) {
     HtmlRewriter rewriter(plan);
@@ -119,18 +124,30 @@ Brand bakery() {
   return brand;
 }
 
-void brand_head(benchmark::State& state) { rewrite(state, BrandPlan(bakery())); }
+void brand_head(benchmark::State& state) {
+  rewrite(state, BrandPlan(bakery()), page_of(state.range(0)));
+}
 
-void brand_and_remove(benchmark::State& state) {
+Brand remover() {
   Brand brand = bakery();
   brand.removed_classes = {"dramac-branding"};
   brand.removed_attributes = {"data-dramac-branding"};
   brand.removed_texts = {"powered by dramac"};
-  rewrite(state, BrandPlan(brand));
+  return brand;
+}
+
+void brand_and_remove(benchmark::State& state) {
+  rewrite(state, BrandPlan(remover()), page_of(state.range(0)));
+}
+
+// There is something at the page's end: all in front of it must be read.
+void brand_and_find(benchmark::State& state) {
+  rewrite(state, BrandPlan(remover()), marked_pages[state.range(0)]);
 }
 
 BENCHMARK(tokenize)->Arg(0)->Arg(1)->Arg(2);
 BENCHMARK(brand_head)->Arg(0)->Arg(1);
 BENCHMARK(brand_and_remove)->Arg(0)->Arg(1)->Arg(2);
+BENCHMARK(brand_and_find)->Arg(0)->Arg(1)->Arg(2);
 
 }  // namespace

@@ -26,9 +26,27 @@ void take_names(const std::vector<std::string>& from, std::vector<std::string>& 
   }
 }
 
+// The word of a text to look for, in lower case: one that holds a name, or stands in
+// one, so that one search does for both; else the longest. Short words stand everywhere.
+std::string_view word_of(std::string_view text, const std::vector<std::string>& names) {
+  constexpr std::size_t kShort = 5;
+  std::string_view longest;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+    const bool shared = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+      return name.find(word) != name.npos || word.find(name) != word.npos;
+    });
+    if (shared && word.size() >= kShort) return word;
+    if (word.size() > longest.size()) longest = word;
+  }
+  return longest;
+}
+
 // In lower case, without those that hold another one.
 std::vector<std::string> needles_of(const std::vector<std::string>& classes,
-                                    const std::vector<std::string>& attributes) {
+                                    const std::vector<std::string>& attributes,
+                                    const std::vector<std::string>& texts) {
   std::vector<std::string> all;
   for (const auto* names : {&classes, &attributes}) {
     for (const std::string& name : *names) {
@@ -36,6 +54,8 @@ std::vector<std::string> needles_of(const std::vector<std::string>& classes,
       std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
     }
   }
+  const std::vector<std::string> names = all;
+  for (const std::string& text : texts) all.emplace_back(word_of(text, names));
   std::sort(all.begin(), all.end(),
             [](const auto& a, const auto& b) { return a.size() < b.size(); });
   std::vector<std::string> needles;
@@ -181,7 +201,11 @@ BrandPlan::BrandPlan(const Brand& brand) {
     std::transform(attribute.begin(), attribute.end(), attribute.begin(), to_lower);
   for (const std::string& text : brand.removed_texts)
     if (!removed_texts.add(text)) faults.push_back("removed_texts");
-  needles = needles_of(removed_classes, removed_attributes);
+  needles = needles_of(removed_classes, removed_attributes, removed_texts.texts());
+  const auto& texts = removed_texts.texts();
+  skims = removes() && std::all_of(texts.begin(), texts.end(), [](const std::string& text) {
+            return text.find('>') == text.npos;
+          });
 }
 
 }  // namespace marquee::brand

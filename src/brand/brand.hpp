@@ -88,8 +88,9 @@ struct BrandPlan {
   std::vector<std::string> removed_classes;
   std::vector<std::string> removed_attributes;
   TextMatcher removed_texts;
-  // A tag that holds none of these, in any case, is not touched by the two.
+  // Tags and texts that hold none of these, in any case, are not touched by the three.
   std::vector<std::string> needles;
+  bool skims = false;  // no text holds a '>': where no needle stands, nothing need be read
   // Field names whose value was refused: "favicon_url".
   std::vector<std::string_view> faults;
 };

@@ -18,11 +18,13 @@ std::string_view trimmed(std::string_view s) {
 // 2.4.4). Empty without one.
 std::string_view charset_in(std::string_view s) {
   constexpr std::string_view name = "charset";
-  for (std::size_t i = 0; i + name.size() < s.size(); ++i) {
-    if (!equal_ignoring_case(s.substr(i, name.size()), name)) continue;
-    std::string_view rest = trimmed(s.substr(i + name.size()));
-    if (rest.empty() || rest.front() != '=') continue;
-    rest = trimmed(rest.substr(1));
+  for (std::size_t at = s.find('='); at != s.npos; at = s.find('=', at + 1)) {
+    std::string_view before = s.substr(0, at);
+    while (!before.empty() && is_space(before.back())) before.remove_suffix(1);
+    if (before.size() < name.size() ||
+        !equal_ignoring_case(before.substr(before.size() - name.size()), name))
+      continue;
+    const std::string_view rest = trimmed(s.substr(at + 1));
     if (rest.empty()) return {};
     if (rest.front() == '"' || rest.front() == '\'') {
       const std::size_t close = rest.find(rest.front(), 1);
@@ -31,6 +33,10 @@ std::string_view charset_in(std::string_view s) {
     return rest.substr(0, rest.find_first_of("; \t\r\n\f"));
   }
   return {};
+}
+
+CharsetVerdict verdict(bool compatible) {
+  return compatible ? CharsetVerdict::compatible : CharsetVerdict::foreign;
 }
 
 // The label that a meta tag declares; empty if it declares none.
@@ -92,19 +98,29 @@ bool ascii_compatible(std::string_view label) {
   return false;
 }
 
-CharsetVerdict judge_charset(std::string_view content_type, std::string_view first, bool whole) {
-  const auto verdict = [](bool compatible) {
-    return compatible ? CharsetVerdict::compatible : CharsetVerdict::foreign;
-  };
+CharsetVerdict judge_content_type(std::string_view content_type) {
+  for (const std::string_view usual : {"text/html; charset=utf-8", "text/html; charset=UTF-8",
+                                       "text/html;charset=utf-8", "text/html;charset=UTF-8"})
+    if (content_type == usual) return CharsetVerdict::compatible;
   const std::string_view type = trimmed(content_type.substr(0, content_type.find(';')));
   if (!equal_ignoring_case(type, "text/html")) return CharsetVerdict::foreign;
+  const std::string_view declared = charset_in(content_type);
+  return declared.empty() ? CharsetVerdict::need_more : verdict(ascii_compatible(declared));
+}
+
+CharsetVerdict judge_charset(std::string_view content_type, std::string_view first, bool whole) {
+  const std::string_view type = trimmed(content_type.substr(0, content_type.find(';')));
+  if (!equal_ignoring_case(type, "text/html")) return CharsetVerdict::foreign;
+  return judge_first_bytes(judge_content_type(content_type), first, whole);
+}
+
+CharsetVerdict judge_first_bytes(CharsetVerdict declared, std::string_view first, bool whole) {
   whole = whole || first.size() >= kPrescan;
   if (first.size() < 3 && !whole) return CharsetVerdict::need_more;
   if (first.starts_with("\xFE\xFF") || first.starts_with("\xFF\xFE"))
     return CharsetVerdict::foreign;
   if (first.starts_with("\xEF\xBB\xBF")) return CharsetVerdict::compatible;
-  const std::string_view declared = charset_in(content_type);
-  if (!declared.empty()) return verdict(ascii_compatible(declared));
+  if (declared != CharsetVerdict::need_more) return declared;
 
   first = first.substr(0, kPrescan);
   // ISO-2022 and its like shift with this byte; undeclared, a browser may guess so.

@@ -21,6 +21,10 @@ enum class CharsetVerdict : std::uint8_t {
 // <meta>; a page that says nothing is windows-1252 to a browser.
 CharsetVerdict judge_charset(std::string_view content_type, std::string_view first, bool whole);
 
+// The same in two steps. What a Content-Type says by itself; need_more: no charset.
+CharsetVerdict judge_content_type(std::string_view content_type);
+CharsetVerdict judge_first_bytes(CharsetVerdict declared, std::string_view first, bool whole);
+
 // The label of a charset, as in Content-Type (any case, spaces around it).
 bool ascii_compatible(std::string_view label);
 

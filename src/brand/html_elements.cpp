@@ -1,7 +1,8 @@
 #include "brand/html_elements.hpp"
 
+#include <algorithm>
+
 #include "brand/html_attributes.hpp"
-#include "brand/html_traits.hpp"
 
 namespace marquee::brand {
 namespace {
@@ -50,27 +51,26 @@ bool font_breaks_out(const Token& tag) {
 }  // namespace
 
 void OpenElements::cut(std::size_t size) {
-  while (open_.size() > size) drop_top();
+  while (size_ > size) drop_top();
 }
 
 bool OpenElements::push(std::uint64_t id, std::uint32_t bits, Start& result) {
-  if (open_.size() >= kMost) return result.known = false;
-  count(id, 1);
-  open_.push_back({id, bits});
+  if (size_ >= kMost) return result.known = false;
+  add(id, bits);
   return result.pushed = true;
 }
 
 // Whether a start tag is read by the rules of foreign content (13.2.6, dispatcher).
 bool OpenElements::foreign_rules(std::uint64_t id) const {
   if (!foreign()) return false;
-  const Element& top = open_.back();
+  const Element& top = open_[size_ - 1];
   if (top.bits & kHtmlPoint) return false;
   if (top.bits & kTextPoint) return id == tag_key("mglyph") || id == tag_key("malignmark");
   return !(top.id == kAnnotation && (top.bits & kMath) && id == kSvgTag);
 }
 
 void OpenElements::break_out() {
-  while (foreign() && !(open_.back().bits & (kHtmlPoint | kTextPoint))) cut(open_.size() - 1);
+  while (foreign() && !(open_[size_ - 1].bits & (kHtmlPoint | kTextPoint))) cut(size_ - 1);
 }
 
 OpenElements::Start OpenElements::on_start(const Token& tag, std::uint32_t traits) {
@@ -79,7 +79,7 @@ OpenElements::Start OpenElements::on_start(const Token& tag, std::uint32_t trait
   constexpr std::uint32_t rules = kImplies | kPeculiar | kTablePart | kNotPushed;
   if (!foreign() && !(traits & rules) && (!(traits & kClosesP) || paragraphs_ == 0)) {
     // Most tags: they close nothing.
-    result.floor = open_.size();
+    result.floor = size_;
     if (!(traits & kVoid)) push(id, traits, result);
     return result;
   }
@@ -92,26 +92,11 @@ OpenElements::Start OpenElements::on_start(const Token& tag, std::uint32_t trait
   return result;
 }
 
-bool OpenElements::start_plain(TagKey key) {
-  if (key == 0 || open_.size() >= kMost) return false;
-  const std::uint32_t traits = html_traits(key);
-  if (traits & (kPeculiar | kNotPushed | kClosesP | kImplies | kTablePart)) {
-    if (traits & (kPeculiar | kNotPushed)) return false;
-    if ((traits & kClosesP) && paragraphs_ != 0) return false;
-    if ((traits & (kImplies | kTablePart)) && !closes_nothing(key, traits)) return false;
-  }
-  if (foreign()) return false;
-  if (traits & kVoid) return true;
-  count(key, 1);
-  open_.push_back({key, traits});
-  return true;
-}
-
 // Of the tags that may close others than p: the cases in which one look is enough.
 bool OpenElements::closes_nothing(TagKey key, std::uint32_t traits) const {
   if (key == tag_key("a")) return anchors_ == 0;
-  if (open_.empty()) return !(traits & kTablePart);
-  const Element& top = open_.back();
+  if (size_ == 0) return !(traits & kTablePart);
+  const Element& top = open_[size_ - 1];
   if (key == tag_key("li")) return top.id == tag_key("ul") || top.id == tag_key("ol");
   if (traits & kHeading) return !(top.bits & kHeading);
   if (traits & kTableCell) return (top.bits & kTableRow) != 0;
@@ -126,10 +111,10 @@ bool OpenElements::start_foreign(const Token& tag, std::uint64_t id, std::uint32
     break_out();
     return false;
   }
-  result.floor = open_.size();
+  result.floor = size_;
   result.foreign = true;
   if (tag.self_closing) return true;
-  std::uint32_t bits = open_.back().bits & kForeign;
+  std::uint32_t bits = open_[size_ - 1].bits & kForeign;
   if (bits & kSvg) {
     if (id == kForeignObject || id == tag_key("desc") || id == tag_key("title"))
       bits |= kHtmlPoint | kScope | kSpecial;
@@ -147,11 +132,11 @@ bool OpenElements::start_html(const Token& tag, std::uint64_t id, std::uint32_t 
   if ((traits & kPeculiar) && !start_peculiar(tag, traits, result)) return result.known;
   if (traits & kTablePart) {
     const bool in_table = close_table_parts(tag.key, traits);
-    result.floor = open_.size();
+    result.floor = size_;
     if (!in_table) return true;
   } else {
     close_implied(tag.key, traits);
-    result.floor = open_.size();
+    result.floor = size_;
   }
   if (traits & (kVoid | kNotPushed)) return true;
   return push(id, traits, result);
@@ -160,7 +145,7 @@ bool OpenElements::start_html(const Token& tag, std::uint64_t id, std::uint32_t 
 // What has rules of its own. False: that is all there is to do with the tag.
 bool OpenElements::start_peculiar(const Token& tag, std::uint32_t traits, Start& result) {
   const TagKey key = tag.key;
-  result.floor = open_.size();
+  result.floor = size_;
   const bool plaintext = key == tag_key("plaintext");
   const bool text = (traits & (kRcdata | kRawtext)) != 0 || plaintext ||
                     (scripting_ && key == tag_key("noscript"));
@@ -168,7 +153,7 @@ bool OpenElements::start_peculiar(const Token& tag, std::uint32_t traits, Start&
       key == tag_key("textarea")) {
     const std::size_t at = find_in_scope(kSelect, kScope);
     if (at != kNone) cut(at);
-    result.floor = open_.size();
+    result.floor = size_;
     if (at != kNone && key == kSelect) return false;
   }
   if (key == kSvgTag || key == kMathTag) {
@@ -194,25 +179,25 @@ bool OpenElements::start_peculiar(const Token& tag, std::uint32_t traits, Start&
 // --- what a start tag closes (13.2.6.4.7) ---------------------------------------
 
 void OpenElements::close_implied(TagKey key, std::uint32_t traits) {
-  if (open_.empty() || !(traits & (kClosesP | kImplies))) return;
+  if (size_ == 0 || !(traits & (kClosesP | kImplies))) return;
   if (key == tag_key("li") || (traits & kDefinition)) close_list_item(traits);
   if ((traits & kClosesP) && paragraphs_ != 0) {
     const std::size_t at = find_in_scope(kP, kScope, tag_key("button"));
     if (at != kNone) cut(at);
   }
-  if (open_.empty() || !(traits & kImplies)) return;
-  const Element& top = open_.back();
+  if (size_ == 0 || !(traits & kImplies)) return;
+  const Element& top = open_[size_ - 1];
   if ((traits & kHeading) && (top.bits & kHeading)) {
     drop_top();
   } else if (traits & kRuby) {
     if (top.bits & kRuby) drop_top();
   } else if (key == kOption || key == kOptgroup) {
     if (top.id == kOption) drop_top();
-    if (key == kOptgroup && !open_.empty() && open_.back().id == kOptgroup) drop_top();
+    if (key == kOptgroup && size_ != 0 && open_[size_ - 1].id == kOptgroup) drop_top();
   } else if (key == tag_key("a") || key == tag_key("nobr")) {
     const std::size_t at = find_in_scope(key, kScope);
     if (at == kNone) return;
-    for (std::size_t i = at + 1; i < open_.size(); ++i)
+    for (std::size_t i = at + 1; i < size_; ++i)
       if (open_[i].bits & kSpecial) return;  // as with its end tag, only it is closed
     cut(at);
   } else if (key == tag_key("button")) {
@@ -222,7 +207,7 @@ void OpenElements::close_implied(TagKey key, std::uint32_t traits) {
 }
 
 void OpenElements::close_list_item(std::uint32_t traits) {
-  for (std::size_t i = open_.size(); i-- > 0;) {
+  for (std::size_t i = size_; i-- > 0;) {
     const Element& e = open_[i];
     const bool same = traits & kDefinition ? (e.bits & kDefinition) && !(e.bits & kForeign)
                                            : e.id == tag_key("li");
@@ -234,8 +219,8 @@ void OpenElements::close_list_item(std::uint32_t traits) {
 
 // False: there is no table, and a browser ignores the tag.
 bool OpenElements::close_table_parts(TagKey key, std::uint32_t traits) {
-  std::size_t keep = open_.size();
-  for (std::size_t i = open_.size(); i-- > 0;) {
+  std::size_t keep = size_;
+  for (std::size_t i = size_; i-- > 0;) {
     const Element& e = open_[i];
     if (e.id == kTableTag || e.id == kTemplate) {
       cut(keep);
@@ -256,7 +241,7 @@ bool OpenElements::close_table_parts(TagKey key, std::uint32_t traits) {
 
 // A table directly in a table ends it.
 void OpenElements::close_outer_table() {
-  for (std::size_t i = open_.size(); i-- > 0;) {
+  for (std::size_t i = size_; i-- > 0;) {
     if (open_[i].id == kTableTag) return cut(i);
     if (open_[i].bits & kScope) return;
   }
@@ -265,14 +250,14 @@ void OpenElements::close_outer_table() {
 // --- end tags -------------------------------------------------------------------
 
 std::size_t OpenElements::find_any(std::uint64_t id) const {
-  for (std::size_t i = open_.size(); i-- > 0;)
+  for (std::size_t i = size_; i-- > 0;)
     if (open_[i].id == id) return i;
   return kNone;
 }
 
 std::size_t OpenElements::find_in_scope(std::uint64_t id, std::uint32_t stop, TagKey extra1,
                                         TagKey extra2) const {
-  for (std::size_t i = open_.size(); i-- > 0;) {
+  for (std::size_t i = size_; i-- > 0;) {
     const Element& e = open_[i];
     if (e.id == id && !(e.bits & kForeign)) return i;
     if ((e.bits & stop) || e.id == extra1 || e.id == extra2) return kNone;
@@ -286,7 +271,7 @@ std::size_t OpenElements::find_for_end(std::uint64_t id, std::uint32_t traits) c
   if (id == tag_key("li")) return find_in_scope(id, kScope, tag_key("ol"), tag_key("ul"));
   if ((traits & kTablePart) || id == kTableTag) return find_in_scope(id, 0, kTableTag, kTemplate);
   if (traits & kHeading) {
-    for (std::size_t i = open_.size(); i-- > 0;) {
+    for (std::size_t i = size_; i-- > 0;) {
       if (open_[i].bits & kHeading) return i;
       if (open_[i].bits & kScope) return kNone;
     }
@@ -298,8 +283,8 @@ std::size_t OpenElements::find_for_end(std::uint64_t id, std::uint32_t traits) c
 OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
   End result;
   const std::uint64_t id = element_id(tag.key, tag.name);
-  if (!open_.empty() && open_.back().id == id) {  // as it should be
-    result.matched = open_.size() - 1;
+  if (size_ != 0 && open_[size_ - 1].id == id) {  // as it should be
+    result.matched = size_ - 1;
     result.foreign = foreign();
     cut(result.matched);
     return result;
@@ -308,7 +293,7 @@ OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
     if (id == kP || id == tag_key("br")) {
       break_out();
     } else {
-      for (std::size_t i = open_.size(); i-- > 0 && (open_[i].bits & kForeign);) {
+      for (std::size_t i = size_; i-- > 0 && (open_[i].bits & kForeign);) {
         if (open_[i].id != id) continue;
         cut(i);
         result.matched = i;
@@ -321,12 +306,15 @@ OpenElements::End OpenElements::on_end(const Token& tag, std::uint32_t traits) {
   result.matched = at;
   if (at == kNone) return result;
   if ((traits & kFormatting) || id == tag_key("form")) {
-    for (std::size_t i = at + 1; i < open_.size() && !result.alone; ++i)
+    for (std::size_t i = at + 1; i < size_ && !result.alone; ++i)
       result.alone = (open_[i].bits & kSpecial) != 0;
   }
   if (result.alone) {
-    count(open_[at].id, ~std::size_t{0});
-    open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
+    count(open_[at].id, open_[at].bits, ~std::size_t{0});
+    std::copy(open_.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+              open_.begin() + static_cast<std::ptrdiff_t>(size_),
+              open_.begin() + static_cast<std::ptrdiff_t>(at));
+    --size_;
   } else {
     cut(at);
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "brand/html_token.hpp"
+#include "brand/html_traits.hpp"
 
 namespace marquee::brand {
 
@@ -37,7 +38,7 @@ class OpenElements {
   // The same for a tag that closes nothing, whose content is read as any other, and
   // that is no element's that has rules of its own. False: it is none of these, and
   // nothing was done.
-  bool start_plain(TagKey key);
+  bool start_plain(TagKey key, std::uint32_t traits);
 
   struct End {
     // Index of the element that the tag closes (all above are closed with it), or
@@ -52,14 +53,18 @@ class OpenElements {
   // The same for a tag that closes the current node, as nearly all do, and this is an
   // element of HTML. False: it is not, and nothing was done.
   bool end_plain(TagKey key) {
-    if (open_.empty() || open_.back().id != key || (open_.back().bits & kForeign)) return false;
+    if (size_ == 0 || open_[size_ - 1].id != key || foreign()) return false;
     drop_top();
     return true;
   }
 
-  std::size_t size() const { return open_.size(); }
+  // Reads plain tags, and text between them, from `p`, which is between two tokens, in
+  // the body, to `end` at most. Returns where it stopped: behind a tag, or at p.
+  const char* read_plain(const char* p, const char* end);
+
+  std::size_t size() const { return size_; }
   // The current node is foreign: <![CDATA[ begins a section.
-  bool foreign() const { return !open_.empty() && (open_.back().bits & kForeign) != 0; }
+  bool foreign() const { return size_ != 0 && (open_[size_ - 1].bits & kForeign) != 0; }
 
  private:
   static constexpr std::uint32_t kSvg = 1U << 28;
@@ -68,15 +73,17 @@ class OpenElements {
   static constexpr std::uint32_t kHtmlPoint = 1U << 30;  // integration points
   static constexpr std::uint32_t kTextPoint = 1U << 31;
 
+  static constexpr std::size_t kUsual = 32;
   struct Element {
-    std::uint64_t id;
-    std::uint32_t bits;
+    std::uint64_t id = 0;
+    std::uint32_t bits = 0;
   };
 
   bool foreign_rules(std::uint64_t id) const;
   bool start_foreign(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
   bool start_html(const Token& tag, std::uint64_t id, std::uint32_t traits, Start& result);
   bool start_peculiar(const Token& tag, std::uint32_t traits, Start& result);
+  bool start_known(TagKey key, std::uint32_t traits);
   bool closes_nothing(TagKey key, std::uint32_t traits) const;
   bool push(std::uint64_t id, std::uint32_t bits, Start& result);
   void break_out();
@@ -90,15 +97,20 @@ class OpenElements {
   std::size_t find_any(std::uint64_t id) const;
   void cut(std::size_t size);
   void drop_top() {
-    count(open_.back().id, ~std::size_t{0});
-    open_.pop_back();
+    --size_;
+    count(open_[size_].id, open_[size_].bits, ~std::size_t{0});
   }
-  void count(std::uint64_t id, std::size_t by) {
-    if (id == tag_key("p")) paragraphs_ += by;
-    if (id == tag_key("a")) anchors_ += by;
+  void add(std::uint64_t id, std::uint32_t bits) {
+    count(id, bits, 1);
+    if (size_ == open_.size()) open_.resize(size_ < kUsual ? kUsual : kMost);
+    open_[size_++] = {id, bits};
+  }
+  void count(std::uint64_t id, std::uint32_t bits, std::size_t by) {
+    if (bits & kCounted) (id == tag_key("p") ? paragraphs_ : anchors_) += by;
   }
 
-  std::vector<Element> open_;
+  std::vector<Element> open_;  // the first size_ of them
+  std::size_t size_ = 0;
   std::size_t paragraphs_ = 0;  // how many of them are p
   std::size_t anchors_ = 0;     // and a
   bool scripting_;

@@ -8,14 +8,6 @@
 namespace marquee::brand {
 namespace {
 
-// A '<' in front of one of these may be more than text.
-constexpr auto kOpens = [] {
-  std::array<bool, 256> table{};
-  for (unsigned c = 0; c < 256; ++c)
-    table[c] = is_alpha(static_cast<char>(c)) || c == '/' || c == '!' || c == '?';
-  return table;
-}();
-
 // Where the name that begins at p ends, if within sixteen bytes; else p. At least
 // sixteen bytes must be there. Control characters end it as well: they are rare, and
 // then it is the general way that says what they are.
@@ -72,7 +64,7 @@ bool HtmlTokenizer::plain_text(Token& token) {
   const char* q = from;
   do {
     q = find_byte(q + 1, end, '<');
-  } while (end - q > 1 && !kOpens[static_cast<unsigned char>(q[1])]);
+  } while (end - q > 1 && !opens_markup(q[1]));
   token.kind = TokenKind::text;
   token.model = ContentModel::data;
   token.first = token.last = true;

@@ -1,8 +1,8 @@
 #include "brand/html_rewriter.hpp"
 
 #include <algorithm>
+#include <utility>
 
-#include "brand/byte_scan.hpp"
 #include "brand/html_attributes.hpp"
 #include "brand/html_traits.hpp"
 
@@ -10,38 +10,6 @@ namespace marquee::brand {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr std::size_t kMaxValue = 4096;  // of an attribute that a rule looks at
-
-bool only_icons(std::string_view rel) {
-  bool icons = false;
-  bool others = false;
-  for_each_token(rel, [&](std::string_view token) {
-    if (equal_ignoring_case(token, "icon") || equal_ignoring_case(token, "apple-touch-icon") ||
-        equal_ignoring_case(token, "apple-touch-icon-precomposed") ||
-        equal_ignoring_case(token, "mask-icon"))
-      icons = true;
-    else if (!equal_ignoring_case(token, "shortcut"))
-      others = true;
-    return !others;
-  });
-  return icons && !others;
-}
-
-bool brand_logo(std::string_view name) { return equal_ignoring_case(name, "brand-logo"); }
-
-// Tags of the head that are dropped, because the brand's own stand in their place.
-// All of them are void elements.
-struct HeadRule {
-  TagKey element;
-  std::string_view attribute;
-  bool (*matches)(std::string_view value);
-  bool BrandPlan::*when;
-};
-constexpr HeadRule kHeadRules[] = {
-    {tag_key("link"), "rel", only_icons, &BrandPlan::replaces_icons},
-    {tag_key("meta"), "name", brand_logo, &BrandPlan::replaces_logo},
-};
-
 }  // namespace
 
 HtmlRewriter::HtmlRewriter(const BrandPlan& plan, RewriteOptions options)
@@ -83,33 +51,99 @@ void HtmlRewriter::finish(ByteSink& out) {
     if (bom_ > 0) out.write(kByteOrderMark.substr(0, bom_));
     return;
   }
-  tokenizer_.finish();
-  run({}, out);
-  if (passing_) return;
   out_ = &out;
-  end_text();
-  on_end_of_page();
+  if (skimmer_.active()) {
+    // No needle stands in it: what waits, be it a tag cut off, goes as it is.
+    insert(skimmer_.bytes().substr(skimmer_.passed()));
+  } else {
+    tokenizer_.finish();
+    read({}, false);
+    if (passing_) return;
+    end_text();
+    on_end_of_page();
+  }
   passing_ = true;
 }
 
 void HtmlRewriter::run(std::string_view bytes, ByteSink& out) {
+  out_ = &out;
+  if (skimmer_.active()) {
+    if (skim(bytes, false)) return flush();
+    skimmer_.stop();
+    std::string_view waits = skimmer_.bytes();
+    catch_up(waits.substr(0, skimmer_.passed()));
+    waits.remove_prefix(skimmer_.passed());
+    needle_ = nullptr;
+    if (!passing_) {
+      read(waits, false);
+      waits = tokenizer_.unread();
+    }
+    insert(waits);
+    if (passing_) return tokenizer_.feed(bytes);
+  }
+  needle_ = nullptr;
+  read(bytes, plan_->skims);
+}
+
+// needle_ is null or in `bytes`. `skims`: what stands behind the last needle may go on unread.
+void HtmlRewriter::read(std::string_view bytes, bool skims) {
   chunk_ = bytes;
   tokenizer_.feed(bytes);
-  out_ = &out;
-  needle_ = nullptr;
   const bool removes = plan_->removes();
   bool calm = false;
   Token token;
   while (!passing_ && tokenizer_.next(token)) {
-    if (calm && passes(token)) continue;
-    on_token(token);
-    const bool over = head_.phase() == HeadPhase::over;
-    calm = over && !removing() && title_ != Title::open;
-    if (over && !removes) passing_ = true;
-    // Bytes that the tokenizer held are gone with its next token.
-    if (run_ && (run_ < chunk_.data() || run_ >= chunk_.data() + chunk_.size())) flush();
+    if (!calm || !passes(token)) {
+      on_token(token);
+      const bool over = head_.phase() == HeadPhase::over;
+      calm = over && !removing() && title_ != Title::open;
+      if (over && !removes) passing_ = true;
+      // Bytes that the tokenizer held are gone with its next token.
+      if (run_ && (run_ < chunk_.data() || run_ >= chunk_.data() + chunk_.size())) flush();
+    }
+    if (!calm || passing_ || text_ == Text::held || !tokenizer_.between_tokens()) continue;
+    if (skims) begin_skimming(skims);
+    pass_plain();
   }
   flush();
+}
+
+// --- bytes that go on unread ----------------------------------------------------
+
+// From here to the chunk's end, if it holds no needle. `again`: it is worth asking
+// behind the next token.
+void HtmlRewriter::begin_skimming(bool& again) {
+  const std::string_view rest = tokenizer_.unread();
+  if (rest.empty() || next_needle(rest.data()) != rest.data() + rest.size()) return;
+  skimmer_.start(text_ == Text::kept);
+  if (skim(rest, true)) return tokenizer_.feed({});
+  skimmer_.stop();
+  again = false;
+}
+
+bool HtmlRewriter::skim(std::string_view bytes, bool searched) {
+  const std::size_t size = skimmer_.bytes().size();
+  const std::size_t passed = skimmer_.passed();
+  if (!skimmer_.add(bytes, *plan_, searched)) return false;
+  const std::size_t now = skimmer_.passed();
+  if (passed < size) insert(skimmer_.bytes().substr(passed, std::min(now, size) - passed));
+  if (now > size) keep(bytes.substr(0, now - size));
+  return true;
+}
+
+// Reads what went on unread, as if it had been read then.
+void HtmlRewriter::catch_up(std::string_view bytes) {
+  struct Nowhere final : ByteSink {
+    void write(std::string_view) override {}
+  };
+  Nowhere nowhere;
+  ByteSink* const out = std::exchange(out_, &nowhere);
+  needle_ = bytes.data() + bytes.size();
+  read(bytes, false);
+  // A text that was on its way to one that is to go did not become it.
+  if (text_ == Text::held) text_ = Text::kept;
+  held_text_.clear();
+  out_ = out;
 }
 
 // In the body, outside of everything that is removed: a token that only moves the list
@@ -119,7 +153,9 @@ bool HtmlRewriter::passes(const Token& token) {
   const char* const end = run_end_ + token.raw.size();
   switch (token.kind) {
     case TokenKind::start_tag:
-      if (token.opaque || end > needle_ || !elements_.start_plain(token.key)) return false;
+      if (token.opaque || end > needle_ || token.key == 0 ||
+          !elements_.start_plain(token.key, html_traits(token.key)))
+        return false;
       break;
     case TokenKind::end_tag:
       if (token.opaque || !elements_.end_plain(token.key)) return false;
@@ -137,6 +173,20 @@ bool HtmlRewriter::passes(const Token& token) {
   text_ = Text::fresh;
   run_end_ = end;
   return true;
+}
+
+// Likewise, of what stands in front of the next needle, all that is plain: no text there
+// is one that is to go.
+void HtmlRewriter::pass_plain() {
+  const std::string_view rest = tokenizer_.unread();
+  if (rest.empty()) return;
+  const char* const stop = elements_.read_plain(rest.data(), next_needle(rest.data()));
+  const auto size = static_cast<std::size_t>(stop - rest.data());
+  if (size == 0) return;
+  keep(rest.substr(0, size));
+  tokenizer_.skip(size);
+  tokenizer_.set_cdata(elements_.foreign());
+  text_ = Text::fresh;
 }
 
 void HtmlRewriter::keep(std::string_view bytes) {
@@ -325,79 +375,6 @@ void HtmlRewriter::end_title() {
     insert(plan_->title_alone);
   else if (!title_named_)
     insert(plan_->title_suffix);
-}
-
-// --- rules --------------------------------------------------------------------
-
-bool HtmlRewriter::head_rule_drops(const Token& token) const {
-  for (const HeadRule& rule : kHeadRules) {
-    Attribute attribute;
-    if (rule.element == token.key && plan_->*rule.when &&
-        find_attribute(token, rule.attribute, attribute) &&
-        rule.matches(decoded_value(attribute.value, kMaxValue)))
-      return true;
-  }
-  return false;
-}
-
-// Few tags hold one of the names anywhere: the others' attributes are not read.
-// (A class that is written with character references is therefore not found.)
-bool HtmlRewriter::may_be_branding(std::string_view tag) {
-  const char* const end = tag.data() + tag.size();
-  const char* const chunk_end = chunk_.data() + chunk_.size();
-  const auto first = [&](const char* from, const char* to) {
-    const char* nearest = to;
-    for (const std::string& needle : plan_->needles)
-      nearest = std::min(nearest, find_folded(from, to, needle));
-    return nearest;
-  };
-  if (tag.data() < chunk_.data() || end > chunk_end) return first(tag.data(), end) != end;
-  if (!needle_ || needle_ < tag.data()) needle_ = first(tag.data(), chunk_end);
-  return needle_ < end;
-}
-
-// Whether the element is to be removed; `strip`: only some of its attributes.
-bool HtmlRewriter::is_branding(const Token& token, bool& strip) const {
-  AttributeReader reader(token);
-  Attribute attribute;
-  bool branding = false;
-  bool classes_read = false;
-  while (!branding && reader.next(attribute)) {
-    if (!classes_read && equal_ignoring_case(attribute.name, "class")) {
-      classes_read = true;
-      for_each_token(attribute.value, [&](std::string_view name) {
-        const auto& classes = plan_->removed_classes;
-        branding = std::find(classes.begin(), classes.end(), name) != classes.end();
-        return !branding;
-      });
-    }
-    for (const std::string& name : plan_->removed_attributes)
-      if (equal_ignoring_case(attribute.name, name)) strip = true;
-  }
-  // The page itself is not removed.
-  return branding && !(html_traits(token.key) & kNotPushed);
-}
-
-// Cuts out names and values; spaces remain, so that nothing grows together.
-void HtmlRewriter::keep_without_attributes(const Token& token) {
-  AttributeReader reader(token);
-  Attribute attribute;
-  std::size_t from = 0;
-  const std::string_view raw = token.raw;
-  while (reader.next(attribute)) {
-    bool strip = false;
-    for (const std::string& name : plan_->removed_attributes)
-      strip = strip || equal_ignoring_case(attribute.name, name);
-    if (!strip) continue;
-    std::size_t next = attribute.end;
-    while (next < raw.size() && is_space(raw[next])) ++next;
-    // What follows would become this or the last attribute's value: leave it.
-    if (next < raw.size() && raw[next] == '=') continue;
-    keep(raw.substr(from, attribute.begin - from));
-    if (raw[attribute.begin - 1] == '/') insert(" ");  // not "/>"
-    from = attribute.end;
-  }
-  keep(raw.substr(from));
 }
 
 }  // namespace marquee::brand

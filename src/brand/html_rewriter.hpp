@@ -1,7 +1,8 @@
 // Brands one HTML page while its bytes flow. Pure; constant memory: at most one
-// tag (64 KiB) is held back, or 256 bytes of text, and the list of open elements.
+// tag (64 KiB) is held back, or 256 bytes of text, and kept are the list of open
+// elements and a copy of bytes that went on unread (html_skimmer.hpp).
 //
-// What it changes is one table of rules (html_rewriter.cpp) and the insertion at
+// What it changes is one table of rules (html_rules.cpp) and the insertion at
 // the end of the head: where </head> stands, or where a browser sees the head end.
 // Every other byte passes as it came, and any split of a page gives the same bytes.
 // Where it cannot know what a browser makes of a page (OpenElements says so) it
@@ -15,6 +16,7 @@
 #include "brand/brand.hpp"
 #include "brand/html_elements.hpp"
 #include "brand/html_head.hpp"
+#include "brand/html_skimmer.hpp"
 #include "brand/html_tokenizer.hpp"
 
 namespace marquee::brand {
@@ -52,7 +54,12 @@ class HtmlRewriter {
 
  private:
   void run(std::string_view bytes, ByteSink& out);
+  void read(std::string_view bytes, bool skims);
+  void begin_skimming(bool& again);
+  bool skim(std::string_view bytes, bool searched);
+  void catch_up(std::string_view bytes);
   bool passes(const Token& token);
+  void pass_plain();
   bool text_passes(std::string_view text);
   void judge_text(std::string_view piece);
   void end_text();
@@ -64,6 +71,8 @@ class HtmlRewriter {
   void brand_tag(const Token& token, std::size_t depth, bool pushed, bool in_head);
   bool head_rule_drops(const Token& token) const;
   bool may_be_branding(std::string_view tag);
+  const char* first_needle(const char* from, const char* end) const;
+  const char* next_needle(const char* from);
   bool is_branding(const Token& token, bool& strip) const;
   void keep_without_attributes(const Token& token);
   void insert_head();
@@ -81,6 +90,7 @@ class HtmlRewriter {
 
   const BrandPlan* plan_;
   HtmlTokenizer tokenizer_;
+  HtmlSkimmer skimmer_;
   OpenElements elements_;
   HeadTracker head_;
   ByteSink* out_ = nullptr;

@@ -29,6 +29,16 @@ inline bool tag_byte(char c, unsigned classes) {
   return (kTagBytes[static_cast<unsigned char>(c)] & classes) != 0;
 }
 
+// A '<' in front of one of these may be more than text.
+inline constexpr auto kOpensMarkup = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0; c < 256; ++c)
+    table[c] = is_alpha(static_cast<char>(c)) || c == '/' || c == '!' || c == '?';
+  return table;
+}();
+
+inline bool opens_markup(char c) { return kOpensMarkup[static_cast<unsigned char>(c)]; }
+
 // tag_code of each byte; kEndOfName ends the name.
 inline constexpr unsigned kFirstLetter = tag_code('a');
 inline constexpr std::uint8_t kEndOfName = 0xFE;

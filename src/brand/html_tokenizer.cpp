@@ -104,7 +104,7 @@ bool HtmlTokenizer::data_text(Token& token) {
 bool HtmlTokenizer::script_text(Token& token) {
   const char* const from = p_;
   for (const char* q = from; q != end_;) {
-    if (run_ == 0) q = find_any(q, end_, '-', '<', '<');
+    if (run_ == 0) q = find_any(q, end_, '-', '<', '<', '<');
     if (q == end_) break;
     const char c = *q;
     if (c == '-') {

@@ -52,6 +52,8 @@ class HtmlTokenizer {
 
   // What was fed and is not handed out yet.
   std::string_view unread() const { return {p_, static_cast<std::size_t>(end_ - p_)}; }
+  // Bytes of it that someone else has read: whole tokens, between two tokens.
+  void skip(std::size_t size) { p_ += size; }
 
   // Nothing is held and nothing is open: text or a tag may stand here.
   bool between_tokens() const { return where_ == Where::content && model_ == ContentModel::data; }

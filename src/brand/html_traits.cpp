@@ -1,8 +1,5 @@
 #include "brand/html_traits.hpp"
 
-#include <array>
-#include <cstddef>
-
 namespace marquee::brand {
 namespace {
 
@@ -50,6 +47,7 @@ constexpr Group kGroups[] = {
     {kNotPushed, "html head body frameset"},
     {kDefinition, "dd dt"},
     {kImplies, "li dd dt h1 h2 h3 h4 h5 h6 rt rp rb rtc option optgroup a nobr button"},
+    {kCounted, "a p"},
     {kPeculiar,
      "svg math table select input keygen textarea form plaintext noscript script title style xmp "
      "iframe "
@@ -61,25 +59,54 @@ constexpr std::size_t slot_of(TagKey key) {
   return static_cast<std::size_t>((key * 0x9E3779B97F4A7C15ULL) >> 55);
 }
 
-constexpr auto kTable = [] {
-  std::array<Row, kSlots> table{};
+template <typename Each>
+constexpr void for_each_name(Each each) {
   for (const Group& group : kGroups) {
     std::string_view names = group.names;
     while (!names.empty()) {
       std::size_t n = names.find(' ');
       if (n == std::string_view::npos) n = names.size();
-      const TagKey key = key_of_name(names.substr(0, n));
-      std::size_t slot = slot_of(key);
-      while (table[slot].key != 0 && table[slot].key != key) slot = (slot + 1) % kSlots;
-      table[slot].key = key;
-      table[slot].bits |= group.bits;
+      each(names.substr(0, n), group.bits);
       names.remove_prefix(n == names.size() ? n : n + 1);
     }
   }
+}
+
+constexpr auto kTable = [] {
+  std::array<Row, kSlots> table{};
+  for_each_name([&](std::string_view name, std::uint32_t bits) {
+    const TagKey key = key_of_name(name);
+    std::size_t slot = slot_of(key);
+    while (table[slot].key != 0 && table[slot].key != key) slot = (slot + 1) % kSlots;
+    table[slot].key = key;
+    table[slot].bits |= bits;
+  });
   return table;
 }();
 
+constexpr std::uint64_t packed(std::string_view name) {
+  std::uint64_t out = 0;
+  for (std::size_t i = name.size(); i-- > 0;)
+    out = out << 8 | static_cast<unsigned char>(name[i] | 0x20);
+  return out;
+}
+
+consteval std::array<ShortName, kShortNameSlots> short_names() {
+  std::array<ShortName, kShortNameSlots> table{};
+  for_each_name([&](std::string_view name, std::uint32_t bits) {
+    if (name.size() > 8) return;
+    ShortName& row = table[short_name_slot(packed(name))];
+    if (row.packed != 0 && row.packed != packed(name)) throw "two names in one slot";
+    row.packed = packed(name);
+    row.key = key_of_name(name);
+    row.traits |= bits;
+  });
+  return table;
+}
+
 }  // namespace
+
+constinit const std::array<ShortName, kShortNameSlots> kShortNames = short_names();
 
 std::uint32_t html_traits(TagKey key) {
   if (key == 0) return 0;

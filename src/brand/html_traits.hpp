@@ -1,6 +1,8 @@
 // What the WHATWG HTML standard says of each element, as far as a rewriter must
 // know it to see where elements end (sections 13.2.4.2, 13.2.6).
 #pragma once
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "brand/html_token.hpp"
@@ -27,8 +29,30 @@ inline constexpr std::uint32_t kNotPushed = 1U << 16;   // html, head, body, fra
 inline constexpr std::uint32_t kDefinition = 1U << 17;  // dd, dt
 inline constexpr std::uint32_t kImplies = 1U << 18;     // its start tag may close others than p
 inline constexpr std::uint32_t kPeculiar = 1U << 19;    // has a rule of its own
+inline constexpr std::uint32_t kCounted = 1U << 20;     // p and a: how many are open is known
 
 // Zero for a name that is none of HTML's.
 std::uint32_t html_traits(TagKey key);
+
+// The same for names of up to eight bytes, packed into a number: the first byte is the
+// lowest, and in each the bit is set that makes an upper letter a lower one. Names packed
+// alike differ in case only, if one of them is HTML's. Each has its slot for itself.
+struct alignas(32) ShortName {
+  std::uint64_t packed = 0;
+  TagKey key = 0;
+  std::uint32_t traits = 0;
+};
+inline constexpr std::size_t kShortNameSlots = 1024;
+extern const std::array<ShortName, kShortNameSlots> kShortNames;
+
+// The factor was found by trying.
+constexpr std::size_t short_name_slot(std::uint64_t packed) {
+  return static_cast<std::size_t>((packed * 0x090B20BB257E8455ULL) >> 54);
+}
+
+// The only one that it may be: compare `packed`.
+inline const ShortName& short_name(std::uint64_t packed) {
+  return kShortNames[short_name_slot(packed)];
+}
 
 }  // namespace marquee::brand

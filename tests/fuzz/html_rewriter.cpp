@@ -136,6 +136,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return BrandPlan(brand);
   }();
 
+  // The same, but it reads all.
+  static const BrandPlan reading = [] {
+    BrandPlan plan = removal;
+    plan.skims = false;
+    return plan;
+  }();
+
   const Input in(data, size);
   const std::size_t whole = in.bytes.size() + 1;
   attributes_end_with_the_tag(in.bytes);
@@ -155,6 +162,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   out = rewrite(removal, in.bytes, whole);
   require(out == rewrite(removal, in.bytes, in.piece));
+  require(out == rewrite(reading, in.bytes, 1));
   require(left_out_of(without_spaces(out), without_spaces(in.bytes)));
   return 0;
 }

@@ -32,7 +32,7 @@ bool in(const std::array<std::string_view, N>& names, std::string_view name) {
 }
 
 bool names_html(std::string_view content_type) {
-  return brand::judge_charset(content_type, {}, true) == brand::CharsetVerdict::compatible;
+  return brand::judge_content_type(content_type) != brand::CharsetVerdict::foreign;
 }
 
 void allow_brand(http::Field& policy, const DomainBrand& brand, std::string_view origin,

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "brand/charset.hpp"
-
 namespace marquee::proxy {
 
 BrandFilter::BrandFilter(std::shared_ptr<const DomainBrand> brand)
@@ -13,7 +11,7 @@ BrandFilter::BrandFilter(std::shared_ptr<const DomainBrand> brand)
 // All but the length was said by edit_page_head(), which also sees answers without
 // a body.
 HeadVerdict BrandFilter::on_head(ResponseHeadEdit& head) {
-  content_type_ = head.field("content-type");
+  declared_ = brand::judge_content_type(head.field("content-type"));
   head.set_content_length(std::nullopt);
   return HeadVerdict::engage;
 }
@@ -51,6 +49,8 @@ void BrandFilter::write(std::string_view bytes) {
     run_ = bytes;
     return;
   }
+  // The head of a page and what comes into it, so that it need not grow.
+  if (kept_.capacity() < kHead) kept_.reserve(kHead);
   kept_.append(bytes);
   drain(*out_, false);
 }
@@ -66,7 +66,7 @@ bool BrandFilter::give_run(bool flush, bool end) {
 }
 
 void BrandFilter::judge(std::string_view first, bool whole) {
-  switch (brand::judge_charset(content_type_, first, whole)) {
+  switch (brand::judge_first_bytes(declared_, first, whole)) {
     case brand::CharsetVerdict::need_more:
       return;
     case brand::CharsetVerdict::foreign:

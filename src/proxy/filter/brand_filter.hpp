@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "brand/charset.hpp"
 #include "brand/html_rewriter.hpp"
 #include "proxy/branding/domain_brand.hpp"
 #include "proxy/filter/response_filter.hpp"
@@ -23,6 +24,7 @@ class BrandFilter final : public ResponseFilter, private brand::ByteSink {
  private:
   // Small pieces leave together, in what fits one TLS record.
   static constexpr std::size_t kGather = 16384;
+  static constexpr std::size_t kHead = 1000;
   // Runs of what came are not copied from this length on.
   static constexpr std::size_t kLong = 4096;
 
@@ -36,7 +38,7 @@ class BrandFilter final : public ResponseFilter, private brand::ByteSink {
 
   std::shared_ptr<const DomainBrand> brand_;
   brand::HtmlRewriter rewriter_;
-  std::string content_type_;
+  brand::CharsetVerdict declared_ = brand::CharsetVerdict::need_more;
   std::string first_;  // of the page, until its charset is known
   bool judged_ = false;
   bool foreign_ = false;

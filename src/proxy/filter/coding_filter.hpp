@@ -44,14 +44,26 @@ class DecodeFilter final : public CodingFilter {
   HeadVerdict on_head(ResponseHeadEdit& head) override;
 };
 
+// Only says Vary, and leaves: another client might get the answer encoded.
+class VaryFilter final : public ResponseFilter {
+ public:
+  explicit VaryFilter(std::string vary) : vary_(std::move(vary)) {}
+  HeadVerdict on_head(ResponseHeadEdit& head) override {
+    head.set("vary", vary_);
+    return HeadVerdict::pass;
+  }
+  std::size_t on_body(const BodySlice& in, BodySink& out) override { return out.on_body(in); }
+  void resume(BodySink&) override {}
+
+ private:
+  std::string vary_;
+};
+
 // Last of a chain. `vary`: the whole value, if it is to be set.
 class EncodeFilter final : public CodingFilter {
  public:
   EncodeFilter(Coding coding, unsigned level, std::optional<std::string> vary)
-      : CodingFilter(coding == Coding::identity ? nullptr : make_encoder(coding, level)),
-        coding_(coding),
-        vary_(std::move(vary)) {}
-  // With identity only Vary is said: another client might get it encoded.
+      : CodingFilter(make_encoder(coding, level)), coding_(coding), vary_(std::move(vary)) {}
   HeadVerdict on_head(ResponseHeadEdit& head) override;
 
  private:

@@ -13,7 +13,8 @@ class FilterChain::Core final : public FilterHost {
 
   void add(std::unique_ptr<ResponseFilter> filter) {
     filter->host_ = this;
-    filters_.push_back(std::move(filter));
+    if (filters_.empty()) filters_.reserve(kUsual);
+    filters_.push_back({std::move(filter)});
   }
 
   HeadVerdict on_head(ResponseHeadEdit& head);
@@ -54,8 +55,13 @@ class FilterChain::Core final : public FilterHost {
   FilterChain* chain_;  // null: destroyed while we were on the stack
   ChainOwner* owner_;
   BodySink* sink_;
-  std::vector<std::unique_ptr<ResponseFilter>> filters_;
-  std::vector<bool> ended_;  // by stage
+  static constexpr std::size_t kUsual = 3;  // decode, brand, encode
+  struct Link {
+    std::unique_ptr<ResponseFilter> filter;
+    bool ended = false;  // it has accepted the end
+  };
+  std::vector<Link> filters_;
+  bool sink_ended_ = false;
   ResponseHeadEdit* head_ = nullptr;
   std::size_t head_at_ = 0;  // the filter whose verdict is next
   bool head_pending_ = false;
@@ -93,7 +99,10 @@ void FilterChain::Core::note_failure(const base::Failure& failure) {
 
 std::size_t FilterChain::Core::deliver(std::size_t i, const BodySlice& slice) {
   if (silent() || (slice.size == 0 && !slice.flush && !slice.end)) return 0;
-  if (ended_[i]) {
+  const auto ended = [&]() -> bool& {
+    return i == filters_.size() ? sink_ended_ : filters_[i].ended;
+  };
+  if (ended()) {
     note_failure({base::FailureSource::self, false, "a response filter wrote beyond its end"});
     return 0;
   }
@@ -105,7 +114,7 @@ std::size_t FilterChain::Core::deliver(std::size_t i, const BodySlice& slice) {
     sink_stopped_ = taken < slice.size;
   } else {
     Stage out = after(i);
-    taken = filters_[i]->on_body(slice, out);
+    taken = filters_[i].filter->on_body(slice, out);
   }
   if (taken > slice.size) {
     note_failure({base::FailureSource::self, false, "more of a body was taken than was offered"});
@@ -113,7 +122,7 @@ std::size_t FilterChain::Core::deliver(std::size_t i, const BodySlice& slice) {
   }
   moved_ += taken;
   if (taken == slice.size && slice.end) {
-    ended_[i] = true;
+    ended() = true;
     ++moved_;
   }
   return taken;
@@ -123,7 +132,7 @@ HeadVerdict FilterChain::Core::decide_head() {
   head_pending_ = false;
   while (head_at_ < filters_.size()) {
     asked_ = false;
-    const HeadVerdict verdict = filters_[head_at_]->on_head(*head_);
+    const HeadVerdict verdict = filters_[head_at_].filter->on_head(*head_);
     if (silent()) return HeadVerdict::pending;
     if (verdict == HeadVerdict::pending) {
       if (asked_) continue;  // woken from inside: it knows by now
@@ -139,7 +148,6 @@ HeadVerdict FilterChain::Core::decide_head() {
   asked_ = false;
   head_decided_ = true;
   head_ = nullptr;
-  ended_.assign(filters_.size() + 1, false);
   return filters_.empty() ? HeadVerdict::pass : HeadVerdict::engage;
 }
 
@@ -186,7 +194,7 @@ void FilterChain::Core::drain() {
   if (std::exchange(sink_asked_, false)) sink_stopped_ = false;
   for (std::size_t i = filters_.size(); i-- > 0 && !silent();) {
     Stage out = after(i);
-    filters_[i]->resume(out);
+    filters_[i].filter->resume(out);
   }
   if (!late_flush_ && !late_end_) return;
   deliver(0, {nullptr, 0, 0, std::exchange(late_flush_, false), std::exchange(late_end_, false)});

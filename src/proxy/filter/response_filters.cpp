@@ -1,6 +1,7 @@
 #include "proxy/filter/response_filters.hpp"
 
 #include <memory>
+#include <utility>
 
 #include "proxy/branding/branded_head.hpp"
 #include "proxy/coding/negotiation.hpp"
@@ -28,8 +29,12 @@ void ResponseFilters::add_filters(FilterChain& chain, const Exchange& exchange) 
       // The length of what was coded says nothing of what it is.
       !is_compressible(response, coding == Coding::identity ? plan.coding_least_size : 0))
     return;
-  chain.add(std::make_unique<EncodeFilter>(choose_coding(exchange.request().fields, plan.codings),
-                                           plan.coding_level, vary_by_coding(response.fields)));
+  const Coding chosen = choose_coding(exchange.request().fields, plan.codings);
+  auto vary = vary_by_coding(response.fields);
+  if (chosen != Coding::identity)
+    chain.add(std::make_unique<EncodeFilter>(chosen, plan.coding_level, std::move(vary)));
+  else if (vary)
+    chain.add(std::make_unique<VaryFilter>(std::move(*vary)));
 }
 
 }  // namespace marquee::proxy
