@@ -250,6 +250,8 @@ def test_far_away(origin, store):
             assert set(results) <= {200, 429}
             late = [t for t in times if t > 0.1]
             assert len(late) <= 0.01 * len(times), f"{len(late)} of {len(times)} took over 100 ms: {times[-8:]}"
+            # Nobody waited at all: probes have said so.
+            assert proxy.metrics().sum("marquee_limits_redis_failures_total", kind="timeout") == 0
             between.delay = 0.0
             ready(proxy, within=WITHIN)
 
