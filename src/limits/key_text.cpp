@@ -1,6 +1,7 @@
 #include "limits/key_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 
@@ -10,6 +11,14 @@ namespace marquee::limits {
 namespace {
 
 constexpr std::size_t kMostValue = 128;
+
+// Bytes that stand for themselves.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = '!'; c < 0x7f; ++c)
+    table[c] = c != '%' && c != ',' && c != '=' && c != '{' && c != '}';
+  return table;
+}();
 
 void append_hex(std::string& out, std::uint64_t value) {
   char text[17];
@@ -26,9 +35,7 @@ void append_value(std::string& out, std::string_view value) {
     append_hex(out, key_hash(value, {0x6d617271, 2}));
     return;
   }
-  const auto plain = [](char c) {
-    return c > ' ' && c < 0x7f && c != '%' && c != ',' && c != '=' && c != '{' && c != '}';
-  };
+  const auto plain = [](char c) { return kPlain[static_cast<unsigned char>(c)]; };
   for (auto at = value.begin(); at != value.end(); ++at) {
     const auto odd = std::find_if_not(at, value.end(), plain);
     out.append(at, odd);

@@ -34,6 +34,13 @@ Verdict LocalStore::decide(Question& question, Ticks now, std::uint32_t parts) {
   const auto cost_of = [](const Charge& c, const Limit& limit) {
     return std::min(c.cost, limit.burst);
   };
+  if (charges.size() == 1) {  // nothing to give back
+    Charge& c = charges.front();
+    const Limit limit = limit_of(c);
+    c.decision = charge(id_of(question.key(c)), limit, cost_of(c, limit), now, charged[0]);
+    if (!c.decision.allowed && !c.rule->shadow) verdict.refused_by = 0;
+    return verdict;
+  }
   // Without charging first: most requests that are refused cost others nothing.
   for (std::size_t i = 0; i < charges.size(); ++i) {
     Charge& c = charges[i];

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "limits/check.hpp"
 #include "limits/key_text.hpp"
@@ -68,8 +69,6 @@ void append_caller(std::string& out, const Rule& rule, const Asker& asker) {
 
 void append_part(std::string& out, Part part, const Rule& rule, const Asker& asker,
                  std::string_view route) {
-  out += part_names[static_cast<std::size_t>(part)];
-  out += '=';
   switch (part) {
     case Part::domain:
       return append_value(out, asker.domain);
@@ -116,8 +115,8 @@ bool about(const Rule& rule, const Asker& asker) {
     return false;
   if (rule.identities && !(rule.identities >> static_cast<unsigned>(asker.identity) & 1))
     return false;
-  for (const Part part : rule.parts)
-    if (is_needed(part) && id_of(part, asker).empty()) return false;
+  for (const Part part : rule.needed)
+    if (id_of(part, asker).empty()) return false;
   if (!rule.methods.empty() && !one_of(rule.methods, asker.method)) return false;
   if (!rule.subscriptions.empty() && !one_of(rule.subscriptions, asker.subscription)) return false;
   if (!rule.plans.empty() && !one_of(rule.plans, asker.plan)) return false;
@@ -235,26 +234,37 @@ RowRules row_rules(const config::Settings& settings) {
   return out;
 }
 
-RuleSet::RuleSet(const config::RateLimits& settings, RowRules rows)
+RuleSet::RuleSet(const config::RateLimits& settings, RowRules rows, bool tags)
     : exempt_(networks(settings.exempt)) {
-  for (const config::RateRule& from : settings.rules) {
-    Rule rule = compile(from);
-    rule.index = static_cast<std::uint32_t>(rules_.size());
-    needs_path_ |= !rule.paths.empty();
-    rules_.push_back(std::move(rule));
-  }
-  const auto add = [&](std::string_view called, RateFrom from, std::uint64_t seconds,
-                       std::vector<Part> parts) {
-    rules_.push_back(row_rule(called, from, seconds, std::move(parts), rows.shadow));
-    rules_.back().index = static_cast<std::uint32_t>(rules_.size() - 1);
+  for (const config::RateRule& from : settings.rules) add(compile(from), tags);
+  const auto add_row = [&](std::string_view called, RateFrom from, std::uint64_t seconds,
+                           std::vector<Part> parts) {
+    add(row_rule(called, from, seconds, std::move(parts), rows.shadow), tags);
   };
   if (rows.callers) {
-    add(kRowRuleNames[0], RateFrom::caller_minute, 60, {Part::api_key});
-    add(kRowRuleNames[1], RateFrom::caller_day, 86'400, {Part::api_key});
+    add_row(kRowRuleNames[0], RateFrom::caller_minute, 60, {Part::api_key});
+    add_row(kRowRuleNames[1], RateFrom::caller_day, 86'400, {Part::api_key});
   }
   if (rows.routes)
-    add(kRowRuleNames[2], RateFrom::api_route, 60, {Part::site, Part::caller, Part::api_route});
-  if (rows.origins) add(kRowRuleNames[3], RateFrom::origin, 3600, {Part::site, Part::origin});
+    add_row(kRowRuleNames[2], RateFrom::api_route, 60, {Part::site, Part::caller, Part::api_route});
+  if (rows.origins) add_row(kRowRuleNames[3], RateFrom::origin, 3600, {Part::site, Part::origin});
+}
+
+// What does not depend on the request is worked out once.
+void RuleSet::add(Rule rule, bool tags) {
+  rule.index = static_cast<std::uint32_t>(rules_.size());
+  rule.tagged = tags && rule.has_tenant();
+  std::string label = rule.name;
+  for (const Part part : rule.parts) {
+    if (is_needed(part)) rule.needed.push_back(part);
+    label += rule.labels.empty() ? ':' : ',';
+    label += name(part);
+    label += '=';
+    rule.labels.push_back(std::exchange(label, {}));
+  }
+  if (rule.labels.empty()) rule.labels.push_back(rule.name);
+  needs_path_ |= !rule.paths.empty();
+  rules_.push_back(std::move(rule));
 }
 
 const Rule* RuleSet::find(std::string_view wanted) const {
@@ -282,23 +292,23 @@ void RuleSet::collect(const Asker& asker, Question& out) const {
       if (prefix == rule.paths.end()) continue;
       route = *prefix;
     }
-    Charge charge;
+    Charge& charge = (rule.concurrent ? out.concurrent : out.charges).emplace_back();
     charge.rule = &rule;
     charge.cost = rule.cost;
     charge.limit = rule.from == RateFrom::settings ? rule.limit : row_limit(number, rule.seconds);
     charge.tag_at = static_cast<std::uint32_t>(out.text.size());
-    if (rule.has_tenant()) append_part(out.text, Part::agency, rule, asker, route);
-    charge.tag_size = static_cast<std::uint32_t>(out.text.size()) - charge.tag_at;
+    if (rule.tagged) {
+      out.text += "agency=";
+      append_part(out.text, Part::agency, rule, asker, route);
+    }
     charge.key_at = static_cast<std::uint32_t>(out.text.size());
-    out.text += rule.name;
-    char between = ':';
-    for (const Part part : rule.parts) {
-      out.text += between;
-      append_part(out.text, part, rule, asker, route);
-      between = ',';
+    charge.tag_size = charge.key_at - charge.tag_at;
+    out.text += rule.labels.front();
+    for (std::size_t i = 0; i < rule.parts.size(); ++i) {
+      if (i > 0) out.text += rule.labels[i];
+      append_part(out.text, rule.parts[i], rule, asker, route);
     }
     charge.key_size = static_cast<std::uint32_t>(out.text.size()) - charge.key_at;
-    (rule.concurrent ? out.concurrent : out.charges).push_back(charge);
   }
 }
 

@@ -102,6 +102,9 @@ struct Rule {
   std::uint64_t count = 0;  // as written: `count` in `seconds`
   std::uint64_t seconds = 1;
   std::vector<Part> parts;
+  std::vector<Part> needed;         // of them: without it there is nobody to count
+  std::vector<std::string> labels;  // what stands before each part in a key; at least one
+  bool tagged = false;              // keys get the agency's tag
   unsigned v4_bits = 32;
   unsigned v6_bits = 64;
 
@@ -166,8 +169,9 @@ Limit row_limit(std::uint64_t number, std::uint64_t seconds);
 
 class RuleSet {
  public:
-  // `settings` were checked (check.hpp).
-  explicit RuleSet(const config::RateLimits& settings, RowRules rows = {});
+  // `settings` were checked (check.hpp). `tags`: a Cluster may want to know which keys
+  // belong together.
+  explicit RuleSet(const config::RateLimits& settings, RowRules rows = {}, bool tags = true);
 
   bool empty() const { return rules_.empty(); }
   std::span<Rule> rules() { return rules_; }
@@ -178,6 +182,8 @@ class RuleSet {
   void collect(const Asker& asker, Question& out) const;
 
  private:
+  void add(Rule rule, bool tags);
+
   std::vector<Rule> rules_;
   base::CidrList exempt_;
   bool needs_path_ = false;

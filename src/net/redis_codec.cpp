@@ -1,9 +1,9 @@
 #include "net/redis_codec.hpp"
 
-#include <hiredis/hiredis.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include "net/redis_creators.hpp"
 
 namespace marquee::net {
 
@@ -49,9 +49,10 @@ struct RedisReplies::Make {
     reply.text.assign(bytes, std::min(size, kMostReplyText));
     return &reply;
   }
-  static void* array(const redisReadTask* task, int elements) {
+  template <typename Count>  // int, or std::size_t since hiredis 1.0
+  static void* array(const redisReadTask* task, Count elements) {
     RedisReply& reply = of(task);
-    if (elements < 0 || static_cast<std::size_t>(elements) > RedisReply::kMostItems) return nullptr;
+    if (static_cast<std::size_t>(elements) > RedisReply::kMostItems) return nullptr;
     if (task->parent) {
       reply.odd = true;
       return &reply;
@@ -78,7 +79,6 @@ struct RedisReplies::Make {
       reply.type = RedisReply::Type::nil;
     return &reply;
   }
-  static void none(void*) {}
 };
 
 void RedisReplies::Free::operator()(redisReader* reader) const { redisReaderFree(reader); }
@@ -86,9 +86,7 @@ void RedisReplies::Free::operator()(redisReader* reader) const { redisReaderFree
 RedisReplies::RedisReplies() { reset(); }
 
 void RedisReplies::reset() {
-  static redisReplyObjectFunctions functions{Make::text, Make::array, Make::integer, Make::nil,
-                                             Make::none};
-  reader_.reset(redisReaderCreateWithFunctions(&functions));
+  reader_.reset(redisReaderCreateWithFunctions(redis_creators<Make>()));
   if (reader_) reader_->privdata = &reply_;  // the macro for it casts to int
 }
 

@@ -1,6 +1,6 @@
 #include "net/redis_value.hpp"
 
-#include <hiredis/hiredis.h>
+#include "net/redis_creators.hpp"
 
 namespace marquee::net {
 
@@ -23,12 +23,12 @@ struct RedisValues::Make {
     out->text.assign(bytes, size);
     return out;
   }
-  static void* array(const redisReadTask* task, int elements) {
+  template <typename Count>
+  static void* array(const redisReadTask* task, Count elements) {
     RedisValue* const out = place(task);
     const auto count = static_cast<std::size_t>(elements);
     RedisValues& all = *static_cast<RedisValues*>(task->privdata);
-    if (!out || elements < 0 || count > kMostItems || all.count_ + count > kMostValues)
-      return nullptr;
+    if (!out || count > kMostItems || all.count_ + count > kMostValues) return nullptr;
     out->type = RedisValue::Type::array;
     out->items.resize(count);
     return out;
@@ -41,15 +41,12 @@ struct RedisValues::Make {
     return out;
   }
   static void* nil(const redisReadTask* task) { return place(task); }
-  static void none(void*) {}
 };
 
 void RedisValues::Free::operator()(redisReader* reader) const { redisReaderFree(reader); }
 
 RedisValues::RedisValues() {
-  static redisReplyObjectFunctions functions{Make::text, Make::array, Make::integer, Make::nil,
-                                             Make::none};
-  reader_.reset(redisReaderCreateWithFunctions(&functions));
+  reader_.reset(redisReaderCreateWithFunctions(redis_creators<Make>()));
   if (reader_) reader_->privdata = this;  // the macro for it casts to int
 }
 

@@ -102,8 +102,10 @@ LimitMetrics::LimitMetrics(base::Registry& r)
 std::shared_ptr<const LimitPlan> make_limit_plan(const config::Settings& settings,
                                                  const LimitMetrics& metrics,
                                                  base::Registry& registry) {
-  auto plan = std::make_shared<LimitPlan>(LimitPlan{
-      limits::RuleSet(settings.rate_limits, limits::row_rules(settings)), LimitFallback::local});
+  const bool tags = settings.rate_limits.redis.given();
+  auto plan = std::make_shared<LimitPlan>(
+      LimitPlan{limits::RuleSet(settings.rate_limits, limits::row_rules(settings), tags),
+                LimitFallback::local});
   plan->on_failure = static_cast<LimitFallback>(settings.rate_limits.on_failure);
   for (limits::Rule& rule : plan->rules.rules())
     for (std::size_t i = 0; i < static_cast<std::size_t>(RuleResult::count_); ++i)
@@ -230,13 +232,15 @@ Gate::Verdict LimitGate::fall_back_partly(Exchange& exchange, const LimitPlan& p
 
 Gate::Verdict LimitGate::conclude(Exchange& exchange, const limits::Question& question,
                                   int refused_by, GateAnswer& answer) {
-  for (std::size_t i = 0; i < question.charges.size(); ++i) {
-    const limits::Charge& c = question.charges[i];
+  bool told = false;  // an allowed answer says how much is left
+  for (const limits::Charge& c : question.charges) {
+    told |= c.rule->fields && !c.rule->shadow;
     if (!c.decision.allowed)
       count(*c.rule, c.rule->shadow ? RuleResult::shadow_refused : RuleResult::refused);
     else if (refused_by < 0)
       count(*c.rule, RuleResult::allowed);
   }
+  if (refused_by < 0 && !told) return Verdict::pass;
   const auto fields = limits::answer_fields(question, refused_by, turn_.wall_ms() / 1000);
   if (refused_by < 0) {
     tell(exchange, fields);

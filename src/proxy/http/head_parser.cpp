@@ -93,6 +93,28 @@ Refusal parse_status_line(std::string_view line, ResponseHead& into) {
   return is_field_value(into.reason) ? Refusal::none : Refusal::bad_status_line;
 }
 
+template <typename Word>
+Word load(const char* from) {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Not 0 where one of eight bytes may be a control character: < 0x20, or 0x7f.
+std::uint64_t control_bytes(std::uint64_t w) {
+  constexpr std::uint64_t ones = 0x0101010101010101u;
+  constexpr std::uint64_t highs = 0x8080808080808080u;
+  const std::uint64_t del = w ^ (ones * 0x7f);
+  return (((w - ones * 0x20) & ~w) | ((del - ones) & ~del)) & highs;
+}
+
+// Of control characters.
+bool only_tabs(std::string_view s) {
+  for (const char c : s)
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return false;
+  return true;
+}
+
 }  // namespace
 
 bool is_token(std::string_view s) {
@@ -125,26 +147,19 @@ bool is_target(std::string_view s) {
 }
 
 bool is_field_value(std::string_view s) {
-  constexpr std::uint64_t ones = 0x0101010101010101u;
-  constexpr std::uint64_t highs = 0x8080808080808080u;
-  std::size_t i = 0;
-  for (; i + 8 <= s.size(); i += 8) {
-    std::uint64_t w;
-    std::memcpy(&w, s.data() + i, 8);
-    const std::uint64_t low = (w - ones * 0x20) & ~w;
-    const std::uint64_t del = w ^ (ones * 0x7f);
-    if ((low | ((del - ones) & ~del)) & highs) {  // a tab, or worse
-      for (std::size_t j = i; j < i + 8; ++j) {
-        const auto c = static_cast<unsigned char>(s[j]);
-        if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-      }
-    }
+  const std::size_t n = s.size();
+  std::uint64_t controls = 0;
+  if (n >= 8) {  // the last word overlaps the one before
+    for (std::size_t i = 0; i + 8 < n; i += 8)
+      controls |= control_bytes(load<std::uint64_t>(s.data() + i));
+    controls |= control_bytes(load<std::uint64_t>(s.data() + n - 8));
+  } else if (n >= 4) {
+    const std::uint64_t last = load<std::uint32_t>(s.data() + n - 4);
+    controls = control_bytes(load<std::uint32_t>(s.data()) | last << 32);
+  } else {
+    return only_tabs(s);
   }
-  for (; i < s.size(); ++i) {
-    const auto c = static_cast<unsigned char>(s[i]);
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-  }
-  return true;
+  return controls == 0 || only_tabs(s);
 }
 
 Refusal parse_field_line(std::string_view line, Field& into) {

@@ -22,10 +22,11 @@ def generator():
 
 class SniFlood:
     """Runs for the length of `with`; then `counts` says what came of it. It takes
-    what others leave of its processor: a customer's client does not wait for it."""
+    what others leave of its processor (SCHED_IDLE: who wakes up there takes over at
+    once): neither a customer's client nor the upstream waits for it."""
 
     def __init__(self, address, *, connections=64, networks=1, seed=1):
-        self._command = ["nice", "-n", "19", str(generator()), address[0], str(address[1]), "0", str(connections),
+        self._command = ["chrt", "--idle", "0", str(generator()), address[0], str(address[1]), "0", str(connections),
                          str(networks), str(seed)]
 
     def __enter__(self):

@@ -280,3 +280,19 @@ TEST_CASE("response heads that are refused") {
   CHECK(response("HTTP/1.1 200\r\nA: b\r\nA: b\r\n\r\n", {200, 1, 0}).refusal ==
         Refusal::too_many_fields);
 }
+
+TEST_CASE("a field value: every byte at every place of every short value") {
+  const auto allowed = [](int c) { return (c >= 0x20 && c != 0x7f) || c == '\t'; };
+  std::size_t wrong = 0;
+  for (std::size_t size = 1; size <= 26; ++size)
+    for (std::size_t at = 0; at < size; ++at)
+      for (int c = 0; c < 256; ++c) {
+        std::string value(size, 'v');
+        value[at] = static_cast<char>(c);
+        wrong += is_field_value(value) != allowed(c);
+        value[size - 1 - at] = '\t';  // beside one that is allowed
+        if (size - 1 - at != at) wrong += is_field_value(value) != allowed(c);
+      }
+  CHECK(wrong == 0);
+  CHECK(is_field_value(""));
+}
