@@ -18,8 +18,3 @@ def test_a_few_are_no_flood(proxy, origin):
         for _ in range(50):
             client.barrier()
         client.assert_open()
-
-
-def test_who_sends_megabytes_behind_it_learns_why(proxy):
-    """More than is read on: the connection is reset in the end, with GOAWAY before."""
-    flood(proxy, lambda client: h2.ping() * 600 + h2.frame(h2.DATA, 0, 1, b"x" * h2.FRAME) * 1000, "ping", rounds=1)
