@@ -1,6 +1,7 @@
 """Clients of a module's API mode (`dk_` keys), on SQLite and on PostgreSQL: what their
 rows allow, on app hosts and on the module's own domains."""
 import pytest
+from harness import context
 from harness.consumers import API, DMC, KEY, refused, running, within_a_second
 from harness.postgres import binaries
 
@@ -26,6 +27,10 @@ def test_where_a_key_may_be_shown(node):
     assert node.status(key=DMC, bearer=False) == 200  # the other kind
     record = node.proxy.access.wait(lambda r: r["target"] == f"{API}/named")[-1]
     assert record["consumer_id"] and "api_key_id" not in record
+    _, told = context.parts(context.token_of(answer))
+    assert told["consumer"] == record["consumer_id"] and not {"api_key", "user"} & set(told)
+    _, told = context.parts(context.token_of(node.ask(f"{API}/named", key=DMC, bearer=False)))
+    assert told["api_key"] and "consumer" not in told
 
 
 def test_methods_ask_for_scopes(node):
