@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <memory>
 #include <new>
 
 namespace marquee::limits {
@@ -14,8 +15,9 @@ CellTable::CellTable(std::size_t bytes)
     : sets_(std::bit_floor(std::max<std::size_t>(bytes / sizeof(Set), 1))),
       memory_(std::calloc(sets_ + 1, sizeof(Set))) {
   if (!memory_) throw std::bad_alloc();
-  const auto at = reinterpret_cast<std::uintptr_t>(memory_.get());
-  first_ = reinterpret_cast<Set*>((at + alignof(Set) - 1) / alignof(Set) * alignof(Set));
+  void* at = memory_.get();
+  std::size_t room = (sets_ + 1) * sizeof(Set);  // one more than is used: never null
+  first_ = static_cast<Set*>(std::align(alignof(Set), sets_ * sizeof(Set), at, room));
 }
 
 void CellTable::pause() {

@@ -201,6 +201,7 @@ class Exchange final : public UpstreamRequest,
   void pass_gates();
   void stop_waiting_at_gate();
   void leave_gates();
+  bool ends_answer(const BodySlice& slice) const;
   void drop_withheld(http::FieldTable& fields) const;
   void read_on_if_answered();
 

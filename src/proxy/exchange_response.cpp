@@ -186,6 +186,7 @@ std::size_t Exchange::on_response_body(const BodySlice& slice) {
 }
 
 std::size_t Exchange::to_client(const BodySlice& slice) {
+  if (ends_answer(slice)) leave_gates();
   const std::size_t taken = slice.size ? client_->send_body(slice) : 0;
   outcome_.bytes_out += taken;
   if (slice.size == 0) client_->flush();
@@ -195,6 +196,15 @@ std::size_t Exchange::to_client(const BodySlice& slice) {
   }
   if (!local_.active()) arm_upstream(outcome_.tunnel ? timeouts_.tunnel_idle : read_idle_);
   return taken;
+}
+
+// Behind these bytes the client needs nothing more. A request in flight gives its
+// place back before: the client's next one may reach another worker at once.
+bool Exchange::ends_answer(const BodySlice& slice) const {
+  if (gates_entered_.empty() || outcome_.tunnel) return false;
+  const http::BodyFraming& body = response_.body;
+  return slice.end ||
+         (body.kind == http::BodyKind::length && outcome_.bytes_out + slice.size >= body.length);
 }
 
 void Exchange::on_response_end(http::FieldTable* trailers) {
@@ -207,6 +217,7 @@ void Exchange::on_response_end(http::FieldTable* trailers) {
 void Exchange::end_response(http::FieldTable* trailers) {
   answer_ = Answer::complete;
   upstream_time_.disarm();
+  if (!outcome_.tunnel) leave_gates();
   client_->send_end(trailers);
   // A tunnel lives until both sides have ended.
   if (outcome_.tunnel && !request_complete_) return arm_upstream(timeouts_.tunnel_idle);

@@ -40,7 +40,7 @@ class Gate {
   virtual void cancel(Exchange& exchange) { (void)exchange; }
 
   // The request has ended, however it did, after enter() was called for it: exactly
-  // once, after its record was written, within the turn.
+  // once, before the last bytes of its answer leave, or when it ends without them.
   virtual void left(Exchange& exchange) { (void)exchange; }
 
   // A gate ends its waits itself; this is for whatever goes wrong there. The

@@ -106,8 +106,12 @@ void H2Session::read() {
 
 void H2Session::feed(std::string_view bytes) {
   if (state_ != State::open) {
+    // Why it ends is said before what still comes can make an end of it.
+    if (discarded_ == 0 && state_ == State::closing) flush_now();
     discarded_ += bytes.size();
-    if (discarded_ > linger_bytes) close(false);
+    // On its way may be what the windows allowed.
+    if (discarded_ > linger_bytes + services_.snapshots.settings().http2.connection_window)
+      close(false);
     return;
   }
   const http::H2FrameScan::Result scanned = scan_.take(bytes, budget_, turn_.now());

@@ -1,11 +1,16 @@
 """MadeYouReset (CVE-2025-8671): requests followed by an error, so that the
 server resets them itself. GOAWAY within 200, by whatever error, and not more
 than 100 of them reach an upstream."""
+import json
 import threading
 
 import pytest
-from harness import echo, h2_wire as h2
+from h2.settings import SettingCodes
+from harness import Marquee, Upstream, echo, h2_wire as h2
 from harness.h2_attack import CALM, HEAD_POST, flood, headers, opened
+from harness.h2_frames import connect
+from harness.h2_origin import H2Origin
+from harness.yaml import Text
 
 WITH_LENGTH = h2.block(h2.get("/flood", method="POST", more=[("content-length", "1")]))
 TRAILERS = h2.block([(":path", "/trailer")])
@@ -31,7 +36,6 @@ VARIANTS = {
     "pseudo_field_in_trailers": lambda s: headers(s, HEAD_POST, False) + headers(s, TRAILERS),
     "second_head": lambda s: headers(s, HEAD_POST, False) + headers(s, HEAD_POST, False),
     "padding_too_long": lambda s: headers(s, HEAD_POST, False) + data(s, b"\xff", h2.PADDED),
-    "data_beyond_the_window": lambda s: headers(s, HEAD_POST, False) + data(s, b"x" * h2.FRAME) * 5,
     "malformed_head": lambda s: headers(s, h2.block(h2.get("/flood", more=[("X-Upper", "1")]))),
     "no_path": lambda s: headers(s, h2.block(h2.get("/flood")[:3])),
     "connection_field": lambda s: headers(s, h2.block(h2.get("/flood", more=[("connection", "close")]))),
@@ -46,6 +50,26 @@ def test_variant(proxy, origin, variant):
     before = origin.mark()
     flood(proxy, lambda client: opened(client, 200, variant), "provoked_reset", CODES, rounds=1)
     assert len([r for r in origin.requests[before:] if r.target == "/flood"]) <= 100
+
+
+def test_data_beyond_the_window():
+    """Credit comes back for what the upstream takes: this one grants nothing for
+    bodies. A block of 65 KiB may wait for it, and a window of 16 KiB before that."""
+    def target(stream):
+        stream.read_body()
+        stream.respond(200, json.dumps({"target": stream.field(":path")}).encode())
+
+    def beyond(stream):
+        return headers(stream, HEAD_POST, False) + data(stream, b"x" * h2.FRAME) * 6
+
+    with H2Origin(target, settings={SettingCodes.INITIAL_WINDOW_SIZE: 0}) as origin, Marquee(
+            upstreams=[Upstream("main", [origin.endpoint], http2={"tenant_share": 100})],
+            http2={"stream_window": Text("16KiB")}, workers=1) as proxy:
+        with connect(proxy) as client:
+            client.get("/")  # the only upstream connection's settings are in force
+        flood(proxy, lambda client: opened(client, 200, beyond), "provoked_reset", CODES, rounds=1)
+        assert 0 < len([s for s in origin.requests if s.field(":path") == "/flood"]) <= 100
+        assert len(origin.connections) == 1 and not origin.errors
 
 
 def test_variants_in_turn(proxy, origin):

@@ -16,8 +16,8 @@ import pytest
 from harness import FULL, Listener, Marquee, Upstream, directory, eventually
 from harness.demo import DemoOrigin
 from harness.marquee import BINARY
-from harness.pg_relay import DeafPooler
 from harness.postgres import Postgres, binaries
+from harness.relay import DeafPooler
 from harness.settings import seconds
 from harness.sni_flood import SniFlood
 from harness.steady import SteadyLoad

@@ -7,8 +7,8 @@ import time
 import pytest
 from harness import EchoOrigin, Listener, Marquee, Upstream, directory, eventually, pki
 from harness.marquee import BINARY
-from harness.pg_relay import DeafPooler
 from harness.postgres import Postgres, binaries
+from harness.relay import DeafPooler
 from harness.settings import seconds
 
 pytestmark = pytest.mark.skipif(binaries() is None, reason="PostgreSQL is not installed")

@@ -1,5 +1,6 @@
 """Forward authentication: a server of the operator's is asked about each request of a
 rule, as by ForwardAuth of Traefik or auth_request of nginx."""
+import concurrent.futures
 import json
 import socket
 import threading
@@ -36,11 +37,11 @@ def server():
         assert not running.errors
 
 
-def marquee(origin, server, rules=None, workers=1, endpoints=None, upstream=None, **more):
+def marquee(origin, server, rules=None, workers=1, endpoints=None, upstream=None, trusted_proxies=(), **more):
     pools = [Upstream("main", [origin.endpoint]), Upstream("sso", endpoints or [server.endpoint], **(upstream or {}))]
     access = {"rules": rules or RULES, "forward": {"sso": {**SSO, **more}},
               "tokens": {"issuers": {"platform": {"secret": SECRET}}}}
-    return Marquee(domains=[SHOP, CLINIC], upstreams=pools, access=access, workers=workers)
+    return Marquee(domains=[SHOP, CLINIC], upstreams=pools, access=access, workers=workers, trusted_proxies=trusted_proxies)
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +265,9 @@ def test_only_listed_fields_go_either_way(origin, server):
                  user_field="X-User") as proxy:
         with server.answering(reply(answer(200, [("Authorization", "Bearer inner"), ("X-User", "u")]))):
             since = server.mark()
-            fields = seen(ask(proxy, fields=[ALICE, ("X-Key", "k"), ("X_Key", "twin"), ("Authorization", "mine")]))
+            reached = ask(proxy, fields=[ALICE, ("X-Key", "k"), ("X_Key", "twin"), ("Authorization", "mine")])
+            fields = seen(reached)
+            assert len(reached.json()["fields"]) == len(fields)  # each once
             asked, = server.wait_requests(1, since)
             assert asked.field("x-key") == "k" and not asked.all("x_key")
             assert not asked.all("cookie") and not asked.all("authorization")
@@ -309,6 +312,22 @@ def test_more_than_may_be_asked_at_once_are_refused(origin, server):
         waiting.join(20)
         assert first[0].status == 200
         assert ask(proxy, fields=[ALICE]).status == 200
+
+
+def test_more_clients_than_may_be_asked_about_at_once(origin, server):
+    gate = Gate()
+    with marquee(origin, server, requests=4, trusted_proxies=["127.0.0.0/8"]) as proxy, server.answering(gate):
+        def of(client):
+            return ask(proxy, fields=[ALICE, ("X-Forwarded-For", f"192.0.{client}.1")]).status
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            since = server.mark()
+            first = [pool.submit(of, client) for client in range(4)]
+            server.wait_requests(4, since)
+            assert of(4) == 503
+            assert ended(proxy, "too_many") == 1
+            gate.go.set()
+            assert [f.result() for f in first] == [200] * 4
+        assert of(4) == 200
 
 
 # Remembering

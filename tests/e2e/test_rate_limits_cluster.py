@@ -124,6 +124,7 @@ def test_keys_are_where_they_belong(origin, cluster):
         assert answer.status == 429 and answer.json()["limit"] == "agency"
         assert f'"visitor";r={100 - 4 * len(domains) - 1}' in answer.field("ratelimit")
         assert fallbacks(a) == fallbacks(b) == 0
+        assert [redirects(p, kind) for p in (a, b) for kind in ("moved", "ask")] == [0] * 4  # asked for in the right place
 
 
 @pytest.mark.parametrize("mode", ["exact", "leased"])

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from harness import FULL, Domain, EchoOrigin, Marquee, Upstream, eventually, pki, redis, settings
+from harness.relay import Between
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not redis.available(), reason="redis-server is not installed")]
 
@@ -239,7 +240,7 @@ def test_paused_for_five_seconds(origin, store):
 
 
 def test_far_away(origin, store):
-    with redis.Between(store.port, delay=0.1) as between:
+    with Between(store.port, delay=0.1) as between:
         with serve(origin, between.address, {"name": "all", "rate": "3/h"}, redis=HASTY) as proxy:
             eventually(lambda: b"script" in store.command("INFO", "commandstats"), 5, "the first connection")
             begun = time.monotonic()
@@ -250,6 +251,8 @@ def test_far_away(origin, store):
             assert set(results) <= {200, 429}
             late = [t for t in times if t > 0.1]
             assert len(late) <= 0.01 * len(times), f"{len(late)} of {len(times)} took over 100 ms: {times[-8:]}"
+            # Nobody waited at all: probes have said so.
+            assert proxy.metrics().sum("marquee_limits_redis_failures_total", kind="timeout") == 0
             between.delay = 0.0
             ready(proxy, within=WITHIN)
 
@@ -258,7 +261,7 @@ def test_far_away(origin, store):
                                      b"*1000000000\r\n", b"$999999999\r\n" + b"x" * 300_000],
                          ids=["http", "negative", "too_many", "endless_array", "endless_text"])
 def test_garbage(origin, store, garbage):
-    with redis.Between(store.port) as between:
+    with Between(store.port) as between:
         with serve(origin, between.address, {"name": "all", "rate": "100/h"}, redis=HASTY) as proxy:
             ready(proxy)
             between.garbage = garbage

@@ -40,6 +40,7 @@ class Authority:
 def client_context(ca_file=None, alpn=("http/1.1",), minimum=None, maximum=None):
     """Verifies against ca_file; without it verifies nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python's choice; an end without close_notify must show
     if ca_file:
         context.load_verify_locations(ca_file)
     else:

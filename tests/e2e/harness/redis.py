@@ -1,4 +1,4 @@
-"""A private redis-server in a scratch folder, and a relay that makes it far away."""
+"""A private redis-server in a scratch folder."""
 import contextlib
 import pathlib
 import shutil
@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
-import time
 
 from .deadline import eventually
 
@@ -88,52 +86,3 @@ class Redis:
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
-
-
-class Between:
-    """A TCP relay in front of `port`: replies are late by `delay` seconds, or
-    something else (`garbage`) comes in their place."""
-
-    def __init__(self, port, delay=0.0):
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.delay = delay
-        self.garbage = None
-        self._open = []
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
-
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._listener.close()
-        for it in self._open:
-            with contextlib.suppress(OSError):
-                it.shutdown(socket.SHUT_RDWR)
-            it.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
-            except OSError:
-                return
-            self._open += [client, server]
-            threading.Thread(target=self._copy, args=(client, server, False), daemon=True).start()
-            threading.Thread(target=self._copy, args=(server, client, True), daemon=True).start()
-
-    def _copy(self, source, target, replies):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if replies and self.delay:
-                    time.sleep(self.delay)  # as far away as that
-                if replies and self.garbage is not None:
-                    data = self.garbage
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)

@@ -170,7 +170,7 @@ def _listener(li):
 def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domains, workers=2,
              trusted_proxies=(), tls=None, limits=None, timeouts=None, forwarding=None,
              host_classes=None, access_format="json", directory=None, tenants=None, access=None,
-             rate_limits=None, branding=None, answers=None, context=None, pages=None):
+             rate_limits=None, branding=None, answers=None, context=None, pages=None, http2=None):
     """The settings file as a tree, ready for yaml.dump. timeouts: seconds by
     name (body_floor is bytes per second)."""
     times = dict(timeouts or {})
@@ -205,6 +205,8 @@ def document(*, state_dir, admin_socket, access_log, listeners, upstreams, domai
         out["rate_limits"] = dict(rate_limits)
     if answers:
         out["answers"] = dict(answers)
+    if http2:
+        out["http2"] = dict(http2)
     if branding:
         out["branding"] = dict(branding)
     if pages:

@@ -34,6 +34,7 @@ class TestGate final : public Gate {
   void left(Exchange& exchange) override {
     CHECK(waiting != &exchange);
     ++exits;
+    if (wire) sent_before_exit = *wire;
   }
   // False: nobody waits.
   bool decide(Verdict verdict) {
@@ -51,6 +52,8 @@ class TestGate final : public Gate {
 
   Exchange* waiting = nullptr;
   std::string target;
+  const std::string* wire = nullptr;  // what the client has got
+  std::string sent_before_exit;
   std::size_t entered = 0, exits = 0, cancelled = 0;
 
  private:
@@ -103,6 +106,31 @@ TEST_CASE("gates: both are passed in order, and set fields both ways") {
   CHECK(first.entered == 1);
   CHECK(first.exits == 1);
   CHECK(second.exits == 1);
+}
+
+// Else a client that has its answer could be refused because of it, at another worker.
+TEST_CASE("gates: left before the client can have the whole answer") {
+  const std::pair<std::string, std::string> cases[] = {
+      {answer("hello"), "hello"},
+      {answer(""), "\r\n\r\n"},
+      {chunked_answer("5\r\nhello\r\n0\r\n\r\n"), "\r\n0\r\n\r\n"},
+      {"HTTP/1.1 204 No Content\r\n\r\n", "\r\n\r\n"}};
+  for (const auto& [from_upstream, last] : cases)
+    for (const std::size_t every : {0u, 1u}) {
+      CAPTURE(from_upstream);
+      CAPTURE(every);
+      TestGate gate(Gate::Verdict::pass);
+      ProxyRig rig({"simple", {{"", get("/")}, leave(last)}, {{{"\r\n\r\n", from_upstream}}}},
+                   {.upstream = {{}, every}});
+      rig.services.gate(GateKind::access) = &gate;
+      gate.wire = &rig.client_wire.out;
+      rig.play();
+      CHECK(gate.exits == 1);
+      CHECK(has(rig.client_wire.out, last));
+      CHECK_FALSE(has(gate.sent_before_exit, last));
+      rig.pass_time();
+      rig.check_over();
+    }
 }
 
 TEST_CASE("gates: a refusal is answered, and no upstream and no later gate sees the request") {

@@ -103,6 +103,19 @@ TEST_CASE("h2: an undisturbed run plays its script to the end") {
   }
 }
 
+TEST_CASE("h2: who floods learns why, however much is behind it") {
+  std::string flood = h2_open();
+  for (int i = 0; i < 600; ++i) flood += h2_frame(h2_ping, 0, 0, std::string(8, 'p'));
+  Scenario scenario{"flood", {{"", flood + std::string(4u << 20, 'x')}}, {}, 0};
+  scenario.h2 = true;
+  ProxyRig rig(scenario, {});
+  rig.play();
+  CHECK(rig.closed);                                 // by the bound on what is read on
+  CHECK(h2_read(rig.client_wire.out).goaway == 11);  // ENHANCE_YOUR_CALM
+  rig.pass_time();
+  rig.check_over();
+}
+
 TEST_CASE("h2: client bytes cut at every place") {
   for (const Scenario& scenario : h2_scenarios()) {
     CAPTURE(scenario.name);
