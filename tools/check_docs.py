@@ -25,7 +25,7 @@ ENUMS = [
     ("src/proxy/ends.hpp", "ClientLoss", "Lost clients"),
 ]
 METRIC_SOURCES = ["src/proxy/proxy_metrics.cpp", "src/app/program_status.cpp",
-                  "src/app/program_directory.cpp", "src/app/limit_service.cpp",
+                  "src/app/program_directory.cpp", "src/app/limit_service.cpp", "src/app/call_service.cpp",
                   "src/proxy/limit_gate.cpp", "src/store/redis_metrics.cpp"]
 ACCESS_FORMAT = "src/proxy/access_format.cpp"
 FIRST_CELL = re.compile(r"^\|([^|]*)\|", re.M)

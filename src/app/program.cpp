@@ -29,6 +29,9 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// For what waits to be recorded, where the database answers.
+constexpr std::chrono::milliseconds kLastCalls{2000};
+
 std::string environment(const char* name) {
   const char* value = ::getenv(name);
   return value ? value : "";
@@ -185,6 +188,7 @@ void Program::make_nodes() {
     node.front->access().on_key_missing([this](std::size_t issuer) {
       boost::asio::post(control_, [this, issuer] { access_.key_missing(issuer); });
     });
+    if (auto hand_over = calls_.hand_over()) node.front->use_calls(std::move(hand_over));
     node.limits = limits_.make_part(*node.worker, registry_.cells(i));
     nodes_.push_back(std::move(node));
   }
@@ -279,15 +283,25 @@ void Program::begin_drain() {
 }
 
 void Program::check_drained() {
-  if (shared_.connections.load() == 0) return control_.stop();
+  if (shared_.connections.load() == 0) return end_connections();
   if (std::chrono::steady_clock::now() >= drain_end_) {
     logger_.warn("drain deadline met", {{"connections", shared_.connections.load()}});
-    return control_.stop();
+    return end_connections();
   }
   drain_timer_.expires_after(std::chrono::milliseconds(20));
   drain_timer_.async_wait([this](const boost::system::error_code& ec) {
     if (!ec) check_drained();
   });
+}
+
+// Calls that end with their connection are recorded, too.
+void Program::end_connections() {
+  on_all_workers(
+      [](Node& node) {
+        node.front->close_all();
+        node.front->flush_calls();
+      },
+      [this] { calls_.finish(kLastCalls, [this] { control_.stop(); }); });
 }
 
 void Program::stop() {
@@ -305,6 +319,7 @@ void Program::stop() {
   certificate_service_.reset();
   if (directory_ && served_) directory_->save();
   book_.reset();
+  calls_.stop();
   limits_.stop();
   context_keys_.reset();
   directory_.reset();  // answers what is open, to workers that are still there

@@ -25,6 +25,7 @@
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
 #include "app/access_service.hpp"
+#include "app/call_service.hpp"
 #include "app/certificate_service.hpp"
 #include "app/context_keys.hpp"
 #include "app/directory_service.hpp"
@@ -100,6 +101,7 @@ class Program final : public admin::StatusSource {
   void on_signal(int signal);
   void begin_drain();
   void check_drained();
+  void end_connections();
   void stop();
   void rotate_tickets();
 
@@ -164,6 +166,7 @@ class Program final : public admin::StatusSource {
   std::unique_ptr<ContextKeys> context_keys_;
   tls::IntermediateSet intermediates_;
   LimitService limits_{control_, registry_, logger_};
+  CallService calls_{control_, registry_, logger_};
   LimitInspection limit_inspection_{control_, limits_};
   UpstreamGroups upstreams_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

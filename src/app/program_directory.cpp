@@ -9,6 +9,7 @@
 #include "proxy/password_gate.hpp"
 #include "proxy/tenant_gate.hpp"
 #include "store/context_keys.hpp"
+#include "store/open_call_book.hpp"
 #include "store/open_directory.hpp"
 #include "store/open_domain_book.hpp"
 
@@ -43,6 +44,7 @@ std::string Program::open_directory() {
         blocking,
         [this](std::span<const routing::Change> changes) { access_.on_changes(changes); });
     book_ = store::open_domain_book(control_, snapshot_->settings());
+    calls_.open(store::open_call_book(control_, snapshot_->settings()));
     stored_keys_ = opened.keys;
     if (certificates_) certificates_->fetch_stored_by(directory_->certificates(), intermediates_);
     certificates.directory = directory_.get();

@@ -263,6 +263,16 @@ class Checker {
             "tenants.modules names pools of modules' APIs, but module_apis is not on; write "
             "module_apis: true beside it");
     }
+    if (t.record_calls_mark.line == 0 || t.record_calls == RecordCalls::off) return;
+    if (s_.directory.kind == DirectoryKind::yaml) {
+      fault(t.record_calls_mark,
+            "tenants.record_calls writes into the directory's database, but directory.kind is "
+            "yaml, which has none; write kind: sqlite or postgres, or record_calls: off");
+    } else if (!t.module_apis) {
+      fault(t.record_calls_mark,
+            "tenants.record_calls is about calls of modules' APIs, but module_apis is not on; "
+            "write module_apis: true beside it, or remove it");
+    }
   }
 
   void admin(const Admin& a) {

@@ -78,6 +78,10 @@ Section describe(Tenants& t) {
           {"modules", Named{find, module, "MODULE"},
            "Pools of modules' APIs by module id; a pool's name alone is enough. Others are "
            "served by the pool of their host."},
+          {"record_calls", choice(t.record_calls, {"all", "counts", "off"}, &t.record_calls_mark),
+           "What is written of calls of modules' APIs into the directory's database: all (a row "
+           "of module_api_logs or module_api_requests for each, and the use counters of keys "
+           "and consumers), counts (the counters alone) or off. Never in a request's way."},
       },
       &t.mark};
 }

@@ -101,6 +101,9 @@ struct ModuleUpstream {
   Marked<std::string> upstream;
 };
 
+// What is written of calls of modules' APIs: rows and use counters, counters, nothing.
+enum class RecordCalls : std::uint8_t { all, counts, off };
+
 // What is asked of the platform's tables beside domains. All of it is off unless said.
 struct Tenants {
   Mark mark;
@@ -111,6 +114,8 @@ struct Tenants {
   bool frame_ancestors = false;  // of modules' domains, by the same rows
   bool module_apis = false;      // /api/modules/MODULE/api/...
   std::vector<ModuleUpstream> modules;
+  RecordCalls record_calls = RecordCalls::all;
+  Mark record_calls_mark;
 };
 
 enum class ContextAlgorithm : std::uint8_t { eddsa, es256, hs256 };

@@ -94,6 +94,7 @@ Proof proof_of(const TokenVerdict& verdict, const std::array<std::uint8_t, 32>& 
   }
   const Token& token = verdict.token;
   out.result = AccessResult::granted;
+  out.caller.auth = AuthType::jwt;
   out.caller.user = token.user;
   out.caller.role = token.role;
   out.caller.agency = token.agency;

@@ -8,11 +8,20 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace marquee::identity {
 
+// What proved who asks.
+enum class AuthType : std::uint8_t { none, jwt, api_key, consumer, embed, forward };
+constexpr std::string_view name(AuthType type) {
+  constexpr std::string_view names[] = {"none", "jwt", "api_key", "consumer", "embed", "forward"};
+  return names[static_cast<std::size_t>(type)];
+}
+
 struct Caller {
+  AuthType auth = AuthType::none;
   std::string user;     // id; empty: a credential of no user
   std::string role;     // in `agency`, e.g. owner, admin, member
   std::string agency;   // empty: not bound to one. Never another than the domain's

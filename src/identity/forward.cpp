@@ -239,6 +239,7 @@ std::optional<ForwardPass> pass_of(const Forward& forward, const FieldList& answ
       !read_word(answer, forward.role_field, out.caller.role))
     return std::nullopt;
   if (out.caller.user.empty()) out.caller.role.clear();
+  out.caller.auth = AuthType::forward;
   std::string who;
   for (const std::string_view part :
        {std::string_view(forward.name), std::string_view(out.caller.user),

@@ -64,6 +64,7 @@ Proof good_embed(const EmbedClaims& claims, const Digest& digest) {
   Proof out;
   out.kind = Credential::embed;
   out.result = AccessResult::granted;
+  out.caller.auth = AuthType::embed;
   out.caller.site = claims.site;
   out.caller.bound_site = claims.site;
   out.caller.bound_module = claims.module;
@@ -170,6 +171,7 @@ Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std:
   if (row.revoked) return failed(Credential::api_key, AccessResult::invalid);
   if (row.expires_at && row.expires_at->time_since_epoch().count() <= now)
     return failed(Credential::api_key, AccessResult::expired);
+  out.caller.auth = AuthType::api_key;
   out.caller.api_key = row.id;
   if (row.expires_at) out.caller.expires_at = *row.expires_at;
   out.origins = row.origins;
@@ -179,6 +181,7 @@ Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std:
 Proof proof_of(const KeyAnswer<ConsumerRecord>& answer, const Digest& digest) {
   Proof out = proof_of_key(Credential::consumer, answer.status, answer.record, digest);
   if (out.result != AccessResult::granted) return out;
+  out.caller.auth = AuthType::consumer;
   out.caller.consumer = answer.record.id;
   out.endpoints = answer.record.endpoints;
   return out;

@@ -50,6 +50,7 @@ struct AccessRecord {
   std::string_view site_id;
   std::string_view client_id;
   std::string_view agency_id;
+  std::string_view auth;       // what proved who asked; empty: nothing did
   std::string_view user_id;    // who asked, where an access rule found it out
   std::string_view api_key;    // id of the key that was shown
   std::string_view consumer;   // likewise of the consumer

@@ -50,6 +50,7 @@ void Exchange::reset() {
   request_fields_of_gates_.reset();
   withheld_.reset();
   module_site_ = {};
+  is_module_call_ = false;
   verified_origin_ = {};
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;

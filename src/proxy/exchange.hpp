@@ -127,6 +127,15 @@ class Exchange final : public UpstreamRequest,
   // The site whose module this is for, where the domain does not say it; copied.
   void set_module_site(std::string_view site) { module_site_ = arena_.copy(site); }
   std::string_view module_site() const { return module_site_; }
+  // A call of a module's API that is to be recorded; copied.
+  struct ModuleCall {
+    std::string_view module;
+    std::string_view site;
+    std::string_view installation;
+    std::string_view path;  // within the API
+  };
+  void set_module_call(const ModuleCall& call);
+  const ModuleCall* module_call() const { return is_module_call_ ? &module_call_ : nullptr; }
   // The verified origin that a page's request comes from, as MODULE/NAME, copied, and
   // how many an hour its row allows; 0: it does not say.
   struct VerifiedOrigin {
@@ -294,6 +303,8 @@ class Exchange final : public UpstreamRequest,
   std::shared_ptr<const FieldBlock> request_fields_of_gates_;
   std::shared_ptr<const std::vector<std::string>> withheld_;  // null: none
   std::string_view module_site_;
+  ModuleCall module_call_;
+  bool is_module_call_ = false;
   VerifiedOrigin verified_origin_;
   std::vector<AddedField> response_fields_of_gates_;
   bool varies_on_origin_ = false;

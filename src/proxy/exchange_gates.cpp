@@ -105,6 +105,12 @@ void Exchange::set_response_field(std::string_view name, std::string_view value)
   response_fields_of_gates_.push_back({arena_.copy(name), arena_.copy(value)});
 }
 
+void Exchange::set_module_call(const ModuleCall& call) {
+  module_call_ = {arena_.copy(call.module), arena_.copy(call.site), arena_.copy(call.installation),
+                  arena_.copy(call.path)};
+  is_module_call_ = true;
+}
+
 void Exchange::send_to(std::uint32_t pool, std::string_view target) {
   chosen_pool_ = pool;
   if (!target.empty()) target_ = arena_.copy(target);

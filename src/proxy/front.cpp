@@ -69,6 +69,11 @@ void Front::use_directory(DirectoryAccess directory, const RouteTable::Options& 
   tls_.use_routes(routes_.get());
 }
 
+void Front::use_calls(CallRecords::HandOver hand_over) {
+  calls_ = std::make_unique<CallRecords>(worker_.turn(), std::move(hand_over));
+  records_.set_calls(calls_.get());
+}
+
 void Front::add_gate(GateKind kind, std::unique_ptr<Gate> gate) {
   add_gate(kind, *gate);
   gates_.push_back(std::move(gate));
@@ -140,6 +145,7 @@ void Front::install(std::shared_ptr<const Snapshot> snapshot,
   if (snapshots_.alive() > 0) drain_moved(*snapshots_.current().shared, *snapshot);
   if (routes_) routes_->install(snapshot);
   access_.install(snapshot->settings());
+  if (calls_) calls_->install(snapshot->settings().tenants.record_calls);
   snapshots_.install(std::move(snapshot), std::move(pools));
   exchanges_.for_each_active([](Exchange& e) { e.leave_snapshot(); });
 }

@@ -12,6 +12,7 @@
 #include "net/worker.hpp"
 #include "proxy/access_gate.hpp"
 #include "proxy/branding/stylesheet.hpp"
+#include "proxy/call_records.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange_pool.hpp"
 #include "proxy/filter/response_filters.hpp"
@@ -40,6 +41,13 @@ class Front final : public ConnectionOwner, public net::Expiring {
   void add_gate(GateKind kind, std::unique_ptr<Gate> gate);
   // `gate` outlives this.
   void add_gate(GateKind kind, Gate& gate) { services_.gate(kind) = &gate; }
+
+  // Before the first install(): where calls of modules' APIs are handed over.
+  void use_calls(CallRecords::HandOver hand_over);
+  // What waits of them, at once; on the worker.
+  void flush_calls() {
+    if (calls_) calls_->flush();
+  }
 
   // Who asks: gets keys and revocations from the control thread.
   AccessGate& access() { return access_; }
@@ -99,6 +107,7 @@ class Front final : public ConnectionOwner, public net::Expiring {
   std::unique_ptr<AccessLog> log_;
   base::WorkerLog* worker_log_;
   RequestRecords records_;
+  std::unique_ptr<CallRecords> calls_;  // null: there is no database to record them in
   SnapshotSlot snapshots_;
   std::vector<std::unique_ptr<Gate>> gates_;
   AccessGate access_;

@@ -1,5 +1,6 @@
 #include "proxy/module_gate.hpp"
 
+#include "identity/api_call.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/policy/api_route.hpp"
 #include "proxy/policy/module_path.hpp"
@@ -57,6 +58,10 @@ Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
     return refuse(answer, 404, "Module not found", "MODULE_NOT_FOUND", RefusalCause::path_refused);
   const auto* known = facts.find(TenantQuestion::api_routes, to.module);
   if (!known) return Verdict::pass;  // asked again
+  // From here on it is a call of this module, whatever becomes of it.
+  if (settings.tenants.record_calls != config::RecordCalls::off)
+    exchange.set_module_call({to.module, site, installed->installation->id,
+                              std::string_view(to.path).substr(0, identity::kMostCallPath)});
   const auto decision = policy::judge_api(known->routes, request.method_name, to.path, caller);
   switch (decision.verdict) {
     case ApiVerdict::no_route:

@@ -44,6 +44,8 @@ void RequestRecords::record(Exchange& exchange) {
   const net::TimePoint now = exchange.services().turn.now();
   const std::int64_t total = micros(o.begun, now);
   count(exchange, total);
+  if (exchange.module_call() && calls_) [[unlikely]]
+    calls_->record(exchange, total);
   if (!log_) return;
   ConnectionFacts& facts = exchange.facts();
   const http::RequestHead& request = exchange.request();
@@ -83,6 +85,7 @@ void RequestRecords::record(Exchange& exchange) {
     r.agency_id = plan->domain->agency.text();
   }
   if (const identity::Caller* caller = exchange.caller()) {
+    if (caller->auth != identity::AuthType::none) r.auth = name(caller->auth);
     r.user_id = caller->user;
     r.api_key = caller->api_key;
     r.consumer = caller->consumer;

@@ -1,9 +1,11 @@
-// The end of every request on one worker: its access line and its metrics.
+// The end of every request on one worker: its access line, its metrics, and of calls
+// of modules' APIs the record for the database.
 #pragma once
 #include <cstdint>
 
 #include "base/metrics.hpp"
 #include "proxy/access_log.hpp"
+#include "proxy/call_records.hpp"
 #include "proxy/proxy_metrics.hpp"
 #include "proxy/services.hpp"
 
@@ -15,6 +17,8 @@ class RequestRecords final : public AccessSink {
   RequestRecords(const ProxyMetrics& metrics, base::Cells& cells, AccessLog* log)
       : metrics_(metrics), cells_(cells), log_(log) {}
   void set_log(AccessLog* log) { log_ = log; }
+  // Null, as at first: calls are not recorded.
+  void set_calls(CallRecords* calls) { calls_ = calls; }
 
   void begun() override { metrics_.in_flight.add(cells_, 1); }
   void record(Exchange& exchange) override;
@@ -27,6 +31,7 @@ class RequestRecords final : public AccessSink {
   const ProxyMetrics& metrics_;
   base::Cells& cells_;
   AccessLog* log_;
+  CallRecords* calls_ = nullptr;
 };
 
 }  // namespace marquee::proxy

@@ -66,6 +66,7 @@ def test_a_bare_database_gets_the_platform_s_tables_and_functions(server):
     assert server.sql("SELECT count(*) FROM get_domains_for_ssl_renewal()", "bare") == "0"
     server.sql(f"SELECT increment_domain_stats('{directory.row_id('domain', 'shop.test')}', 2, 4000000000)", "bare")
     assert server.sql("SELECT total_requests, bandwidth_bytes FROM module_custom_domains", "bare") == "2|4000000000"
+    assert server.sql("SELECT count(*) FROM module_api_logs, module_api_requests", "bare") == "0"
 
 
 def test_without_attaching_nothing_of_the_platform_changes(platform):
@@ -97,6 +98,20 @@ def test_what_is_attached_is_named_and_goes_without_a_trace(platform):
     assert not left and after == before, left
     assert migrate(url, "--remove").stdout == "nothing was attached\n"
     assert "change_feed: done" in migrate(url).stdout
+
+
+def test_the_functions_go_with_the_rest(platform):
+    server, name, url = platform
+    functions = ("SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'marquee'::regnamespace"
+                 " AND proname NOT LIKE 'note%'")
+    assert "GRANT EXECUTE ON FUNCTION marquee.record_calls(json) TO" in migrate(url, "--print").stdout
+    migrate(url)
+    assert server.sql(functions, name) == "api_consumer count_uses insert_calls record_calls sha256_hex touch_updated_at uuid_text"
+    may = ("SELECT string_agg(r || ' ' || has_function_privilege(r, 'marquee.record_calls(json)', 'EXECUTE'), ', ')"
+           " FROM unnest(ARRAY['anon', 'authenticated', 'marquee_edge']) r")
+    assert server.sql(may, name) == "anon false, authenticated false, marquee_edge true"
+    migrate(url, "--remove")
+    assert server.sql(functions, name) == "touch_updated_at"
 
 
 def test_what_is_printed_is_what_is_done_and_can_be_carried_out_by_hand(platform):

@@ -28,6 +28,10 @@ BEGIN
   END LOOP;
   DROP INDEX IF EXISTS public.marquee_consumer_hash;
   DROP FUNCTION IF EXISTS marquee.api_consumer(text);
+  DROP FUNCTION IF EXISTS marquee.record_calls(json);
+  DROP FUNCTION IF EXISTS marquee.count_uses(text, text, text, jsonb);
+  DROP FUNCTION IF EXISTS marquee.insert_calls(text, text[], jsonb);
+  DROP FUNCTION IF EXISTS marquee.uuid_text(text);
   DROP FUNCTION IF EXISTS marquee.sha256_hex(text);
   IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = {{role_text}}) THEN
     FOR found IN SELECT unnest(ARRAY['agencies', 'agency_members', 'clients', 'sites', 'site_module_installations', 'module_custom_domains', 'domain_redirects', 'domain_dns_records', 'domain_ssl_certificates', 'domain_request_logs', 'module_allowed_domains', 'module_api_routes', 'module_api_keys', 'module_embed_tokens', 'module_api_consumers']) AS relation LOOP

@@ -150,6 +150,7 @@ TEST_CASE("what a request gets that passes") {
   CHECK(pass->cookies == FieldList{{"Set-Cookie", "s=1"}});
   CHECK(pass->life == milliseconds(0));
   CHECK(pass->caller.user == "alice");
+  CHECK(pass->caller.auth == AuthType::forward);
   CHECK(pass->caller.role == "admin");
   CHECK(pass->caller.agency.empty());
 

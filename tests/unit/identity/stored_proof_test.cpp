@@ -63,6 +63,7 @@ TEST_CASE("every column of a key is looked at") {
   const Proof good = proof_of(answer, digest(kKey), kNow);
   CHECK(good.result == AccessResult::granted);
   CHECK(good.caller.api_key == "key-1");
+  CHECK(good.caller.auth == AuthType::api_key);
   CHECK(good.caller.user.empty());
   CHECK(good.caller.limit_per_minute == 0);
   answer.record.per_minute = 60;
@@ -151,6 +152,7 @@ TEST_CASE("embed tokens, signed") {
   const Proof good = proof(token);
   CHECK(good.result == AccessResult::granted);
   CHECK(good.caller.site == "s-1");
+  CHECK(good.caller.auth == AuthType::embed);
   CHECK(good.module == "m-1");
   CHECK(good.origins == claims.domains);
   CHECK(good.caller.expires_at == at(kNow + 60));
@@ -255,6 +257,7 @@ TEST_CASE("every column of a consumer is looked at") {
   const Proof good = proof_of(answer, digest(key));
   CHECK(good.result == AccessResult::granted);
   CHECK(good.caller.consumer == "consumer-1");
+  CHECK(good.caller.auth == AuthType::consumer);
   CHECK(good.caller.api_key.empty());
   CHECK(good.caller.bound_site == "s-1");
   CHECK(good.caller.bound_module == "m-1");

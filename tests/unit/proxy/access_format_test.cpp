@@ -96,6 +96,19 @@ TEST_CASE("absent fields are left out of a JSON line") {
         "\"refusal\":\"bad_head\"}\n");
 }
 
+TEST_CASE("a JSON line says who asked, and what proved it") {
+  AccessRecord r;
+  r.auth = "consumer";
+  r.user_id = "u";
+  r.api_key = "k";
+  r.consumer = "c";
+  r.api_route = "r";
+  CHECK(line(Format::json, r) ==
+        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"status\":0,\"bytes_in\":0,\"bytes_out\":0,"
+        "\"auth\":\"consumer\",\"user_id\":\"u\",\"api_key_id\":\"k\",\"consumer_id\":\"c\","
+        "\"api_route\":\"r\"}\n");
+}
+
 TEST_CASE("the combined format") {
   CHECK(line(Format::combined, typical()) ==
         "203.0.113.7 - - [21/Nov/2026:01:55:16 +0000] \"GET /menu?day=friday HTTP/1.1\" 200 1024 "
@@ -172,7 +185,7 @@ TEST_CASE("fields that are too long are cut, and the line says so") {
     r.request_id = r.trace_id = r.client_address = r.host = r.sni = r.alpn = r.tls_version = text;
     r.method = r.target = r.protocol = r.upstream = r.domain_id = r.installation_id = text;
     r.site_id = r.client_id = r.agency_id = r.refusal = r.failure = r.user_agent = text;
-    r.referer = text;
+    r.referer = r.auth = r.user_id = r.api_key = r.consumer = r.api_route = text;
     r.bytes_in = r.bytes_out = UINT64_MAX;
     r.retries = UINT32_MAX;
     r.status = 65535;
