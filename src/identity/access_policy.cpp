@@ -39,27 +39,12 @@ bool any_guards(const std::vector<std::string>& prefixes, std::string_view path)
                      [path](const std::string& prefix) { return guards(prefix, path); });
 }
 
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string decoded(std::string_view path) {
-  std::string out;
-  out.reserve(path.size());
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const int high = path[i] == '%' && i + 2 < path.size() ? hex(path[i + 1]) : -1;
-    const int low = high >= 0 ? hex(path[i + 2]) : -1;
-    if (low >= 0) {
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      out += path[i];
-    }
-  }
-  return out;
+// An embed token opens what the path names; a forward server and a consumer's list of
+// endpoints judge the path as it is written.
+base::Spelling refused_from(const AccessRule& rule) {
+  if (rule.accepts(Credential::embed)) return base::Spelling::loose;
+  const bool by_path = !rule.forward.empty() || rule.accepts(Credential::consumer);
+  return by_path ? base::Spelling::moved : base::Spelling::ambiguous;
 }
 
 }  // namespace
@@ -67,39 +52,6 @@ std::string decoded(std::string_view path) {
 bool covers(std::string_view prefix, std::string_view path) {
   if (!path.starts_with(prefix)) return false;
   return path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/';
-}
-
-bool is_plain(std::string_view path) {
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const char c = path[i];
-    if (c == '%' || c == '\\' || c == ';') return false;
-    if (c == '/' && i + 1 < path.size() && (path[i + 1] == '/' || path[i + 1] == '.')) return false;
-  }
-  return true;
-}
-
-std::string resolved(std::string_view path) {
-  std::string text = decoded(path);
-  std::replace(text.begin(), text.end(), '\\', '/');
-  std::vector<std::string_view> segments;
-  std::string_view rest = text;
-  bool ends_in_slash = false;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('/'), rest.size());
-    std::string_view segment = rest.substr(0, end);
-    ends_in_slash = end < rest.size();
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    segment = segment.substr(0, segment.find(';'));
-    if (segment == "..") {
-      if (!segments.empty()) segments.pop_back();
-    } else if (!segment.empty() && segment != ".") {
-      segments.push_back(segment);
-    }
-  }
-  std::string out;
-  for (const std::string_view segment : segments) out.append("/").append(segment);
-  if (out.empty() || ends_in_slash) out += '/';
-  return out;
 }
 
 bool AccessRule::accepts(Credential credential) const {
@@ -118,6 +70,7 @@ AccessPolicy::AccessPolicy(const config::Access& access) {
     rule.hosts = mask_of(row.hosts);
     rule.optional = row.optional;
     rule.tenant = row.tenant;
+    rule.refused_from = refused_from(rule);
     rules_.push_back(std::move(rule));
   }
 }
@@ -134,21 +87,23 @@ const AccessRule* AccessPolicy::first(std::string_view method, std::string_view 
   return nullptr;
 }
 
+bool AccessPolicy::applies_to(routing::HostClass host) const {
+  return std::any_of(rules_.begin(), rules_.end(),
+                     [host](const AccessRule& rule) { return (rule.hosts & bit(host)) != 0; });
+}
+
 AccessPolicy::Found AccessPolicy::find(std::string_view method, std::string_view target,
                                        routing::HostClass host) const {
-  const std::string_view path = target.substr(0, target.find('?'));
-  if (is_plain(path)) return {first(method, path, host, true), false};
-  Found out{first(method, path, host, false), false};
-  // Again and again: behind a proxy that decodes stands a server that decodes.
-  constexpr int most_readings = 4;
-  std::string form(path);
-  for (int i = 0; i < most_readings; ++i) {
-    std::string next = resolved(form);
-    if (next == form) return out;
-    form = std::move(next);
+  if (!applies_to(host)) return {};
+  // "*" is the whole server (RFC 9110 9.3.7), with all that is below "/".
+  if (target == "*") target = "/";
+  std::string buffer;
+  const base::ReadPath path = base::read_path(target, buffer);
+  if (path.plain()) return {first(method, path.raw, host, true), false};
+  Found out{first(method, path.raw.empty() ? path.strict : path.raw, host, false), false};
+  out.ambiguous = path.ambiguous() || (out.rule && path.spelling >= out.rule->refused_from);
+  for (const std::string_view form : {path.strict, path.loose})
     out.ambiguous |= first(method, form, host, false) != out.rule;
-  }
-  out.ambiguous |= resolved(form) != form;
   return out;
 }
 

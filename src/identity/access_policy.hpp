@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/request_path.hpp"
 #include "config/settings.hpp"
 #include "identity/token.hpp"
 #include "routing/domain.hpp"
@@ -24,6 +25,9 @@ struct AccessRule {
   std::uint8_t hosts = 0xff;  // bit 1 << HostClass
   bool optional = false;
   bool tenant = true;
+  // From here on a path is refused: where the proof is for a path of its own, another
+  // spelling must not make it one for another path.
+  base::Spelling refused_from = base::Spelling::ambiguous;
 
   bool accepts(Credential credential) const;
 };
@@ -38,10 +42,13 @@ class AccessPolicy {
   struct Found {
     const AccessRule* rule = nullptr;  // null: nothing is asked
     // An upstream could read the path in another way, under which another rule
-    // holds: refused (400), as guessing would be a way around the rule.
+    // holds or the rule's proof is not for it: refused (400), as guessing would be a
+    // way around the rule.
     bool ambiguous = false;
   };
-  // `target`: the request's path, with or without its query.
+  // A rule holds on hosts of this class.
+  bool applies_to(routing::HostClass host) const;
+  // `target`: the request's path, with or without its query; "*" is "/".
   Found find(std::string_view method, std::string_view target, routing::HostClass host) const;
 
  private:
@@ -52,12 +59,5 @@ class AccessPolicy {
 
 // By whole segments: "/api" covers "/api" and "/api/x", not "/apis".
 bool covers(std::string_view prefix, std::string_view path);
-
-// No escapes, parameters, backslashes, dot or empty segments: every server reads it
-// in the same way.
-bool is_plain(std::string_view path);
-// As a server reads it that decodes escapes, drops parameters (";"), takes
-// backslashes for slashes, and resolves dot and empty segments.
-std::string resolved(std::string_view path);
 
 }  // namespace marquee::identity

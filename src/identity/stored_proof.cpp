@@ -255,7 +255,8 @@ Proof proof_of(const KeyAnswer<EmbedTokenRecord>& answer, const EmbedClaims& cla
 std::optional<EmbedPath> embed_path(std::string_view target) {
   std::string_view path = target.substr(0, target.find('?'));
   constexpr std::string_view prefix = "/embed/";
-  if (!path.starts_with(prefix)) return std::nullopt;
+  // In any case, as some servers take it.
+  if (!same_letters(path.substr(0, prefix.size()), prefix)) return std::nullopt;
   path.remove_prefix(prefix.size());
   const std::size_t slash = path.find('/');
   if (slash == 0 || slash == path.npos) return std::nullopt;

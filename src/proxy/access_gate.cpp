@@ -80,13 +80,10 @@ Proof wrong_proof(Credential kind, AccessResult result = AccessResult::invalid) 
 // Within the module's API; elsewhere the path itself. Empty: servers could read it in
 // different ways, so that it is no endpoint that a list could name.
 std::string_view endpoint_path(std::string_view target, const policy::ModuleRoute& to) {
-  const std::string_view path = target.substr(0, target.find('?'));
-  if (to.path.empty()) return identity::is_plain(path) ? path : std::string_view();
-  // Escapes are fine, but for those of slashes; so are no empty segments.
-  constexpr std::ptrdiff_t kBefore = 4;  // slashes of /api/modules/<module>/api
-  const auto slashes = [](std::string_view s) { return std::count(s.begin(), s.end(), '/'); };
-  const bool same = slashes(path) == kBefore + slashes(to.path) || to.path == "/";
-  return same && identity::is_plain(to.path) ? std::string_view(to.path) : std::string_view();
+  if (!to.path.empty()) return to.path;
+  std::string buffer;
+  const base::ReadPath path = base::read_path(target, buffer);
+  return path.plain() ? path.raw : std::string_view();
 }
 
 // Who asks after a change does not wait for an answer from before it: `epoch`.

@@ -1,6 +1,7 @@
 #include "proxy/gate_set.hpp"
 
 #include "config/settings.hpp"
+#include "identity/access_policy.hpp"
 #include "limits/rule.hpp"
 #include "routing/domain.hpp"
 
@@ -17,6 +18,13 @@ GateSet gates_of(const routing::Domain& domain, const config::Settings& settings
   if (!settings.rate_limits.rules.empty() || limits::row_rules(settings).any())
     out.add(GateKind::limits);
   return out;
+}
+
+bool gates_judge_paths(routing::HostClass host, const config::Settings& settings) {
+  const config::Tenants& tenants = settings.tenants;
+  if (tenants.cors || tenants.frame_ancestors || tenants.module_apis) return true;
+  if (tenants.membership && host == routing::HostClass::app) return true;
+  return identity::AccessPolicy(settings.access).applies_to(host);
 }
 
 const config::Visitors& visitors_of(const config::HostClasses& hosts,

@@ -11,7 +11,8 @@ struct Visitors;
 
 namespace marquee::routing {
 struct Domain;
-}
+enum class HostClass : std::uint8_t;
+}  // namespace marquee::routing
 
 namespace marquee::proxy {
 
@@ -38,6 +39,10 @@ class GateSet {
 };
 
 GateSet gates_of(const routing::Domain& domain, const config::Settings& settings);
+
+// On hosts of this class a gate decides by what the path is: what two servers could
+// read as two places must not come that far.
+bool gates_judge_paths(routing::HostClass host, const config::Settings& settings);
 
 // Who may visit a domain: its own word, or its class's.
 const config::Visitors& visitors_of(const config::HostClasses& hosts,

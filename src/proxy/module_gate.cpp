@@ -39,6 +39,8 @@ Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
   const bool app = plan.route == RouteClass::app;
   const policy::ModuleRoute to =
       policy::module_of(request.path, {app, domain.module.text(), domain.site.text()});
+  if (to.unclear)
+    return refuse(answer, 400, "Ambiguous path", "BAD_REQUEST", RefusalCause::path_refused);
   if (to.path.empty()) return Verdict::pass;
   const identity::Caller* const caller = exchange.caller();
   // On app hosts the site that a membership was proved for; else what the query says,
@@ -62,7 +64,8 @@ Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
   if (settings.tenants.record_calls != config::RecordCalls::off)
     exchange.set_module_call({to.module, site, installed->installation->id,
                               std::string_view(to.path).substr(0, identity::kMostCallPath)});
-  const auto decision = policy::judge_api(known->routes, request.method_name, to.path, caller);
+  const auto decision =
+      policy::judge_api(known->routes, request.method_name, to.path, caller, to.escaped);
   switch (decision.verdict) {
     case ApiVerdict::no_route:
       return refuse(answer, 404, "Not found", "ROUTE_NOT_FOUND", RefusalCause::path_refused);
@@ -80,8 +83,11 @@ Gate::Verdict ModuleGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
       break;
   }
   exchange.set_module_site(site);
-  if (decision.route)
-    exchange.set_api_route(std::make_shared<const identity::ApiRoute>(*decision.route));
+  if (decision.route) {
+    auto route = std::make_shared<identity::ApiRoute>(*decision.route);
+    route->requires_auth |= decision.guarded;
+    exchange.set_api_route(std::move(route));
+  }
   if (app) {
     exchange.set_request_field("x-module-id", to.module);
     exchange.set_request_field("x-site-module-installation-id", installed->installation->id);

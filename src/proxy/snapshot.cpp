@@ -162,12 +162,13 @@ Snapshot::Snapshot(config::Settings settings, tls::IntermediateSet& intermediate
     if (auto cidr = base::Cidr::parse(*text)) networks.push_back(*cidr);
   trusted_ = base::CidrList(std::move(networks));
   rules_ = routing::directory_rules(settings_);
-  const auto lists = [this](RouteClass route, const config::PathLists& of) {
-    paths_[static_cast<std::size_t>(route)] = {of.refused, of.allowed};
+  const auto lists = [this](routing::HostClass host, const config::PathLists& of) {
+    paths_[static_cast<std::size_t>(route_of(host))] = {of.refused, of.allowed,
+                                                        gates_judge_paths(host, settings_)};
   };
-  lists(RouteClass::app, settings_.hosts.app_paths);
-  lists(RouteClass::site, settings_.hosts.sites_paths);
-  lists(RouteClass::custom, settings_.hosts.custom_paths);
+  lists(routing::HostClass::app, settings_.hosts.app_paths);
+  lists(routing::HostClass::site, settings_.hosts.sites_paths);
+  lists(routing::HostClass::custom, settings_.hosts.custom_paths);
   for (const auto& domain : hosts_.domains()) {
     plans_.push_back(make_plan(domain, settings_, &intermediates));
     by_domain_.emplace(domain.get(), plans_.back().get());

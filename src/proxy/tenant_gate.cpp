@@ -15,13 +15,14 @@ using identity::TenantQuestion;
 bool is_guarded(const config::Tenants& settings, std::string_view target) {
   std::string buffer;
   const policy::ReadPath path = policy::read_path(target, buffer);
+  if (path.ambiguous()) return true;
   const auto under = [&path](const std::string& prefix) {
-    return policy::is_under_any_case(path.loose, prefix);
+    return policy::is_under_any_case(path.loose, prefix) ||
+           policy::is_under_any_case(path.strict, prefix);
   };
   const auto exactly = [&path](const std::string& prefix) {
-    return policy::is_under(path.strict, prefix);
+    return policy::is_under(path.raw, prefix) && policy::is_under(path.strict, prefix);
   };
-  if (path.ambiguous) return true;
   if (!std::any_of(settings.member_paths.begin(), settings.member_paths.end(), under)) return false;
   return !std::any_of(settings.public_paths.begin(), settings.public_paths.end(), exactly);
 }

@@ -2,10 +2,20 @@
 
 #include <algorithm>
 
+#include "base/request_path.hpp"
 #include "identity/stored_proof.hpp"
 
 namespace marquee::proxy::policy {
 namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool same_name(std::string_view a, std::string_view b) {
+  a = base::bare_name(a);
+  b = base::bare_name(b);
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
 
 std::string_view next_segment(std::string_view& rest) {
   if (rest.starts_with('/')) rest.remove_prefix(1);
@@ -31,17 +41,43 @@ bool has_method_scope(const identity::Caller* caller, std::string_view method) {
          covers_scope(caller->scopes, identity::scope_of_method(method));
 }
 
-}  // namespace
-
-bool matches(std::string_view pattern, std::string_view path) {
+template <typename Same>
+bool match(std::string_view pattern, std::string_view path, Same same) {
   if (!pattern.starts_with('/') || !path.starts_with('/')) return false;
   while (!pattern.empty() && !path.empty()) {
     const std::string_view wanted = next_segment(pattern);
     const std::string_view found = next_segment(path);
     const bool parameter = wanted.size() > 1 && wanted.front() == ':';
-    if (parameter ? found.empty() : wanted != found) return false;
+    if (parameter ? found.empty() : !same(wanted, found)) return false;
   }
   return pattern.empty() && path.empty();
+}
+
+bool needs_caller(const identity::ApiRoute& route) {
+  return route.requires_auth || !route.scopes.empty();
+}
+
+ApiVerdict judge_caller(const identity::ApiRoute& route, std::string_view method,
+                        const identity::Caller* caller) {
+  if (!needs_caller(route)) return ApiVerdict::served;
+  if (!caller) return ApiVerdict::login;
+  // A user's own token speaks of no scopes: what a user may is the role's affair.
+  if (!caller->scoped && !caller->user.empty()) return ApiVerdict::served;
+  const bool all = std::all_of(
+      route.scopes.begin(), route.scopes.end(),
+      [caller](const std::string& scope) { return covers_scope(caller->scopes, scope); });
+  if (!all || (route.scopes.empty() && !has_method_scope(caller, method))) return ApiVerdict::scope;
+  return ApiVerdict::served;
+}
+
+}  // namespace
+
+bool matches(std::string_view pattern, std::string_view path) {
+  return match(pattern, path, [](std::string_view a, std::string_view b) { return a == b; });
+}
+
+bool matches_loosely(std::string_view pattern, std::string_view path) {
+  return match(pattern, path, same_name);
 }
 
 bool covers_scope(std::span<const std::string> held, std::string_view wanted) {
@@ -55,7 +91,7 @@ bool covers_scope(std::span<const std::string> held, std::string_view wanted) {
 }
 
 ApiDecision judge_api(std::span<const identity::ApiRoute> routes, std::string_view method,
-                      std::string_view path, const identity::Caller* caller) {
+                      std::string_view path, const identity::Caller* caller, bool escaped) {
   ApiDecision out;
   if (routes.empty()) {
     if (!has_method_scope(caller, method)) out.verdict = ApiVerdict::scope;
@@ -76,18 +112,15 @@ ApiDecision judge_api(std::span<const identity::ApiRoute> routes, std::string_vi
     if (!out.allow.empty()) out.verdict = ApiVerdict::method;
     return out;
   }
-  const bool needs_caller = out.route->requires_auth || !out.route->scopes.empty();
-  out.verdict = ApiVerdict::served;
-  if (!needs_caller) return out;
-  if (!caller) {
-    out.verdict = ApiVerdict::login;
-  } else if (caller->scoped || caller->user.empty()) {
-    // A user's own token speaks of no scopes: what a user may is the role's affair.
-    const bool all = std::all_of(
-        out.route->scopes.begin(), out.route->scopes.end(),
-        [caller](const std::string& scope) { return covers_scope(caller->scopes, scope); });
-    if (!all || (out.route->scopes.empty() && !has_method_scope(caller, method)))
-      out.verdict = ApiVerdict::scope;
+  out.verdict = judge_caller(*out.route, method, caller);
+  out.guarded = needs_caller(*out.route);
+  for (const identity::ApiRoute& route : routes) {
+    if (&route == out.route || !route.active || route.method != wanted) continue;
+    if (!escaped && is_better(out.route->path, route.path)) continue;
+    if (!matches_loosely(route.path, path)) continue;
+    out.guarded |= needs_caller(route);
+    const ApiVerdict also = judge_caller(route, method, caller);
+    if (also == ApiVerdict::login || out.verdict == ApiVerdict::served) out.verdict = also;
   }
   return out;
 }

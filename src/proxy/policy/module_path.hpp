@@ -17,9 +17,14 @@ struct ModuleRoute {
   std::string module;  // empty: for no module
   std::string site;    // on app hosts what `site_id` of the query says: a claim
   bool api = false;    // below "/api"
+  // Some server may read the path as one below "/api/modules/<module>/api" that is not
+  // written so, or the path is ambiguous: nothing may be decided by it, also not that
+  // it is none of a module's API.
+  bool unclear = false;
   // Within the module's API, as its routes are written: "/contacts/1"; empty: the
-  // path is not "/api/modules/<module>/api/...".
+  // path is not "/api/modules/<module>/api/...", or `unclear`.
   std::string path;
+  bool escaped = false;  // `path` came with escapes, which a server may compare
 };
 
 ModuleRoute module_of(std::string_view target, const ModuleHost& host);

@@ -106,10 +106,16 @@ bool refused_path(const Input& in, const Answer& out) {
       break;
     case PathVerdict::served:
       // An app host is everybody's.
-      if (in.plan.route == RouteClass::app ||
-          is_own(path, in.request.path, {domain.module.text(), domain.site.text()}))
-        return false;
-      out.content.status = 404;
+      if (in.plan.route == RouteClass::app || !in.paths.has_lists()) return false;
+      switch (owner_of(path, in.request.path, {domain.module.text(), domain.site.text()})) {
+        case PathOf::own:
+          return false;
+        case PathOf::another:
+          out.content.status = 404;
+          break;
+        case PathOf::unclear:
+          out.content.status = 400;
+      }
   }
   out.cause = RefusalCause::path_refused;
   return true;

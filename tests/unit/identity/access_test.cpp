@@ -102,7 +102,7 @@ TEST_CASE("no way around a rule by another spelling of its path") {
                            "/api/modules/HEALTH"})
     guarded(path);
   // Not of any rule, however it is read.
-  for (const char* path : {"/a%20b", "/caf%C3%A9", "/x//y", "/x/../y", "/100%", "/%zz"}) {
+  for (const char* path : {"/a%20b", "/caf%C3%A9", "/x//y", "/x;y", "/a%3fb", "/100%", "/%zz"}) {
     CAPTURE(path);
     const auto found = policy.find("GET", path, HostClass::custom);
     CHECK_FALSE(found.ambiguous);
@@ -113,16 +113,53 @@ TEST_CASE("no way around a rule by another spelling of its path") {
   CHECK_FALSE(policy.find("GET", "/api/modules/a%20b", HostClass::custom).ambiguous);
 }
 
-TEST_CASE("paths as servers resolve them") {
-  CHECK(resolved("/a/b/../c") == "/a/c");
-  CHECK(resolved("/../../a") == "/a");
-  CHECK(resolved("//a///b/") == "/a/b/");
-  CHECK(resolved("/a;x=1/b;y") == "/a/b");
-  CHECK(resolved("/a%2Fb") == "/a/b");
-  CHECK(resolved("/..") == "/");
-  CHECK(resolved("") == "/");
-  CHECK(is_plain("/a/b.c/d"));
-  CHECK_FALSE(is_plain("/a/.b"));
+TEST_CASE("what two servers take for two places is nobody's") {
+  auto rule = rule_for({"/api"});
+  rule.hosts = {"app"};
+  const AccessPolicy policy = policy_of({rule});
+  for (const char* path : {"/x/../y", "/x/..%2fy", "/x%00", "/x%09", "/%c0%afx"}) {
+    CAPTURE(path);
+    CHECK(policy.find("GET", path, HostClass::app).ambiguous);
+    CHECK_FALSE(policy.find("GET", path, HostClass::custom).ambiguous);
+  }
+}
+
+TEST_CASE("a rule for all holds for the whole server, too") {
+  const AccessPolicy policy = policy_of({rule_for({"/"})});
+  for (const char* path : {"*", "/", "?x", "//", "/;x"}) {
+    CAPTURE(path);
+    CHECK(policy.find("OPTIONS", path, HostClass::app).rule);
+  }
+  CHECK_FALSE(policy_of({rule_for({"/api"})}).find("OPTIONS", "*", HostClass::app).rule);
+}
+
+TEST_CASE("a proof for one path is none for another spelling of it") {
+  const auto ambiguous = [](config::AccessRule rule, std::string_view path) {
+    return policy_of({std::move(rule)}).find("GET", path, HostClass::app).ambiguous;
+  };
+  auto embed = rule_for({"/embed"}), forward = rule_for({"/embed"}),
+       consumer = rule_for({"/embed"});
+  embed.accept = {config::Credential::embed};
+  consumer.accept = {config::Credential::consumer};
+  forward.accept = {};
+  *forward.forward = "sso";
+  for (const char* path : {"/embed/m%2fs", "/embed/m\\s", "/embed/./m/s", "/embed/.;x/m",
+                           "/embed/%2e/m", "/embed/m/../x", "/embed/;x/m"}) {
+    CAPTURE(path);
+    CHECK(ambiguous(embed, path));
+    CHECK(ambiguous(forward, path));
+    CHECK(ambiguous(consumer, path));
+  }
+  for (const char* path : {"/embed//m/s", "/embed/m;x/s", "/embed/m%3f/s"}) {
+    CAPTURE(path);
+    CHECK(ambiguous(embed, path));
+    CHECK_FALSE(ambiguous(forward, path));
+  }
+  for (const char* path : {"/embed/m/s", "/embed/m/s/a%20b/x.", "/embed/m/s/?x=../"}) {
+    CAPTURE(path);
+    CHECK_FALSE(ambiguous(embed, path));
+  }
+  CHECK_FALSE(ambiguous(rule_for({"/embed"}), "/embed/m%2fs"));
 }
 
 TEST_CASE("what a proof names must be the domain's") {

@@ -232,6 +232,7 @@ TEST_CASE("an embed token opens its own embed") {
   CHECK(path->module == "m-1");
   CHECK(path->site == "s-1");
   CHECK(embed_path("/embed/m/s/x")->site == "s");
+  CHECK(embed_path("/Embed/m/s")->module == "m");
   CHECK_FALSE(embed_path("/embed/m"));
   CHECK_FALSE(embed_path("/embed//s"));
   CHECK_FALSE(embed_path("/embedded/m/s"));

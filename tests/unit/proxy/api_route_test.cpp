@@ -87,6 +87,35 @@ TEST_CASE("API routes: who may") {
   CHECK(judge("/scoped", &reader) == ApiVerdict::scope);
 }
 
+TEST_CASE("API routes: what another server takes for a stricter one") {
+  const std::vector<identity::ApiRoute> routes{
+      route("GET", "/:id"), route("GET", "/secret", true, {"read:x"}),
+      route("GET", "/open/:id", true), route("GET", "/open/page"), route("POST", "/post", true)};
+  const auto judge = [&](std::string_view path, bool escaped = false,
+                         const identity::Caller* who = nullptr) {
+    return judge_api(routes, "GET", path, who, escaped);
+  };
+  for (const char* path :
+       {"/secret", "/SECRET", "/Secret", "/secret.", "/secret ", "/secret;x", "/ secret. ."}) {
+    CAPTURE(path);
+    CHECK(judge(path).verdict == ApiVerdict::login);
+    CHECK(judge(path).guarded);
+  }
+  CHECK(judge("/other").verdict == ApiVerdict::served);
+  CHECK_FALSE(judge("/other").guarded);
+  CHECK(judge("/POST").verdict == ApiVerdict::served);
+  const auto token = caller("u", true, {"write"}), reader = caller("u", true, {"read:*"});
+  CHECK(judge("/SECRET", false, &token).verdict == ApiVerdict::scope);
+  CHECK(judge("/SECRET", false, &reader).verdict == ApiVerdict::served);
+  CHECK(judge("/SECRET", false, &reader).route->path == "/:id");
+  // The better one decides, but where a server may compare what was escaped.
+  CHECK(judge("/open/page").verdict == ApiVerdict::served);
+  CHECK(judge("/open/page", true).verdict == ApiVerdict::login);
+  CHECK(judge("/open/PAGE").verdict == ApiVerdict::login);
+  CHECK_FALSE(matches_loosely("/a", "/b"));
+  CHECK_FALSE(matches_loosely("/a", "/a/b"));
+}
+
 TEST_CASE("API routes: scopes") {
   const auto holds = [](std::vector<std::string> held, std::string_view wanted) {
     return covers_scope(held, wanted);

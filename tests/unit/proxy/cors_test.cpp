@@ -167,7 +167,41 @@ TEST_CASE("which module of which site") {
   CHECK(module_of("/api/modules/m/api/x?site_id=a&site_id=b", {true, "", ""}).site.empty());
   CHECK(module_of("/other", {true, "", ""}).module.empty());
   CHECK(module_of("/api/modules/x/../m/api", {true, "", ""}).module.empty());
+  CHECK(module_of("/api/modules;x/m/domains", {true, "", ""}).module == "m");
   const auto site = module_of("/api/modules/m/api/x", {false, "", "s"});
   CHECK(site.module == "m");
   CHECK(site.site == "s");
+}
+
+TEST_CASE("no spelling of a module's API is taken for none") {
+  for (const char* target :
+       {"/api/modules/m/API/x",      "/api/modules/m/Api/x",      "/API/modules/m/api/x",
+        "/api/Modules/m/api/x",      "/api/modules;x/m/api/x",    "/api;x/modules/m/api/x",
+        "/api/modules/m/api;x/x",    "/api/modules/m/api%3b/x",   "/api/modules/m/api%3f/x",
+        "/api/modules/m/api./x",     "/api/modules/m./api/x",     "/api./modules/m/api/x",
+        "/api/modules/m;x/api/x",    "/api/modules/%6d/api/x",    "/%61pi/modules/m/api/x",
+        "/api/modules/m%2fapi%2fx",  "/api%5cmodules/m/api/x",    "/api/modules/m%2fn/api/x",
+        "//api/modules/m/api/x",     "/api//modules/m/api/x",     "/api/modules/m//api/x",
+        "/api/modules/m/api//x",     "/api/modules/m/api/./x",    "/api/modules/m/api/x;y",
+        "/api/modules/m/api/x%3fy",  "/api/modules/m/api/x%23",   "/api/modules/m/api/x%2fy",
+        "/api/modules/m/api/x/../y", "/x/../api/modules/m/api/x", "/api/modules/m/api/%2e%2e/x",
+        "/%C0%AFapi/modules/m/api",  "/api/modules/m/api/x%00",   "/api/modules/m/api/x%09",
+        "/api/modules/m/api/%2561",  "/api/modules//api/x",       "/any/..;/other"}) {
+    CAPTURE(target);
+    for (const bool app : {false, true}) {
+      const auto route = module_of(target, {app, app ? "" : "m", app ? "" : "s"});
+      CHECK(route.unclear);
+      CHECK(route.path.empty());
+    }
+  }
+  for (const char* target :
+       {"/api/modules/m/domains", "/page;x", "/apis/modules/m/api", "/api;x"}) {
+    CAPTURE(target);
+    CHECK_FALSE(module_of(target, {true, "", ""}).unclear);
+  }
+  const auto spaces = module_of("/api/modules/m/api/a%20b/c.", {true, "", ""});
+  CHECK_FALSE(spaces.unclear);
+  CHECK(spaces.path == "/a b/c.");
+  CHECK(spaces.escaped);
+  CHECK_FALSE(module_of("/api/modules/m/api/a", {true, "", ""}).escaped);
 }
