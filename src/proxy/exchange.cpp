@@ -51,7 +51,7 @@ void Exchange::reset() {
   withheld_.reset();
   module_site_ = {};
   is_module_call_ = false;
-  module_served_ = {};
+  module_served_.module = {};
   verified_origin_ = {};
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;

@@ -6,8 +6,9 @@ import subprocess
 
 from . import directory, postgres
 from .deadline import eventually
-from .marquee import BINARY, Listener, Marquee, Upstream
+from .marquee import BINARY, Marquee
 from .origin import EchoOrigin
+from .settings import Listener, Upstream
 from .tokens import claims, hs256
 from .yaml import Text
 
