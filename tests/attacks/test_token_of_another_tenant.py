@@ -1,9 +1,12 @@
 """A token of one agency, site or module is shown at another's, on the platform's own
 host: where its user is a member of both, and where nobody asks for a membership."""
+import subprocess
+
 import pytest
 from harness import directory
 from harness.app_host import (AGENCY, API, MODULE, OTHER_AGENCY, OTHER_SITE, SITE, member, refused, route, said, serve,
                               token)
+from harness.marquee import BINARY
 
 OF_MODULE = directory.row_id("module", "other")
 ROWS = member("flour") + member("other") + route("/secret", auth=True)
@@ -42,3 +45,12 @@ def test_other_paths_of_a_membership(node):
         refused(node.ask(f"/api/x?site_id={OTHER_SITE}", bearer=token(**bound)), 403, "SITE_ACCESS_DENIED")
         assert said(node.ask("/api/x", bearer=token(**bound)))["x-tenant-agency-id"] == AGENCY
     refused(node.ask("/api/x", bearer=token(agency_id=directory.row_id("agency", "third"))), 403, "NO_AGENCY")
+
+
+def test_the_operator_is_warned_of_tokens_that_nothing_binds(node):
+    said_by_check = subprocess.run([BINARY, "check", "-c", str(node.proxy.file)], capture_output=True, text=True, timeout=30)
+    assert said_by_check.returncode == 0
+    warned = [line for line in said_by_check.stderr.splitlines() if "warning: access.rules[0]" in line]
+    assert len(warned) == (0 if node.membership else 1), said_by_check.stderr
+    assert all("membership: true" in line for line in warned)
+    assert ("membership: true" in node.proxy.stderr()) == (not node.membership)
