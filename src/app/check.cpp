@@ -40,6 +40,11 @@ Loaded load_and_check(const std::string& path) {
   for (const config::Problem& problem : reading.problems) {
     out.problems.push_back(config::show(problem, reading.settings.files));
   }
+  if (out.ok())
+    for (config::Problem& warning : identity::warn_access(reading.settings)) {
+      warning.sentence.insert(0, "warning: ");
+      out.warnings.push_back(config::show(warning, reading.settings.files));
+    }
   out.settings = std::move(reading.settings);
   return out;
 }
@@ -47,13 +52,14 @@ Loaded load_and_check(const std::string& path) {
 int run_check(const std::string& path, bool json) {
   const Loaded loaded = load_and_check(path);
   if (json) {
-    boost::json::array problems;
-    for (const std::string& p : loaded.problems) problems.emplace_back(p);
-    std::cout << boost::json::serialize(
-                     boost::json::object{{"ok", loaded.ok()}, {"problems", std::move(problems)}})
+    const boost::json::array problems(loaded.problems.begin(), loaded.problems.end());
+    const boost::json::array warnings(loaded.warnings.begin(), loaded.warnings.end());
+    std::cout << boost::json::serialize(boost::json::object{
+                     {"ok", loaded.ok()}, {"problems", problems}, {"warnings", warnings}})
               << "\n";
   } else {
     for (const std::string& problem : loaded.problems) std::cerr << problem << "\n";
+    for (const std::string& warning : loaded.warnings) std::cerr << warning << "\n";
     if (loaded.ok()) std::cout << path << ": no problems\n";
   }
   return loaded.ok() ? exit_code::ok : exit_code::bad_config;

@@ -11,6 +11,7 @@ namespace marquee::app {
 struct Loaded {
   config::Settings settings;          // to be used only when there are no problems
   std::vector<std::string> problems;  // "file:line:column: sentence", in the files' order
+  std::vector<std::string> warnings;  // likewise, "...: warning: sentence"; they hinder nothing
   bool ok() const { return problems.empty(); }
 };
 

@@ -335,6 +335,7 @@ int run_server(const RunOptions& options) {
     for (const std::string& problem : loaded.problems) std::cerr << problem << "\n";
     return exit_code::bad_config;
   }
+  for (const std::string& warning : loaded.warnings) std::cerr << warning << "\n";
   Program program(options.config, std::move(loaded.settings));
   return program.run();
 }

@@ -81,6 +81,29 @@ void fill_id(std::array<std::uint8_t, N>& id, Random& random) {
 
 }  // namespace
 
+bool is_uuid(std::string_view text) {
+  if (text.size() != kUuidSize) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const char c = text[i];
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (dash ? c != '-' : !hex) return false;
+  }
+  return true;
+}
+
+std::string canonical_id(std::string_view text) {
+  std::string out(text);
+  if (!is_uuid(text)) return out;
+  for (char& c : out)
+    if (c >= 'A' && c <= 'F') c = static_cast<char>(c + 32);
+  return out;
+}
+
+bool same_id(std::string_view a, std::string_view b) {
+  return a == b || (a.size() == kUuidSize && is_uuid(a) && canonical_id(a) == canonical_id(b));
+}
+
 void format_uuid7(std::uint64_t unix_ms, std::uint64_t random_a, std::uint64_t random_b,
                   char (&out)[kUuidSize]) {
   char* at = put_hex<8>(out, unix_ms >> 16);

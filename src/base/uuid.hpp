@@ -1,10 +1,11 @@
-// Request identifiers: UUIDv7 (RFC 9562 section 5.7) and W3C Trace Context.
+// UUIDs as ids and in requests (RFC 9562; v7: section 5.7), and W3C Trace Context.
 // Pure: time and random bits are arguments.
 #pragma once
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace marquee::base {
@@ -14,6 +15,14 @@ inline constexpr std::size_t kUuidSize = 36;
 // `unix_ms`: its low 48 bits are used. Of `random_a` 12 bits, of `random_b` 62.
 void format_uuid7(std::uint64_t unix_ms, std::uint64_t random_a, std::uint64_t random_b,
                   char (&out)[kUuidSize]);
+
+// 8-4-4-4-12 hexadecimal digits in any case, and nothing else.
+bool is_uuid(std::string_view text);
+// A UUID in lower case: databases take two cases for one row, and texts are compared
+// everywhere else. Another text is returned as it is.
+std::string canonical_id(std::string_view text);
+// Equal, or the same UUID in another case.
+bool same_id(std::string_view a, std::string_view b);
 
 // xoshiro256** (Blackman, Vigna 2018), seeded by the kernel. Unique, not secret:
 // who sees some outputs can compute the rest, so never use it for keys, tokens

@@ -70,11 +70,13 @@ Section describe(Tenants& t) {
            "(module_allowed_domains with allow_api): preflights are answered here, answers "
            "decorated, other origins refused. The upstream's own fields are replaced."},
           {"frame_ancestors", Flag{&t.frame_ancestors},
-           "Who may frame the pages of a module's domain: itself, and the verified origins "
-           "with allow_embed. Replaces what the upstream says of it."},
+           "Who may frame the pages of a module: those of its domain, and /embed/MODULE/SITE of "
+           "every host. Itself, and the verified origins with allow_embed; replaces what the "
+           "upstream says of it."},
           {"module_apis", Flag{&t.module_apis},
            "Serves /api/modules/MODULE/api/... by module_api_routes, where a module has any, and "
-           "only of modules that are installed on the site."},
+           "only of modules that are installed on the site; on app hosts by the states of site and "
+           "agency, too (directory.refused_*, serve_unpublished)."},
           {"modules", Named{find, module, "MODULE"},
            "Pools of modules' APIs by module id; a pool's name alone is enough. Others are "
            "served by the pool of their host."},

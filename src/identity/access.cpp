@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/uuid.hpp"
 #include "identity/stored_proof.hpp"
 
 namespace marquee::identity {
@@ -31,7 +32,7 @@ Match match(std::string_view claimed, std::string_view own, routing::HostClass h
   if (claimed.empty()) return Match::not_said;
   // An app host is no tenant's: whose it is there, membership says.
   if (own.empty() && host == routing::HostClass::app) return Match::not_said;
-  return claimed == own ? Match::same : Match::other;
+  return base::same_id(claimed, own) ? Match::same : Match::other;
 }
 
 // An embed token opens its own embed; where the path does not say which, the host
@@ -76,8 +77,8 @@ std::shared_ptr<const Caller> caller_for(const Proof& proof, const TenantOfReque
   auto out = std::make_shared<Caller>(proof.caller);
   out->scopes = proof.scopes;
   out->scoped = proof.scoped;
-  const bool of_agency = !tenant.agency.empty() && out->agency == tenant.agency;
-  const bool of_site = !tenant.site.empty() && out->site == tenant.site;
+  const bool of_agency = !tenant.agency.empty() && base::same_id(out->agency, tenant.agency);
+  const bool of_site = !tenant.site.empty() && base::same_id(out->site, tenant.site);
   out->agency = of_agency || of_site ? tenant.agency : std::string_view();
   out->site = of_site ? tenant.site : std::string_view();
   return out;
@@ -101,6 +102,7 @@ Proof proof_of(const TokenVerdict& verdict, const std::array<std::uint8_t, 32>& 
   out.caller.site = token.site;
   out.caller.digest = digest;
   out.caller.expires_at = std::chrono::sys_seconds(std::chrono::seconds(token.expires));
+  out.caller.bound_agency = token.agency;
   out.caller.bound_site = token.site;
   out.caller.bound_module = token.module;
   out.module = token.module;

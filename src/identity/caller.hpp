@@ -29,9 +29,10 @@ struct Caller {
   std::string api_key;  // id of the key's row, where one was used; never the key
   // Likewise of module_api_consumers, a module's clients in its API mode.
   std::string consumer;
-  // What the credential itself is for, as it says; empty: any. `site` is the domain's,
-  // and so empty on app hosts: whoever takes a site or module from a request's path or
-  // query holds it against these.
+  // What the credential itself is for, as it says; empty: any. `agency` and `site` are
+  // the domain's, and so empty on app hosts: whoever takes a site or module from a
+  // request's path, query or fields holds it, and the site's agency, against these.
+  std::string bound_agency;
   std::string bound_site;
   std::string bound_module;
   // Requests that the credential's own row allows, all nodes together; 0: no limit.

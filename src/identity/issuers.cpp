@@ -161,6 +161,28 @@ Issuers make_issuers(const config::Tokens& settings) {
   return out;
 }
 
+std::vector<config::Problem> warn_access(const config::Settings& settings) {
+  std::vector<config::Problem> out;
+  if (!settings.tenants.module_apis || settings.tenants.membership ||
+      settings.hosts.app_hosts.empty())
+    return out;
+  const auto& rules = settings.access.rules;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const auto& r = rules[i];
+    const bool on_app =
+        r.hosts.empty() || std::find(r.hosts.begin(), r.hosts.end(), "app") != r.hosts.end();
+    if (!on_app || std::find(r.accept.begin(), r.accept.end(), Credential::jwt) == r.accept.end())
+      continue;
+    out.push_back(
+        {r.mark, "access.rules[" + std::to_string(i) +
+                     "] accepts jwt on app hosts, where tenants.module_apis is on and "
+                     "tenants.membership is not: a token without a site or agency of its own opens "
+                     "the modules of every site; write tenants: { membership: true }, or have "
+                     "tokens say site_id or agency_id"});
+  }
+  return out;
+}
+
 std::vector<config::Problem> check_access(const config::Settings& settings) {
   return Checker(settings).run();
 }

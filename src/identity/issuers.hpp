@@ -19,5 +19,7 @@ Issuers make_issuers(const config::Tokens& settings);
 
 // What is wrong with the settings that the reader could decode; reads keys_file.
 std::vector<config::Problem> check_access(const config::Settings& settings);
+// What may be meant, and opens more than many would think.
+std::vector<config::Problem> warn_access(const config::Settings& settings);
 
 }  // namespace marquee::identity

@@ -111,6 +111,7 @@ Proof proof_of_key(Credential kind, KeyFound status, const KeyRecord& row, const
   out.result = AccessResult::granted;
   out.caller.agency = row.agency;
   out.caller.site = row.site;
+  out.caller.bound_agency = row.agency;
   out.caller.bound_site = row.site;
   out.caller.bound_module = row.module;
   out.caller.limit_per_minute = row.per_minute;

@@ -2,23 +2,27 @@
 
 #include <algorithm>
 
-#include "base/ids.hpp"
+#include "base/uuid.hpp"
 
 namespace marquee::identity {
 namespace {
 
 template <typename Values>
-SiteClaim first_of(const Values& values) {
-  SiteClaim out;
+void add(SiteClaim& claim, const Values& values) {
+  claim.contradictory |= values.size() > kMostSiteClaims;
   for (const auto& value : values) {
-    const std::string_view text(value);
-    if (text.empty()) continue;
-    if (out.site.empty())
-      out.site = text;
+    std::string id = base::canonical_id(value);
+    if (id.empty()) continue;
+    if (claim.site.empty())
+      claim.site = std::move(id);
     else
-      out.contradictory |= out.site != text;
+      claim.contradictory |= claim.site != id;
   }
-  return out;
+}
+
+// A credential that is for `bound` opens no other.
+bool is_other(std::string_view bound, std::string_view id) {
+  return !bound.empty() && !base::same_id(bound, id);
 }
 
 std::string_view trimmed(std::string_view s) {
@@ -29,18 +33,28 @@ std::string_view trimmed(std::string_view s) {
 
 }  // namespace
 
+bool is_bound_to(const Caller& caller, const BoundTo& to) {
+  const auto fits = [](std::string_view bound, std::string_view id) {
+    return id.empty() || !is_other(bound, id);
+  };
+  return fits(caller.bound_agency, to.agency) && fits(caller.bound_site, to.site) &&
+         fits(caller.bound_module, to.module);
+}
+
 SiteClaim claimed_site(std::span<const std::string_view> fields, std::span<const std::string> query,
                        std::span<const std::string_view> cookies) {
-  if (SiteClaim claim = first_of(fields); !claim.site.empty()) return claim;
-  if (SiteClaim claim = first_of(query); !claim.site.empty()) return claim;
-  return first_of(cookies);
+  SiteClaim out;
+  add(out, fields);
+  add(out, query);
+  if (out.site.empty() && !out.contradictory) add(out, cookies);
+  return out;
 }
 
 std::vector<std::string_view> cookie_values(std::span<const std::string_view> fields,
                                             std::string_view name) {
   std::vector<std::string_view> out;
   for (std::string_view rest : fields) {
-    while (!rest.empty() && out.size() < 8) {
+    while (!rest.empty() && out.size() <= kMostSiteClaims) {
       const std::size_t end = rest.find(';');
       const std::string_view pair = trimmed(rest.substr(0, end));
       rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
@@ -68,7 +82,8 @@ TenantDecision decide(const Caller* caller, std::span<const Membership> membersh
   for (const Membership& m : memberships) {
     const bool refused = std::find(refused_states.begin(), refused_states.end(), m.agency_status) !=
                          refused_states.end();
-    const bool bound = !caller->agency.empty() && caller->agency != m.agency;
+    const bool bound =
+        is_other(caller->agency, m.agency) || is_other(caller->bound_agency, m.agency);
     if (!refused && !bound && !m.agency.empty()) active.push_back(&m);
   }
   out.verdict = TenantVerdict::no_agency;
@@ -82,8 +97,8 @@ TenantDecision decide(const Caller* caller, std::span<const Membership> membersh
     const auto of_site = std::find_if(active.begin(), active.end(), [site](const Membership* m) {
       return m->agency == site->agency;
     });
-    const bool bound = !caller->site.empty() && caller->site != site->id;
-    if (of_site == active.end() || bound || site->id != claim.site) {
+    const bool bound = is_other(caller->site, site->id) || is_other(caller->bound_site, site->id);
+    if (of_site == active.end() || bound || !base::same_id(site->id, claim.site)) {
       out.verdict = TenantVerdict::site_denied;
       return out;
     }
@@ -97,6 +112,19 @@ TenantDecision decide(const Caller* caller, std::span<const Membership> membersh
   out.agency = chosen->agency;
   out.role = chosen->role;
   return out;
+}
+
+InstallationVerdict judge_installation(const Installation* row, const InstallationRules& rules) {
+  const auto refused = [](std::span<const std::string> states, const std::string& state) {
+    return std::find(states.begin(), states.end(), state) != states.end();
+  };
+  if (!row) return InstallationVerdict::not_installed;
+  if (refused(rules.refused_agencies, row->agency_status) ||
+      refused(rules.refused_subscriptions, row->subscription_status))
+    return InstallationVerdict::agency_suspended;
+  if (!row->enabled) return InstallationVerdict::not_installed;
+  if (!row->published && !rules.serve_unpublished) return InstallationVerdict::site_unpublished;
+  return InstallationVerdict::serving;
 }
 
 TenantRefusal refusal_of(TenantVerdict verdict) {

@@ -30,25 +30,53 @@ struct TenantDecision {
   std::string client;
 };
 
-// The site that a request says it is for: the field x-site-id, else `site_id` in the
-// query, else the cookie current_site_id. Nothing of the three is proof.
+// The site that a request says it is for: the field x-site-id and `site_id` in the
+// query, which have to agree where both are there; else the cookie current_site_id,
+// which is a browser's memory and not the request's word. Nothing of them is proof.
 struct SiteClaim {
-  std::string site;            // empty: none
-  bool contradictory = false;  // two values in the place that counts
+  std::string site;            // base::canonical_id; empty: none
+  bool contradictory = false;  // two values in the places that count, or too many
 };
-// Each list holds all values of its place, in order; empty texts count as absent.
+inline constexpr std::size_t kMostSiteClaims = 8;  // of each place
+// Each list holds the values of its place, in order, one more than kMostSiteClaims where
+// there are more; empty texts count as absent.
 SiteClaim claimed_site(std::span<const std::string_view> fields, std::span<const std::string> query,
                        std::span<const std::string_view> cookies);
-// The values of a cookie in the fields of that name (RFC 6265 4.2).
+// The values of a cookie in the fields of that name (RFC 6265 4.2), likewise bounded.
 std::vector<std::string_view> cookie_values(std::span<const std::string_view> fields,
                                             std::string_view name);
 
 // `memberships` of the caller's user; `site` is the row of claim.site, or null if
 // there is none. `refused_states`: of agencies.status, whose members are not active.
-// A caller that is bound to an agency or site by its credential stays within it.
+// A caller that is bound to an agency or site by its credential stays within it, also
+// where its user is a member of others.
 TenantDecision decide(const Caller* caller, std::span<const Membership> memberships,
                       const SiteClaim& claim, const TenantSite* site,
                       std::span<const std::string> refused_states);
+
+// What a request is for, as far as it is known.
+struct BoundTo {
+  std::string_view agency{};
+  std::string_view site{};
+  std::string_view module{};
+};
+// Whether the credential may be used there, by what it says itself.
+bool is_bound_to(const Caller& caller, const BoundTo& to);
+
+// Whether a module is served on a site, by the same lists as domains are
+// (routing::state_of): a suspended agency's modules are not served by another host.
+struct InstallationRules {
+  std::span<const std::string> refused_agencies;
+  std::span<const std::string> refused_subscriptions;
+  bool serve_unpublished = false;
+};
+enum class InstallationVerdict : std::uint8_t {
+  serving,
+  not_installed,  // or switched off
+  agency_suspended,
+  site_unpublished,
+};
+InstallationVerdict judge_installation(const Installation* row, const InstallationRules& rules);
 
 // The platform's answer (contract 2.8).
 struct TenantRefusal {

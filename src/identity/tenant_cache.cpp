@@ -10,9 +10,10 @@ using What = routing::Change::What;
 // More at once void all: entries times changes would take too long.
 constexpr std::size_t kMostChanges = 64;
 
-// Whether a change may make an answer another one. Installations are named by their
-// id, which an answer that found none does not have: all of that kind go.
-bool concerns(const routing::Change& change, const TenantKey& key) {
+// Whether a change may make an answer another one; `facts` null: not known yet.
+// Installations are named by their id, which an answer that found none does not have:
+// all of that kind go.
+bool concerns(const routing::Change& change, const TenantKey& key, const TenantFacts* facts) {
   using Q = TenantQuestion;
   switch (change.what) {
     case What::everything:
@@ -20,7 +21,11 @@ bool concerns(const routing::Change& change, const TenantKey& key) {
     case What::member:
       return key.question == Q::memberships && key.first == change.value;
     case What::agency:
-      return key.question == Q::memberships;  // its status stands in them
+      // Its status stands in both.
+      return key.question == Q::memberships ||
+             (key.question == Q::installation &&
+              (!facts || !facts->installation || facts->installation->agency.empty() ||
+               facts->installation->agency == change.value));
     case What::site:
       return ((key.question == Q::site || key.question == Q::origins ||
                key.question == Q::installation) &&
@@ -117,17 +122,19 @@ void TenantCache::on_changes(std::span<const routing::Change> changes) {
     for (const auto& s : kind) {
       const std::lock_guard hold(s->mutex);
       std::vector<TenantKey> gone;
-      s->known.for_each([&](const TenantKey& key, const Entry&) {
-        if (std::any_of(changes.begin(), changes.end(),
-                        [&](const routing::Change& c) { return concerns(c, key); }))
+      s->known.for_each([&](const TenantKey& key, const Entry& entry) {
+        if (std::any_of(changes.begin(), changes.end(), [&](const routing::Change& c) {
+              return concerns(c, key, entry.facts.get());
+            }))
           gone.push_back(key);
         return true;
       });
       for (const TenantKey& key : gone) s->known.erase(key);
       // What is being asked may have been read before the change: not kept.
       for (auto& [key, waiting] : s->waiting)
-        if (std::any_of(changes.begin(), changes.end(),
-                        [&key = key](const routing::Change& c) { return concerns(c, key); }))
+        if (std::any_of(changes.begin(), changes.end(), [&key = key](const routing::Change& c) {
+              return concerns(c, key, nullptr);
+            }))
           waiting.outdated = true;
     }
   }

@@ -68,9 +68,14 @@ struct AllowedOrigin {
   friend bool operator==(const AllowedOrigin&, const AllowedOrigin&) = default;
 };
 
+// One row of site_module_installations, with the state of its site and agency.
 struct Installation {
   std::string id;
   bool enabled = false;
+  bool published = true;      // sites.published
+  std::string agency;         // of the site
+  std::string agency_status;  // routing::bounded_state, as is the next
+  std::string subscription_status;
   friend bool operator==(const Installation&, const Installation&) = default;
 };
 

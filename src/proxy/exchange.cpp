@@ -51,6 +51,7 @@ void Exchange::reset() {
   withheld_.reset();
   module_site_ = {};
   is_module_call_ = false;
+  module_served_.module = {};
   verified_origin_ = {};
   response_fields_of_gates_.clear();
   varies_on_origin_ = false;
@@ -135,8 +136,9 @@ void Exchange::choose_upstream() {
   first_byte_ = upstream.first_byte;
   if (target_.empty()) target_ = plan_->target(request_.path, host_, arena_);
   if (target_.empty()) return refuse(http::Refusal::bad_target);
+  const ServedModule* const served = module_served_.module.empty() ? nullptr : &module_served_;
   tenant_fields_ = services_.tenant_context.fields(*plan_, host_, caller_.get(), settings().context,
-                                                   turn_.wall_ms() / 1000);
+                                                   turn_.wall_ms() / 1000, served);
   add_request_fields(request_, *plan_, *facts_, settings(), pin_->shared->trusted(),
                      *tenant_fields_, ids_, turn_.wall_ms(), arena_, request_additions_);
   if (plan_->brand) ask_for_page(request_, *plan_->brand, arena_, request_additions_);

@@ -136,6 +136,12 @@ class Exchange final : public UpstreamRequest,
   };
   void set_module_call(const ModuleCall& call);
   const ModuleCall* module_call() const { return is_module_call_ ? &module_call_ : nullptr; }
+  // The module that this is for, where the domain leaves it open; copied. It goes into
+  // the tenant context.
+  void set_module_served(const ServedModule& module) {
+    module_served_ = {arena_.copy(module.module), arena_.copy(module.installation),
+                      arena_.copy(module.site), arena_.copy(module.agency)};
+  }
   // The verified origin that a page's request comes from, as MODULE/NAME, copied, and
   // how many an hour its row allows; 0: it does not say.
   struct VerifiedOrigin {
@@ -304,6 +310,7 @@ class Exchange final : public UpstreamRequest,
   std::shared_ptr<const FieldBlock> request_fields_of_gates_;
   std::shared_ptr<const std::vector<std::string>> withheld_;  // null: none
   std::string_view module_site_;
+  ServedModule module_served_;
   ModuleCall module_call_;
   bool is_module_call_ = false;
   VerifiedOrigin verified_origin_;

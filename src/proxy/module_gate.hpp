@@ -3,6 +3,9 @@
 // decides). Handler addresses in the rows are not dialled: where a module lives is the
 // operator's word (settings), not a tenant's.
 #pragma once
+#include <optional>
+
+#include "identity/tenancy.hpp"
 #include "proxy/tenant_facts_gate.hpp"
 
 namespace marquee::proxy {
@@ -13,6 +16,11 @@ class ModuleGate final : public TenantFactsGate {
 
  protected:
   Verdict judge(Exchange& exchange, Facts& facts, GateAnswer& answer) override;
+
+ private:
+  static Verdict denied(GateAnswer& answer);
+  static std::optional<Verdict> refuse_installation(identity::InstallationVerdict verdict,
+                                                    GateAnswer& answer);
 };
 
 }  // namespace marquee::proxy

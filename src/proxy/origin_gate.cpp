@@ -2,7 +2,7 @@
 
 #include "proxy/exchange.hpp"
 #include "proxy/policy/cors.hpp"
-#include "proxy/policy/module_path.hpp"
+#include "proxy/site_claim.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -38,29 +38,49 @@ GateAnswer preflight(std::string_view origin) {
 
 }  // namespace
 
+// Rows that tenants can mark as verified prove nothing. Nothing: they are asked for.
+std::optional<OriginGate::Rows> OriginGate::rows_of(const Exchange& exchange, Facts& facts,
+                                                    std::string_view site,
+                                                    std::string_view module) const {
+  if (!has_directory() || site.empty() ||
+      exchange.settings().directory.trust_status == config::Trust::no)
+    return Rows();
+  const auto* found = facts.find(identity::TenantQuestion::origins, site, module);
+  return found ? std::optional<Rows>(found->origins) : std::nullopt;
+}
+
+// Pages of modules on hosts that are not one module's. A path that could be one of
+// these for some server is nobody's to frame.
+Gate::Verdict OriginGate::frame_of_embed(Exchange& exchange, Facts& facts) const {
+  if (!exchange.settings().tenants.frame_ancestors) return Verdict::pass;
+  const EmbedClaim page = embed_claim(exchange.request().path);
+  if (page.module.empty() && !page.unreadable) return Verdict::pass;
+  const auto rows = rows_of(exchange, facts, page.site, page.module);
+  if (rows) exchange.set_frame_ancestors(policy::frame_ancestors(*rows));
+  return Verdict::pass;
+}
+
 Gate::Verdict OriginGate::judge(Exchange& exchange, Facts& facts, GateAnswer& answer) {
   const config::Tenants& settings = exchange.settings().tenants;
   if (!settings.cors && !settings.frame_ancestors) return Verdict::pass;
   const http::RequestHead& request = exchange.request();
-  const routing::Domain& domain = *exchange.plan()->domain;
-  const policy::ModuleRoute route = policy::module_of(
-      request.path,
-      {exchange.plan()->route == RouteClass::app, domain.module.text(), domain.site.text()});
-  if (route.module.empty()) return Verdict::pass;
+  const ModuleClaim claim = module_claim(exchange);
+  const policy::ModuleRoute& route = claim.route;
+  if (route.module.empty()) return frame_of_embed(exchange, facts);
+  // The very site that is served is judged, or none.
+  if (claim.contradictory) {
+    const auto says = identity::refusal_of(identity::TenantVerdict::bad_claim);
+    return refuse(answer, says.status, says.sentence, says.code, RefusalCause::tenant_refused);
+  }
   const auto origins = values_of(request, "origin");
   const bool asks = settings.cors && !origins.empty();
-  std::vector<identity::AllowedOrigin> none;
-  std::span<const identity::AllowedOrigin> rows(none);
-  // Rows that tenants can mark as verified prove nothing.
-  const bool believed =
-      has_directory() && exchange.settings().directory.trust_status != config::Trust::no;
-  if ((asks || settings.frame_ancestors) && believed && !route.site.empty()) {
-    const auto* found = facts.find(identity::TenantQuestion::origins, route.site, route.module);
-    if (!found) return Verdict::pass;
-    rows = found->origins;
+  std::span<const identity::AllowedOrigin> rows;
+  if (asks || settings.frame_ancestors) {
+    const auto known = rows_of(exchange, facts, route.site, route.module);
+    if (!known) return Verdict::pass;  // asked again
+    rows = *known;
   }
-  if (settings.frame_ancestors && !route.api)
-    exchange.set_frame_ancestors(policy::frame_ancestors(rows));
+  if (settings.frame_ancestors) exchange.set_frame_ancestors(policy::frame_ancestors(rows));
   if (!settings.cors) return Verdict::pass;
   const auto verdict =
       policy::judge_origin(origins, exchange.host(), exchange.facts().secure, rows);

@@ -9,17 +9,34 @@
 
 namespace marquee::proxy {
 
+namespace {
+
+struct OwnedModule {
+  std::string module, installation, site, agency;
+  explicit OwnedModule(const ServedModule& m)
+      : module(m.module), installation(m.installation), site(m.site), agency(m.agency) {}
+  bool is(const ServedModule& m) const {
+    return module == m.module && installation == m.installation && site == m.site &&
+           agency == m.agency;
+  }
+};
+
+}  // namespace
+
 struct TenantContext::Entry {
   std::uint64_t plan = 0;  // serial
   std::int64_t from = 0;   // of the present block, Unix seconds
   std::int64_t until = 0;
   std::string host;
   std::unique_ptr<const identity::Caller> caller;
+  std::unique_ptr<const OwnedModule> module;
   Block fields;
   std::string_view token;  // within `fields`
 
-  bool is(std::uint64_t serial, std::string_view name, const identity::Caller* who) const {
-    return plan == serial && host == name && (who ? caller && *caller == *who : !caller);
+  bool is(std::uint64_t serial, std::string_view name, const identity::Caller* who,
+          const ServedModule* served) const {
+    return plan == serial && host == name && (who ? caller && *caller == *who : !caller) &&
+           (served ? module && module->is(*served) : !module);
   }
 };
 
@@ -30,7 +47,8 @@ constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
 // Its ends and its length tell hosts apart well enough: those that collide cost a
 // place in a set of four.
-std::uint64_t hash_of(std::uint64_t serial, std::string_view host, const identity::Caller* caller) {
+std::uint64_t hash_of(std::uint64_t serial, std::string_view host, const identity::Caller* caller,
+                      const ServedModule* module) {
   std::uint64_t head = 0, tail = 0;
   if (host.size() >= sizeof head) {
     std::memcpy(&head, host.data(), sizeof head);
@@ -45,20 +63,48 @@ std::uint64_t hash_of(std::uint64_t serial, std::string_view host, const identit
     std::memcpy(&head, caller->digest.data(), sizeof head);
     h ^= head;
   }
+  if (module) h ^= std::hash<std::string_view>{}(module->installation);
   return h ^ (h >> 32);
 }
 
-void add_caller(FieldBlock& block, const routing::Domain& domain, const identity::Caller& caller) {
+// What the domain says, or else the module that was found, or else the caller.
+identity::ContextSubject subject_of(const routing::Domain& domain, const OwnedModule* module,
+                                    const identity::Caller* caller, std::string_view host) {
+  identity::ContextSubject out{domain.module.text(), domain.installation.text(),
+                               domain.agency.text(), domain.client.text(),
+                               domain.site.text(),   host};
+  const auto fill = [](std::string_view& claim, const std::string& value) {
+    if (claim.empty()) claim = value;
+  };
+  if (module) {
+    fill(out.module, module->module);
+    fill(out.installation, module->installation);
+    fill(out.agency, module->agency);
+    fill(out.site, module->site);
+  }
+  if (caller) {
+    fill(out.agency, caller->agency);
+    fill(out.site, caller->site);
+  }
+  return out;
+}
+
+// The plain fields of the same, but for those that stand in the domain's plan.
+void add_fields(FieldBlock& block, const routing::Domain& domain,
+                const identity::ContextSubject& subject, const identity::Caller* caller) {
   const auto add = [&block](std::string_view name, std::string_view value) {
     if (!value.empty()) block.add(name, value);
   };
-  if (!domain.agency.present()) add("x-tenant-agency-id", caller.agency);
+  if (!domain.module.present()) add("x-module-id", subject.module);
+  if (!domain.installation.present()) add("x-site-module-installation-id", subject.installation);
+  if (!domain.agency.present()) add("x-tenant-agency-id", subject.agency);
   if (!domain.site.present()) {
-    add("x-tenant-site-id", caller.site);
-    add("x-site-id", caller.site);
+    add("x-tenant-site-id", subject.site);
+    add("x-site-id", subject.site);
   }
-  add("x-tenant-user-id", caller.user);
-  add("x-tenant-role", caller.role);
+  if (!caller) return;
+  add("x-tenant-user-id", caller->user);
+  add("x-tenant-role", caller->role);
 }
 
 }  // namespace
@@ -76,24 +122,26 @@ void TenantContext::install(std::shared_ptr<const identity::KeyRing> keys) {
 
 const TenantContext::Block& TenantContext::fields(const DomainPlan& plan, std::string_view host,
                                                   const identity::Caller* caller,
-                                                  const config::Context& settings,
-                                                  std::int64_t now) {
-  return entry(plan, host, caller, settings, now).fields;
+                                                  const config::Context& settings, std::int64_t now,
+                                                  const ServedModule* module) {
+  return entry(plan, host, caller, module, settings, now).fields;
 }
 
 std::string_view TenantContext::token(const DomainPlan& plan, std::string_view host,
                                       const identity::Caller* caller,
-                                      const config::Context& settings, std::int64_t now) {
-  return entry(plan, host, caller, settings, now).token;
+                                      const config::Context& settings, std::int64_t now,
+                                      const ServedModule* module) {
+  return entry(plan, host, caller, module, settings, now).token;
 }
 
 TenantContext::Entry& TenantContext::entry(const DomainPlan& plan, std::string_view host,
                                            const identity::Caller* caller,
+                                           const ServedModule* module,
                                            const config::Context& settings, std::int64_t now) {
-  Set& set = sets_[hash_of(plan.serial, host, caller) & (sets_.size() - 1)];
+  Set& set = sets_[hash_of(plan.serial, host, caller, module) & (sets_.size() - 1)];
   std::unique_ptr<Entry>* place = nullptr;
   for (auto& e : set) {
-    if (e && e->is(plan.serial, host, caller)) {
+    if (e && e->is(plan.serial, host, caller, module)) {
       // Also when the clock was set back: nothing from the future is sent.
       if (now >= e->from && now < e->until) return *e;
       place = &e;
@@ -105,6 +153,7 @@ TenantContext::Entry& TenantContext::entry(const DomainPlan& plan, std::string_v
   fresh->plan = plan.serial;
   fresh->host = host;
   if (caller) fresh->caller = std::make_unique<const identity::Caller>(*caller);
+  if (module) fresh->module = std::make_unique<const OwnedModule>(*module);
   mint(*fresh, plan, settings, now);
   *place = std::move(fresh);
   return **place;
@@ -116,12 +165,11 @@ void TenantContext::mint(Entry& entry, const DomainPlan& plan, const config::Con
   const identity::Caller* caller = entry.caller.get();
   auto block = std::make_shared<FieldBlock>();
   block->add("x-custom-domain", entry.host);
-  if (caller) add_caller(*block, domain, *caller);
+  const identity::ContextSubject subject =
+      subject_of(domain, entry.module.get(), caller, entry.host);
+  add_fields(*block, domain, subject, caller);
   entry.from = now;
   entry.until = kForever;
-  const identity::ContextSubject subject{domain.module.text(), domain.installation.text(),
-                                         domain.agency.text(), domain.client.text(),
-                                         domain.site.text(),   entry.host};
   if (settings.enabled && (caller || !subject.empty())) {
     const auto times = identity::context_times(now, settings.lifetime.count() / 1000, caller);
     const identity::SigningKey* key = keys_->signer(now);

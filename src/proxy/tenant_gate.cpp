@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "base/uuid.hpp"
 #include "identity/tenancy.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/policy/path_rules.hpp"
+#include "proxy/site_claim.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -27,15 +29,8 @@ bool is_guarded(const config::Tenants& settings, std::string_view target) {
   return !std::any_of(settings.public_paths.begin(), settings.public_paths.end(), exactly);
 }
 
-identity::SiteClaim claim_of(const http::RequestHead& request) {
-  std::vector<std::string_view> fields, cookies;
-  for (const http::Field& f : request.fields) {
-    // An underscore twin is the same to CGI-like upstreams, and counts as a claim.
-    if (f.id == http::FieldId::x_site_id) fields.push_back(f.value);
-    if (http::iequals(f.name, "cookie")) cookies.push_back(f.value);
-  }
-  const auto query = policy::query_values(request.path, "site_id", 8);
-  return identity::claimed_site(fields, query, identity::cookie_values(cookies, "current_site_id"));
+bool is_machine(const identity::Caller& caller) {
+  return caller.user.empty() && !(caller.api_key.empty() && caller.consumer.empty());
 }
 
 }  // namespace
@@ -46,37 +41,42 @@ Gate::Verdict TenantGate::judge(Exchange& exchange, Facts& facts, GateAnswer& an
       !is_guarded(settings, exchange.request().path))
     return Verdict::pass;
   const identity::Caller* const caller = exchange.caller();
-  // A key of a tenant's machine: bound to its agency and site by its own row.
-  if (caller && caller->user.empty() && !(caller->api_key.empty() && caller->consumer.empty()))
-    return Verdict::pass;
-  const identity::SiteClaim claim = claim_of(exchange.request());
+  identity::SiteClaim claim = site_claim(exchange.request());
+  const auto refused = [&answer](identity::TenantVerdict verdict) {
+    const auto says = identity::refusal_of(verdict);
+    return refuse(answer, says.status, says.sentence, says.code, RefusalCause::tenant_refused);
+  };
+  if (caller) {
+    const ModuleClaim to = module_claim(exchange);
+    if (!claim.contradictory && !identity::is_bound_to(*caller, {{}, claim.site, to.route.module}))
+      return refused(identity::TenantVerdict::site_denied);
+    // A key of a tenant's machine: of no user, and of its own row's agency and site.
+    if (is_machine(*caller))
+      return claim.contradictory ? refused(identity::TenantVerdict::bad_claim) : Verdict::pass;
+    if (claim.site.empty())
+      claim.site = base::canonical_id(caller->site.empty() ? caller->bound_site : caller->site);
+  }
   const identity::TenantFacts* members = nullptr;
   const identity::TenantFacts* site = nullptr;
   if (caller && !caller->user.empty()) {
-    members = facts.find(TenantQuestion::memberships, caller->user);
+    members = facts.find(TenantQuestion::memberships, base::canonical_id(caller->user));
     if (!members) {
       if (has_directory()) return Verdict::pass;  // asked again
       return refuse(answer, 503, "Service unavailable", "INTERNAL_ERROR",
                     RefusalCause::gate_unavailable);
     }
-    const std::string named = claim.site.empty() ? caller->site : claim.site;
-    if (!named.empty() && !claim.contradictory) {
-      site = facts.find(TenantQuestion::site, named);
+    if (!claim.site.empty() && !claim.contradictory) {
+      site = facts.find(TenantQuestion::site, claim.site);
       if (!site) return Verdict::pass;  // asked again
     }
   }
-  identity::SiteClaim judged = claim;
-  if (judged.site.empty() && caller) judged.site = caller->site;
   const auto decision =
       identity::decide(caller,
                        members ? std::span<const identity::Membership>(members->memberships)
                                : std::span<const identity::Membership>(),
-                       judged, site && site->site ? &*site->site : nullptr,
+                       claim, site && site->site ? &*site->site : nullptr,
                        exchange.settings().directory.refused_agencies);
-  if (decision.verdict != identity::TenantVerdict::admitted) {
-    const auto says = identity::refusal_of(decision.verdict);
-    return refuse(answer, says.status, says.sentence, says.code, RefusalCause::tenant_refused);
-  }
+  if (decision.verdict != identity::TenantVerdict::admitted) return refused(decision.verdict);
   auto known = std::make_shared<identity::Caller>(*caller);
   known->agency = decision.agency;
   known->role = decision.role;

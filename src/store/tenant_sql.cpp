@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "base/uuid.hpp"
 #include "routing/domain_record.hpp"
 
 namespace marquee::store {
@@ -66,6 +67,19 @@ std::optional<std::vector<std::string>> texts(const TenantRow& row, std::size_t 
   return out;
 }
 
+// A site or agency that is not there, or that this role may not see, may be one that
+// is switched off.
+identity::Installation installation_of(const TenantRow& row) {
+  identity::Installation out;
+  out.id = text(row, 0);
+  out.agency = text(row, 3);
+  out.enabled = flag(row, 1, true) && !out.agency.empty();
+  out.published = flag(row, 2, false);
+  out.agency_status = routing::bounded_state(text(row, 4));
+  out.subscription_status = routing::bounded_state(text(row, 5));
+  return out;
+}
+
 std::string upper(std::string s) {
   std::transform(s.begin(), s.end(), s.begin(),
                  [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
@@ -74,16 +88,7 @@ std::string upper(std::string s) {
 
 }  // namespace
 
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    const char c = text[i];
-    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    if (dash ? c != '-' : !hex) return false;
-  }
-  return true;
-}
+bool is_uuid(std::string_view text) { return base::is_uuid(text); }
 
 std::string tenant_sql(const Dialect& d, TenantQuestion question) {
   const auto table = [&d](std::string_view name) {
@@ -105,9 +110,12 @@ std::string tenant_sql(const Dialect& d, TenantQuestion question) {
              table("module_allowed_domains") + " WHERE site_id = " + id(d, "$1") +
              " AND module_id = " + id(d, "$2") + " AND verified ORDER BY domain" + most;
     case TenantQuestion::installation:
-      return "SELECT " + cut("id") + ", " + cut("is_enabled") + " FROM " +
-             table("site_module_installations") + " WHERE site_id = " + id(d, "$1") +
-             " AND module_id = " + id(d, "$2");
+      return "SELECT " + cut("i.id") + ", " + cut("i.is_enabled") + ", " + cut("s.published") +
+             ", " + cut("a.id") + ", " + cut("a.status") + ", " + cut("a.subscription_status") +
+             " FROM " + table("site_module_installations") + " i LEFT JOIN " + table("sites") +
+             " s ON s.id = i.site_id LEFT JOIN " + table("agencies") +
+             " a ON a.id = s.agency_id WHERE i.site_id = " + id(d, "$1") +
+             " AND i.module_id = " + id(d, "$2");
     case TenantQuestion::api_routes:
       return "SELECT " + cut("id") + ", " + cut("path") + ", " + cut("method") + ", " +
              cut("requires_auth") + ", " + cut("is_active") + ", " + list(d, "required_scopes") +
@@ -146,7 +154,7 @@ void add_tenant_row(TenantQuestion question, const TenantRow& row, TenantFacts& 
           {text(row, 0), flag(row, 1, false), flag(row, 2, false), number(row, 3, 0)});
       return;
     case TenantQuestion::installation:
-      facts.installation = identity::Installation{text(row, 0), flag(row, 1, true)};
+      facts.installation = installation_of(row);
       return;
     case TenantQuestion::api_routes: {
       identity::ApiRoute route;

@@ -93,10 +93,11 @@ def test_a_site_that_is_not_there(node):
     refused(node.ask("/api/x", fields=[("X-Site-Id", SITE), ("X-Site-Id", FOREIGN)]), 400, "SITE_AMBIGUOUS")
 
 
-def test_the_field_outranks_the_query_and_the_query_the_cookie(node):
+def test_field_and_query_agree_and_outrank_the_cookie(node):
     cookie = ("Cookie", f"current_site_id={FOREIGN}")
     assert told(node.ask(f"/api/x?site_id={SITE}", fields=[cookie]))["x-site-id"] == SITE
-    assert told(node.ask(f"/api/x?site_id={FOREIGN}", fields=[("X-Site-Id", SITE), cookie]))["x-site-id"] == SITE
+    assert told(node.ask("/api/x", fields=[("X-Site-Id", SITE), cookie]))["x-site-id"] == SITE
+    refused(node.ask(f"/api/x?site_id={FOREIGN}", fields=[("X-Site-Id", SITE)]), 400, "SITE_AMBIGUOUS")
 
 
 def test_changes_are_in_force_within_a_second(node):

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 using namespace marquee::base;
 
@@ -92,4 +93,29 @@ TEST_CASE("traceparent: a child keeps the trace and changes the parent") {
   CHECK(child.parent_id != parent.parent_id);
   CHECK(child.flags == 1);
   CHECK(start_trace(random, false).flags == 0);
+}
+
+TEST_CASE("ids of databases: a UUID in every case is one, other texts stay as they are") {
+  const std::string lower = "6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01";
+  const std::string upper = "6F1C9A52-8F0E-4F0B-9D3A-5F0F3F1F7C01";
+  CHECK(is_uuid(lower));
+  CHECK(is_uuid(upper));
+  const std::vector<std::string> none{"",
+                                      lower + "0",
+                                      lower.substr(1),
+                                      "{" + lower.substr(2) + "}",
+                                      "6f1c9a5208f0e-4f0b-9d3a-5f0f3f1f7c01",
+                                      "gf1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01"};
+  for (const std::string& no : none) {
+    CAPTURE(no);
+    CHECK_FALSE(is_uuid(no));
+    CHECK(canonical_id(no) == no);
+  }
+  CHECK(canonical_id(upper) == lower);
+  CHECK(canonical_id("Site-A") == "Site-A");
+  CHECK(same_id(upper, lower));
+  CHECK(same_id("x", "x"));
+  CHECK(same_id("", ""));
+  CHECK_FALSE(same_id("Site-A", "site-a"));
+  CHECK_FALSE(same_id(upper, ""));
 }

@@ -187,6 +187,21 @@ TEST_CASE("what a proof names must be the domain's") {
   CHECK(judge(good("a-2"), open, tenant) == AccessResult::wrong_tenant);
 }
 
+TEST_CASE("a token keeps what it is for, also where the host is nobody's") {
+  TokenVerdict verdict;
+  verdict.token.user = "u";
+  verdict.token.agency = "a";
+  verdict.token.site = "s";
+  verdict.token.module = "m";
+  const Proof proof = proof_of(verdict, {});
+  const auto caller = caller_for(proof, {{}, {}, {}, HostClass::app});
+  CHECK(caller->agency.empty());
+  CHECK(caller->site.empty());
+  CHECK(caller->bound_agency == "a");
+  CHECK(caller->bound_site == "s");
+  CHECK(caller->bound_module == "m");
+}
+
 TEST_CASE("scopes are exact, and * is all") {
   auto row = rule_for({"/"});
   row.scopes = {"read:contacts", "write"};

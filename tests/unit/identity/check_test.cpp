@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "identity/issuers.hpp"
+
 using namespace marquee;
 using namespace marquee::identity;
 using config::ContextAlgorithm;
@@ -97,4 +99,23 @@ TEST_CASE("context settings: key files") {
   s.context.key_file = folder.path + "/none";
   CHECK_FALSE(ring_of_given_keys(s.context, error));
   CHECK(has(error, "cannot be read"));
+}
+
+TEST_CASE("tokens of everybody at modules of every site are warned of") {
+  config::Settings s;
+  s.hosts.app_hosts.push_back({"app.test", {}});
+  config::AccessRule rule;
+  rule.paths = {"/api"};
+  rule.accept = {config::Credential::jwt};
+  s.access.rules.push_back(rule);
+  CHECK(warn_access(s).empty());
+  s.tenants.module_apis = true;
+  REQUIRE(warn_access(s).size() == 1);
+  CHECK(has(warn_access(s)[0].sentence, "membership: true"));
+  s.access.rules[0].hosts = {"custom"};
+  CHECK(warn_access(s).empty());
+  s.access.rules[0].hosts = {"custom", "app"};
+  CHECK(warn_access(s).size() == 1);
+  s.tenants.membership = true;
+  CHECK(warn_access(s).empty());
 }

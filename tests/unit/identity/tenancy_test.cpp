@@ -76,18 +76,93 @@ TEST_CASE("tenancy: a site is accepted only from a member of its agency") {
             .verdict == TenantVerdict::site_denied);
 }
 
-TEST_CASE("tenancy: the field outranks the query, the query outranks the cookie") {
+TEST_CASE("tenancy: field and query have to agree, and outrank the cookie") {
   const std::vector<std::string_view> none;
   const std::vector<std::string_view> field{"f"}, two{"f", "g"}, same{"f", "f", ""}, blank{""};
   const std::vector<std::string> query{"q"}, no_query;
   const std::vector<std::string_view> cookie{"c"};
-  CHECK(claimed_site(field, query, cookie).site == "f");
+  CHECK(claimed_site(field, no_query, cookie).site == "f");
   CHECK(claimed_site(none, query, cookie).site == "q");
   CHECK(claimed_site(blank, query, cookie).site == "q");
   CHECK(claimed_site(none, no_query, cookie).site == "c");
   CHECK(claimed_site(none, no_query, none).site.empty());
   CHECK(claimed_site(two, query, cookie).contradictory);
-  CHECK_FALSE(claimed_site(same, query, cookie).contradictory);
+  CHECK_FALSE(claimed_site(same, no_query, cookie).contradictory);
+  CHECK(claimed_site(field, query, cookie).contradictory);
+  CHECK_FALSE(claimed_site(field, std::vector<std::string>{"f", ""}, cookie).contradictory);
+  const std::vector<std::string_view> two_cookies{"c", "d"};
+  CHECK(claimed_site(none, no_query, two_cookies).contradictory);
+  CHECK_FALSE(claimed_site(field, no_query, two_cookies).contradictory);
+}
+
+TEST_CASE("tenancy: more claims than are read are a contradiction, whatever they say") {
+  const std::vector<std::string_view> none;
+  std::vector<std::string> query(kMostSiteClaims, "q");
+  CHECK_FALSE(claimed_site(none, query, none).contradictory);
+  query.emplace_back("q");
+  CHECK(claimed_site(none, query, none).contradictory);
+  const std::string crumbs = "s=a;s=a;s=a;s=a;s=a;s=a;s=a;s=a;s=b";
+  const std::vector<std::string_view> fields{crumbs};
+  const auto cookies = cookie_values(fields, "s");
+  CHECK(cookies.size() == kMostSiteClaims + 1);
+  CHECK(claimed_site(none, std::vector<std::string>{}, cookies).contradictory);
+}
+
+TEST_CASE("tenancy: a UUID is the same in every case, another id is not") {
+  const std::string upper = "6F1C9A52-8F0E-4F0B-9D3A-5F0F3F1F7C01";
+  const std::string lower = "6f1c9a52-8f0e-4f0b-9d3a-5f0f3f1f7c01";
+  const std::vector<std::string_view> field{upper}, word{"Site-A"}, none;
+  CHECK(claimed_site(field, std::vector<std::string>{lower}, none).site == lower);
+  CHECK_FALSE(claimed_site(field, std::vector<std::string>{lower}, none).contradictory);
+  CHECK(claimed_site(word, std::vector<std::string>{}, none).site == "Site-A");
+  CHECK(claimed_site(word, std::vector<std::string>{"site-a"}, none).contradictory);
+}
+
+TEST_CASE("tenancy: what a credential is for binds, whoever its user is") {
+  Caller token = user();
+  token.bound_agency = "agency-2";
+  CHECK(judge(&token, kTwo, {}, nullptr).agency == "agency-2");
+  CHECK(judge(&token, kTwo, {"site-2", false}, &kSite).verdict == TenantVerdict::admitted);
+  token.bound_agency = "agency-1";
+  CHECK(judge(&token, kTwo, {"site-2", false}, &kSite).verdict == TenantVerdict::site_denied);
+  token.bound_agency = "agency-3";
+  CHECK(judge(&token, kTwo, {}, nullptr).verdict == TenantVerdict::no_agency);
+  token.bound_agency = "";
+  token.bound_site = "site-1";
+  CHECK(judge(&token, kTwo, {"site-2", false}, &kSite).verdict == TenantVerdict::site_denied);
+  token.bound_site = "site-2";
+  CHECK(judge(&token, kTwo, {"site-2", false}, &kSite).verdict == TenantVerdict::admitted);
+
+  Caller all;
+  CHECK(is_bound_to(all, {"a", "s", "m"}));
+  all.bound_agency = "a";
+  all.bound_site = "s";
+  all.bound_module = "m";
+  CHECK(is_bound_to(all, {"a", "s", "m"}));
+  CHECK(is_bound_to(all, {}));
+  CHECK_FALSE(is_bound_to(all, {"b", "s", "m"}));
+  CHECK_FALSE(is_bound_to(all, {"a", "t", "m"}));
+  CHECK_FALSE(is_bound_to(all, {"a", "s", "n"}));
+}
+
+TEST_CASE("tenancy: a module is served where its domain would be") {
+  const std::vector<std::string> unpaid{"past_due"};
+  const InstallationRules rules{kRefused, unpaid, false};
+  Installation row{"i", true, true, "agency-1", "active", "active"};
+  CHECK(judge_installation(&row, rules) == InstallationVerdict::serving);
+  CHECK(judge_installation(nullptr, rules) == InstallationVerdict::not_installed);
+  row.agency_status = "suspended";
+  CHECK(judge_installation(&row, rules) == InstallationVerdict::agency_suspended);
+  CHECK(judge_installation(&row, {{}, unpaid, false}) == InstallationVerdict::serving);
+  row.agency_status = "active";
+  row.subscription_status = "past_due";
+  CHECK(judge_installation(&row, rules) == InstallationVerdict::agency_suspended);
+  row.subscription_status = "";
+  row.published = false;
+  CHECK(judge_installation(&row, rules) == InstallationVerdict::site_unpublished);
+  CHECK(judge_installation(&row, {kRefused, unpaid, true}) == InstallationVerdict::serving);
+  row.enabled = false;
+  CHECK(judge_installation(&row, rules) == InstallationVerdict::not_installed);
 }
 
 TEST_CASE("tenancy: cookies") {
@@ -184,6 +259,27 @@ TEST_CASE("tenant cache: a change voids what it concerns, also what is being ask
   r.directory.answer(member_of("agency-1"));
   const std::vector<routing::Change> many(100, other);
   r.cache.on_changes(many);
+  CHECK_FALSE(r.cache.find(r.key, r.now));
+}
+
+TEST_CASE("tenant cache: an agency's change voids its own installations") {
+  CacheRig r;
+  r.key = {TenantQuestion::installation, "site-1", "module-1"};
+  TenantAnswer found;
+  found.ok = true;
+  found.facts.installation = Installation{"i", true, true, "agency-1", "active", ""};
+  r.load();
+  r.directory.answer(found);
+  const routing::Change other{routing::Change::What::agency, "agency-2"};
+  r.cache.on_changes({&other, 1});
+  CHECK(r.cache.find(r.key, r.now));
+  const routing::Change own{routing::Change::What::agency, "agency-1"};
+  r.cache.on_changes({&own, 1});
+  CHECK_FALSE(r.cache.find(r.key, r.now));
+  // Not known yet whose it is: not kept.
+  r.load();
+  r.cache.on_changes({&other, 1});
+  r.directory.answer(found);
   CHECK_FALSE(r.cache.find(r.key, r.now));
 }
 

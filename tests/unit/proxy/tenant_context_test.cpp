@@ -115,6 +115,40 @@ TEST_CASE("tenant context: a caller's own, and every part of the caller counts")
   CHECK_FALSE(has(r.claims(plain), "user"));
 }
 
+TEST_CASE("tenant context: the module that a gate found is attested, and nobody else's") {
+  Rig r;
+  const auto open = plan_of("");
+  CHECK(r.token(*open, "app.example", kNow).empty());
+  const ServedModule one{"m1", "i1", "s1", "a1"}, two{"m1", "i2", "s2", "a2"};
+  const auto said = [&](const ServedModule& m, const identity::Caller* who = nullptr) {
+    return r.claims(std::string(r.context.token(*open, "app.example", who, r.settings, kNow, &m)));
+  };
+  for (int round = 0; round < 2; ++round) {
+    CHECK(has(said(one), R"("aud":"m1","sub":"i1","agency":"a1","site":"s1")"));
+    CHECK(has(said(two), R"("aud":"m1","sub":"i2","agency":"a2","site":"s2")"));
+  }
+  CHECK(r.context.counts().minted == 2);
+  // Every part of it counts.
+  CHECK(has(said({"m2", "i1", "s1", "a1"}), R"("aud":"m2")"));
+  CHECK(has(said({"m1", "i1", "s9", "a1"}), R"("site":"s9")"));
+  CHECK(has(said({"m1", "i1", "s1", "a9"}), R"("agency":"a9")"));
+  const identity::Caller who = caller("u1", "s1");
+  CHECK(has(said(one, &who), R"("user":"u1")"));
+  CHECK(r.token(*open, "app.example", kNow).empty());
+  // The plain fields say the same; what the domain says stands in its plan.
+  const auto fields = [&](const DomainPlan& plan) {
+    std::string text;
+    for (const auto& [name, value] :
+         r.context.fields(plan, "app.example", nullptr, r.settings, kNow, &one)->fields())
+      if (name != "x-tenant-context") text += std::string(name) + "=" + std::string(value) + " ";
+    return text;
+  };
+  CHECK(fields(*open) ==
+        "x-custom-domain=app.example x-module-id=m1 x-site-module-installation-id=i1 "
+        "x-tenant-agency-id=a1 x-tenant-site-id=s1 x-site-id=s1 ");
+  CHECK(fields(*plan_of("a")) == "x-custom-domain=app.example x-tenant-site-id=s1 x-site-id=s1 ");
+}
+
 TEST_CASE("tenant context: never beyond the credential") {
   Rig r;
   const auto plan = plan_of("a");

@@ -17,9 +17,10 @@ namespace {
 class CallerGate final : public Gate {
  public:
   explicit CallerGate(std::string user) : user_(std::move(user)) {}
+  identity::Caller says;  // beside the user
   Verdict enter(Exchange& exchange, GateAnswer&) override {
     if (user_.empty()) return Verdict::pass;
-    auto caller = std::make_shared<identity::Caller>();
+    auto caller = std::make_shared<identity::Caller>(says);
     caller->user = user_;
     exchange.set_caller(std::move(caller));
     return Verdict::pass;
@@ -61,11 +62,13 @@ class Tables final : public identity::TenantDirectory {
 };
 
 struct Run {
-  Run(const std::string& user, const std::string& request, bool down = false)
+  Run(const std::string& user, const std::string& request, bool down = false,
+      const identity::Caller& says = {})
       : caller(user),
         scenario{"tenant", {{"", request}, leave("}")}, {{{"\r\n\r\n", answer("{}")}}}} {
     config::HostClasses& hosts = scenario.settings.hosts;
     hosts.app_hosts.push_back({"app.test", {}});
+    caller.says = says;
     hosts.app_upstream = {"app", {}};
     scenario.settings.tenants.membership = true;
     tables.down = down;
@@ -125,7 +128,7 @@ TEST_CASE("tenant gate: a member passes with agency, role and site") {
     CHECK(r.last.caller.role == "admin");
     CHECK(r.last.caller.site == "site-1");
   }
-  const Run field("user-1", ask("/api/x?site_id=site-2", "X-Site-Id: site-1\r\n"));
+  const Run field("user-1", ask("/api/x?site_id=site-1", "X-Site-Id: site-1\r\n"));
   CHECK(field.last.caller.site == "site-1");
   const Run none("user-1", ask("/api/x"));
   CHECK(none.last.caller.agency == "agency-1");
@@ -146,10 +149,40 @@ TEST_CASE("tenant gate: refusals") {
   CHECK(unknown.says("\"code\":\"SITE_NOT_FOUND\""));
   const Run two("user-1", ask("/api/x", "X-Site-Id: site-1\r\nX-Site-Id: site-2\r\n"));
   CHECK(two.says("HTTP/1.1 400 "));
-  for (const Run* r : {&stranger, &other, &twin, &unknown, &two}) {
+  const Run apart("user-1", ask("/api/x?site_id=site-1", "X-Site-Id: site-2\r\n"));
+  CHECK(apart.says("\"code\":\"SITE_AMBIGUOUS\""));
+  std::string many = "/api/x?site_id=site-1";
+  for (int i = 0; i < 8; ++i) many += "&site_id=" + std::string(i < 7 ? "site-1" : "site-2");
+  const Run hidden("user-1", ask(many));
+  CHECK(hidden.says("HTTP/1.1 400 "));
+  for (const Run* r : {&stranger, &other, &twin, &unknown, &two, &apart, &hidden}) {
     CHECK(r->last.passed == 0);
     CHECK(r->rig->upstream_out().empty());
   }
+}
+
+TEST_CASE("tenant gate: a token opens nothing but what it is for") {
+  identity::Caller token;
+  token.bound_site = "site-1";
+  token.bound_module = "module-1";
+  const Run own("user-1", ask("/api/x?site_id=site-1"), false, token);
+  CHECK(own.last.caller.site == "site-1");
+  // It names its site itself.
+  const Run silent("user-1", ask("/api/x"), false, token);
+  CHECK(silent.last.caller.site == "site-1");
+  CHECK(silent.last.caller.agency == "agency-1");
+  const Run module("user-1", ask("/api/modules/module-1/api/x"), false, token);
+  CHECK(module.last.passed == 1);
+  const Run other("user-1", ask("/api/modules/module-2/api/x"), false, token);
+  CHECK(other.says("\"code\":\"SITE_ACCESS_DENIED\""));
+  token.bound_site = "site-2";
+  const Run site("user-1", ask("/api/x?site_id=site-1"), false, token);
+  CHECK(site.says("\"code\":\"SITE_ACCESS_DENIED\""));
+  token.bound_site = "";
+  token.bound_agency = "agency-2";
+  const Run agency("user-1", ask("/api/x"), false, token);
+  CHECK(agency.says("\"code\":\"NO_AGENCY\""));
+  for (const Run* r : {&other, &site, &agency}) CHECK(r->last.passed == 0);
 }
 
 TEST_CASE("tenant gate: public paths and pages pass, tricks do not") {

@@ -17,9 +17,10 @@ using identity::TenantQuestion;
 namespace {
 
 constexpr const char* kRows = R"(
-INSERT INTO agencies (id, name, status) VALUES ('a1', 'one', 'active'), ('a2', 'two', 'SUSPENDED');
+INSERT INTO agencies (id, name, status, subscription_status) VALUES
+  ('a1', 'one', 'active', 'Past Due'), ('a2', 'two', 'SUSPENDED', NULL);
 INSERT INTO clients (id, agency_id) VALUES ('c1', 'a1');
-INSERT INTO sites (id, client_id, agency_id) VALUES ('s1', 'c1', 'a1');
+INSERT INTO sites (id, client_id, agency_id, published) VALUES ('s1', 'c1', 'a1', 1);
 INSERT INTO site_module_installations (id, site_id, module_id, is_enabled) VALUES
   ('i1', 's1', 'm1', 1), ('i2', 's1', 'm2', 0);
 INSERT INTO agency_members (agency_id, user_id, role) VALUES ('a2', 'u1', 'owner'), ('a1', 'u1', 'admin');
@@ -87,7 +88,8 @@ TEST_CASE("tenants in SQLite: members, sites, origins, installations, routes") {
   REQUIRE(origins.size() == 2);
   CHECK(origins[0] == identity::AllowedOrigin{"a.example", true, false, 1000});
   CHECK(origins[1] == identity::AllowedOrigin{"c.example", false, true, 1000});
-  CHECK(t.ask(TenantQuestion::installation, "s1", "m1").installation->enabled);
+  CHECK(*t.ask(TenantQuestion::installation, "s1", "m1").installation ==
+        identity::Installation{"i1", true, true, "a1", "active", "past due"});
   CHECK_FALSE(t.ask(TenantQuestion::installation, "s1", "m2").installation->enabled);
   CHECK_FALSE(t.ask(TenantQuestion::installation, "s2", "m1").installation);
   const auto routes = t.ask(TenantQuestion::api_routes, "m1").routes;
@@ -100,6 +102,19 @@ TEST_CASE("tenants in SQLite: members, sites, origins, installations, routes") {
   // Scopes that cannot be read nobody has.
   CHECK(routes[1].requires_auth);
   CHECK_FALSE(routes[1].active);
+}
+
+TEST_CASE("tenants in SQLite: the states of an installation's site and agency") {
+  Tenants t;
+  t.run("UPDATE sites SET published = 0; UPDATE agencies SET status = 'Suspended'");
+  const auto found = *t.ask(TenantQuestion::installation, "s1", "m1").installation;
+  CHECK(found.enabled);
+  CHECK_FALSE(found.published);
+  CHECK(found.agency_status == "suspended");
+  // An agency that cannot be seen may be any.
+  identity::TenantFacts facts;
+  add_tenant_row(TenantQuestion::installation, {"i1", "t", "t", std::nullopt, std::nullopt}, facts);
+  CHECK_FALSE(facts.installation->enabled);
 }
 
 TEST_CASE("tenants in SQLite: what changes is told by user and by module") {
