@@ -92,7 +92,7 @@ class Redis:
 
 class Between:
     """A TCP relay in front of `port`: replies are late by `delay` seconds, or
-    something else (`garbage`) comes in their place."""
+    something else (`garbage`) comes in place of those that begin with `spoils`."""
 
     def __init__(self, port, delay=0.0):
         self._target = port
@@ -100,6 +100,7 @@ class Between:
         self.port = self._listener.getsockname()[1]
         self.delay = delay
         self.garbage = None
+        self.spoils = b""
         self._open = []
 
     @property
@@ -133,7 +134,7 @@ class Between:
             while data := source.recv(65536):
                 if replies and self.delay:
                     time.sleep(self.delay)  # as far away as that
-                if replies and self.garbage is not None:
+                if replies and self.garbage is not None and data.startswith(self.spoils):
                     data = self.garbage
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
