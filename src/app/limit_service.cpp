@@ -1,7 +1,7 @@
 #include "app/limit_service.hpp"
 
-#include <boost/asio/post.hpp>
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cstdio>
 
 #include "limits/check.hpp"

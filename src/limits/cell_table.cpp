@@ -79,8 +79,8 @@ CellTable::Cell* CellTable::claim(Set& set, std::uint64_t id, Room room) {
     if (!least || value > room.spare) return nullptr;
     const std::atomic_ref<std::int64_t> number(least->value);
     if (!number.compare_exchange_strong(value, kClaimed)) continue;
-    const auto power = static_cast<unsigned>(
-        std::bit_width(static_cast<std::uint64_t>(std::max<std::int64_t>(room.depth, 1)) - 1));
+    const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(room.depth, 1));
+    const auto power = static_cast<unsigned>(std::bit_width(most)) - 1;
     std::atomic_ref<std::uint64_t>(least->id).store((id & ~kDepthMask) | power);
     number.store(0);
     if (value > room.idle) evictions_.fetch_add(1, std::memory_order_relaxed);

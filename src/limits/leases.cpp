@@ -72,8 +72,7 @@ int LeaseBook::decide(Question& question, Ticks now, std::uint32_t sharers) {
       lease.owed += cost - borrowed;
       credited_ += static_cast<std::uint64_t>(cost - borrowed);
     }
-    const Ticks owed =
-        debt_now(lease, now) + (lease.owed + lease.owed_asked) * lease.limit.unit;
+    const Ticks owed = debt_now(lease, now) + (lease.owed + lease.owed_asked) * lease.limit.unit;
     const std::int64_t left =
         std::max<Ticks>(lease.limit.depth - owed, 0) / lease.limit.unit + lease.units;
     d.remaining = static_cast<std::uint32_t>(std::min<std::int64_t>(left, lease.limit.burst));

@@ -45,8 +45,8 @@ void ClusterCounters::set_place(const RedisPlace& place) {
   listed_.clear();
   for (const limits::RedisMaster& master : table_->masters)
     listed_.push_back(shard_at(master, true));
-  auto keys = limits::keys_of_masters(
-      *table_, limits::redis_key(fleet_.key_prefix, {}, limits::kProbeKey));
+  auto keys =
+      limits::keys_of_masters(*table_, limits::redis_key(fleet_.key_prefix, {}, limits::kProbeKey));
   for (std::size_t i = 0; i < listed_.size(); ++i)
     if (listed_[i]) listed_[i]->counters->set_probe_key(std::move(keys[i]));
   fleet_.masters = static_cast<std::uint32_t>(listed_.size());
@@ -124,9 +124,8 @@ void ClusterCounters::look_again() {
 
 // A worker is ready when each master that has slots is asked.
 void ClusterCounters::on_shard_changed() {
-  const auto asked = std::count_if(listed_.begin(), listed_.end(), [](const Shard* s) {
-    return s && s->counters->asks();
-  });
+  const auto asked = std::count_if(listed_.begin(), listed_.end(),
+                                   [](const Shard* s) { return s && s->counters->asks(); });
   fleet_.masters_asked[worker_.index()] = static_cast<std::uint32_t>(asked);
   const bool ready = covered_ && static_cast<std::size_t>(asked) == listed_.size();
   if (ready == ready_) return;

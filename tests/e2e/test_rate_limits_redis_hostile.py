@@ -137,7 +137,7 @@ def without_a_command(store):
 
 
 @pytest.mark.parametrize("mode", ["exact", "leased"])
-@pytest.mark.parametrize("fault,reason", [(full, "OOM"), (without_a_command, "mget")], ids=["full", "acl"])
+@pytest.mark.parametrize("fault,reason", [(full, "OOM"), (without_a_command, "can't run this command")], ids=["full", "acl"])
 def test_a_redis_that_answers_and_does_not_count(origin, store, mode, fault, reason):
     """PING goes on: what is said once is that nothing is counted, until it is."""
     with serve(origin, store.address, AGENCY, mode=mode, on_failure="open") as proxy:

@@ -82,8 +82,7 @@ TEST_SUITE("limits cell table") {
   TEST_CASE("a million keys in a small table do not grow it, and the heaviest stays") {
     CellTable table(64 << 10);
     add(table, 0, 1'000'000'000);
-    for (std::uint64_t i = 1; i < 1'000'000; ++i)
-      add(table, i, static_cast<std::int64_t>(i));
+    for (std::uint64_t i = 1; i < 1'000'000; ++i) add(table, i, static_cast<std::int64_t>(i));
     CHECK(table.capacity() <= (64 << 10) / 16);
     CHECK(table.read(id_of(0)) == 1'000'000'000);
   }
@@ -116,8 +115,7 @@ TEST_SUITE("limits cell table") {
     constexpr unsigned threads = 4;
     constexpr int rounds = 20'000;
     on_threads(threads, [&](unsigned) {
-      for (int i = 0; i < rounds; ++i)
-        add(table, static_cast<std::uint64_t>(1 + i / 10), 1);
+      for (int i = 0; i < rounds; ++i) add(table, static_cast<std::uint64_t>(1 + i / 10), 1);
     });
     std::int64_t sum = 0;
     for (int i = 0; i < rounds / 10; ++i)
