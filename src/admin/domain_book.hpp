@@ -1,5 +1,5 @@
-// The port through which the admin API writes the directory's module domains.
-// src/store implements it for SQLite and PostgreSQL.
+// The port through which the admin API writes the directory: its module domains, and
+// what nodes have to forget. src/store implements it for SQLite and PostgreSQL.
 //
 // Contract
 //  - Threads: any may call, none is blocked. `done` is called exactly once, by a
@@ -88,6 +88,10 @@ class DomainBook {
   virtual void edit(const StoredDomain& seen, const DomainEdit& edit,
                     std::function<void(BookAnswer)> done) = 0;
   virtual void remove(const StoredDomain& seen, std::function<void(BookAnswer)> done) = 0;
+  // Writes into the change feed that a credential is no longer what it was: its SHA-256 in
+  // lower hex, or identity::kAnyCredential. All nodes that hear the feed hear it.
+  virtual void announce_credential(const std::string& value,
+                                   std::function<void(BookAnswer)> done) = 0;
   // Renews the planner's statistics, after many were added. Blocks no reader.
   virtual void analyze(std::function<void(BookAnswer)> done) = 0;
 };

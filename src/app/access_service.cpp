@@ -89,8 +89,9 @@ void AccessService::on_fetched(Source& source, const net::FetchResult& result) {
   const bool good = result.ok && set.why.empty();
   ++(good ? counts_.fetched : counts_.failed);
   // A set that was never had is tried for again soon.
+  const bool soon = std::exchange(source.again, false) || !good;
   source.next =
-      source.begun + (good ? settings_.refresh : std::min(settings_.refresh, settings_.refetch));
+      source.begun + (soon ? std::min(settings_.refresh, settings_.refetch) : settings_.refresh);
   if (!good) {
     if (!std::exchange(source.failing, true))
       logger_.warn("keys of tokens cannot be fetched",
@@ -110,29 +111,49 @@ void AccessService::on_fetched(Source& source, const net::FetchResult& result) {
   publish_(issuers_);
 }
 
-// At most one fetch for each `refetch`, however many tokens name keys of nobody.
+// At most one fetch for each `refetch`.
+void AccessService::hasten(Source& source) {
+  const auto soonest = source.begun + settings_.refetch;
+  source.next = std::min(source.next, soonest);
+  if (std::chrono::steady_clock::now() >= source.next) fetch(source);
+}
+
+// However many tokens name keys of nobody.
 void AccessService::key_missing(std::size_t index) {
   Source* const source = index < by_issuer_.size() ? by_issuer_[index] : nullptr;
-  if (!source || source->fetch) return;
-  const auto soonest = source->begun + settings_.refetch;
-  source->next = std::min(source->next, soonest);
-  if (std::chrono::steady_clock::now() >= source->next) fetch(*source);
+  if (source && !source->fetch) hasten(*source);
+}
+
+// A set that is under way may be from before.
+void AccessService::forget(const std::optional<identity::Digest>& which,
+                           std::function<void()> done) {
+  if (which) return forget_({*which}, std::move(done));
+  forget_({}, std::move(done));
+  for (const auto& source : sources_) {
+    source->again = source->fetch != nullptr;
+    if (!source->fetch) hasten(*source);
+  }
 }
 
 void AccessService::on_changes(std::span<const routing::Change> changes) {
   std::vector<identity::Digest> digests;
   bool all = false;
+  bool any = false;
   for (const routing::Change& change : changes) {
     all |= change.what == routing::Change::What::everything;
     if (change.what != routing::Change::What::credential) continue;
-    all |= change.value == identity::kAnyCredential;
+    any |= change.value == identity::kAnyCredential;
     // What is no hash of ours was never remembered.
     if (const auto digest = identity::digest_of_hex(change.value)) digests.push_back(*digest);
   }
+  all |= any;
   if (all) digests.clear();
   if (!all && digests.empty()) return;
   // The workers are the control thread's to reach, as they end before the directory.
-  boost::asio::post(control_, [this, digests = std::move(digests)] { forget_(digests); });
+  boost::asio::post(control_, [this, any, digests = std::move(digests)] {
+    if (any) return forget(std::nullopt, {});
+    forget_(digests, {});
+  });
 }
 
 }  // namespace marquee::app

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,8 +27,9 @@ class AccessService {
   using Issuers = std::shared_ptr<const identity::Issuers>;
   // Hands new keys to all workers.
   using Publish = std::function<void(Issuers)>;
-  // Tells all workers which stored credentials changed; none: perhaps all.
-  using Forget = std::function<void(std::vector<identity::Digest>)>;
+  // Tells all workers which credentials to forget; none: all. Then, if it is there, calls
+  // `then` on the control thread.
+  using Forget = std::function<void(std::vector<identity::Digest>, std::function<void()> then)>;
 
   AccessService(boost::asio::io_context& control, base::Logger& logger, Publish publish,
                 Forget forget);
@@ -38,6 +40,9 @@ class AccessService {
   Issuers apply(const config::Settings& settings);
   // A worker met a token of issuer `index` whose key it does not have.
   void key_missing(std::size_t index);
+  // At somebody's wish, one credential by its SHA-256; nothing: all, and key sets are
+  // fetched anew, at most once for each `refetch`. `done` when no worker knows of it.
+  void forget(const std::optional<identity::Digest>& which, std::function<void()> done);
   struct Counts {
     std::uint64_t fetched = 0;
     std::uint64_t failed = 0;
@@ -56,12 +61,14 @@ class AccessService {
     std::chrono::steady_clock::time_point begun{};  // of the last fetch
     std::chrono::steady_clock::time_point next{};   // at once
     std::unique_ptr<net::HttpFetch> fetch;          // under way
+    bool again = false;                             // after the one under way
     bool failing = false;
   };
 
   void tick();
   void fetch(Source& source);
   void on_fetched(Source& source, const net::FetchResult& result);
+  void hasten(Source& source);
   void put_keys(identity::Issuers& issuers) const;
 
   boost::asio::io_context& control_;

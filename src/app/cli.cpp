@@ -22,6 +22,7 @@ Examples:
   marquee domains add shop.acme.com          one more domain, served at once
   marquee limits show                        rate limits, and who is refused
   marquee cache flush shop.acme.com          ask the directory for it anew
+  marquee access forget - < token.txt        a credential was revoked
   marquee db migrate                         make or update the directory's tables
   marquee demo-upstream                      a sample server to put behind it
 
@@ -121,6 +122,7 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
   CLI::App* const migrate = add_db(app, line);
   CLI::App* const certs = add_certs(app, line, seconds);
   CLI::App* const limits = add_limits(app, line, seconds);
+  CLI::App* const access = add_access(app, line, seconds);
 
   CLI::App* const demo =
       app.add_subcommand("demo-upstream", "A sample server that shows what reached it");
@@ -131,18 +133,12 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
 
   CLI::App* const version = app.add_subcommand("version", "Print the version");
   version->add_flag("--json", line.json, "As JSON, for programs");
-  return {{run, Command::run},
-          {check, Command::check},
-          {reload, Command::reload},
-          {status, Command::status},
-          {explain, Command::explain},
-          {domains, Command::domains},
-          {cache, Command::cache_flush},
-          {certs, Command::certs},
-          {limits, Command::limits},
-          {migrate, Command::db_migrate},
-          {demo, Command::demo_upstream},
-          {version, Command::version}};
+  return {
+      {run, Command::run},           {check, Command::check},        {reload, Command::reload},
+      {status, Command::status},     {explain, Command::explain},    {domains, Command::domains},
+      {cache, Command::cache_flush}, {certs, Command::certs},        {limits, Command::limits},
+      {access, Command::access},     {migrate, Command::db_migrate}, {demo, Command::demo_upstream},
+      {version, Command::version}};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "app/cli_access.hpp"
 #include "app/cli_certs.hpp"
 #include "app/cli_domains.hpp"
 #include "app/cli_limits.hpp"
@@ -22,6 +23,7 @@ enum class Command : std::uint8_t {
   db_migrate,
   certs,
   limits,
+  access,
   demo_upstream,
   version
 };
@@ -54,6 +56,7 @@ struct CommandLine {
   bool remove = false;                               // db migrate
   CertsOptions certs;                                // certs
   LimitsOptions limits;                              // limits
+  AccessOptions access;                              // access
   std::chrono::seconds timeout{30};                  // what asks the running Marquee
 };
 

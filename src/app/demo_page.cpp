@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "base/base64.hpp"
+#include "brand/escape.hpp"
 
 namespace marquee::app {
 namespace {
@@ -65,27 +66,7 @@ constexpr std::string_view page_end = R"(<h2>Try</h2>
 
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : "&#xfffd;";
-    }
-  }
+  brand::append_escaped(out, text);
   return out;
 }
 

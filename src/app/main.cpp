@@ -1,6 +1,7 @@
 #include <exception>
 #include <iostream>
 
+#include "app/access_command.hpp"
 #include "app/certs.hpp"
 #include "app/check.hpp"
 #include "app/cli.hpp"
@@ -54,6 +55,8 @@ int dispatch(const CommandLine& line) {
       return run_certs(line);
     case Command::limits:
       return run_limits(line);
+    case Command::access:
+      return run_access(line);
     case Command::demo_upstream:
       return run_demo_upstream({line.listen});
     case Command::version:

@@ -45,8 +45,9 @@ Program::Program(std::string path, config::Settings settings)
           [this](const AccessService::Issuers& issuers) {
             on_all_workers([issuers](Node& node) { node.front->access().set_issuers(issuers); });
           },
-          [this](const std::vector<identity::Digest>& digests) {
-            on_all_workers([digests](Node& node) { node.front->access().forget(digests); });
+          [this](const std::vector<identity::Digest>& digests, std::function<void()> then) {
+            on_all_workers([digests](Node& node) { node.front->access().forget(digests); },
+                           std::move(then));
           }),
       upstreams_(control_, logger_,
                  [this](const std::shared_ptr<proxy::EndpointGroup>& group, std::size_t endpoint,

@@ -8,6 +8,7 @@
 //   program_admin.cpp   what else the admin listener serves
 //   program_overload.cpp  memory and descriptors, watched for the workers
 #pragma once
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -19,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "admin/access_resource.hpp"
 #include "admin/domain_book.hpp"
 #include "admin/ports.hpp"
 #include "admin/server.hpp"
@@ -82,6 +84,7 @@ class Program final : public admin::StatusSource {
   std::string open_tls();
   std::string open_directory();
   std::vector<admin::Route> admin_routes();
+  admin::AccessParts access_parts();
   std::shared_ptr<routing::DomainDirectory> settings_domains();
   void lend_directory();
   void add_gates();
@@ -148,6 +151,7 @@ class Program final : public admin::StatusSource {
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::unique_ptr<tls::CertificateCache> certificates_;
   AccessService access_;  // the directory tells it what changes
+  std::array<std::uint64_t, static_cast<std::size_t>(admin::ForgetResult::count_)> forgets_{};
   std::unique_ptr<store::AdapterStatus> adapter_;
   std::unique_ptr<identity::PasswordChecker> passwords_;
   std::unique_ptr<DirectoryService> directory_;    // null: the settings are the only one

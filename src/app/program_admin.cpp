@@ -1,6 +1,7 @@
 // What the admin listener serves beside the status: domains, the cache, explain.
 #include <boost/asio/post.hpp>
 
+#include "admin/access_resource.hpp"
 #include "admin/certificate_resource.hpp"
 #include "admin/domain_resource.hpp"
 #include "admin/inspect_resource.hpp"
@@ -48,8 +49,28 @@ std::vector<admin::Route> Program::admin_routes() {
   };
   add(admin::inspect_routes(std::move(inspect)));
   add(admin::limit_routes(limit_inspection_));
+  add(admin::access_routes(access_parts()));
   if (certificate_service_) add(admin::certificate_routes(*certificate_service_));
   return out;
+}
+
+admin::AccessParts Program::access_parts() {
+  admin::AccessParts access;
+  access.forget = [this](const std::optional<identity::Digest>& which, std::function<void()> done) {
+    access_.forget(which, std::move(done));
+  };
+  access.book = [this] { return book_.get(); };
+  access.post = [this](std::function<void()> then) {
+    boost::asio::post(control_, std::move(then));
+  };
+  access.told = [this](admin::ForgetResult result, bool all, bool local) {
+    ++forgets_[static_cast<std::size_t>(result)];
+    logger_.info("an operator had remembered proofs forgotten",
+                 {{"all", all},
+                  {"other_nodes", result == admin::ForgetResult::all_nodes},
+                  {"by", local ? "unix socket" : "tcp"}});
+  };
+  return access;
 }
 
 std::shared_ptr<routing::DomainDirectory> Program::settings_domains() {

@@ -209,6 +209,14 @@ void Program::declare_directory_metrics() {
                         out.push_back(sample(static_cast<double>(c.fetched), {"ok"}));
                         out.push_back(sample(static_cast<double>(c.failed), {"failed"}));
                       });
+  registry_.collected({"marquee_access_forgets_total",
+                       "Times that an operator had remembered proofs forgotten, by who was told."},
+                      MetricKind::counter, {"result"},
+                      [this](std::vector<base::MetricSample>& out) {
+                        const char* const names[] = {"all_nodes", "this_node", "not_told"};
+                        for (std::size_t i = 0; i < forgets_.size(); ++i)
+                          out.push_back(sample(static_cast<double>(forgets_[i]), {names[i]}));
+                      });
   registry_.collected(
       {"marquee_context_keys", "Keys of the tenant context that are known here."},
       MetricKind::gauge, {}, [this](std::vector<base::MetricSample>& out) {

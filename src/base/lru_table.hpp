@@ -40,6 +40,14 @@ class LruTable {
   void erase(const Like& key) {
     if (const auto found = by_key_.find(key); found != by_key_.end()) drop(found->second);
   }
+  template <typename Test>
+  void erase_if(Test test) {
+    for (auto at = order_.begin(); at != order_.end();) {
+      const auto next = std::next(at);
+      if (test(at->key, at->value)) drop(at);
+      at = next;
+    }
+  }
   // Values from the most recently used on, until `each` returns false.
   template <typename Each>
   void for_each(Each each) const {

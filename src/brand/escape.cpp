@@ -5,6 +5,31 @@
 
 namespace marquee::brand {
 
+namespace {
+
+// Of what means something in HTML; empty: it does not.
+std::string_view reference_of(std::int32_t c) {
+  switch (c) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&#39;";
+    default:
+      return {};
+  }
+}
+
+// No control character, and none at all where there was no UTF-8.
+bool is_text(std::int32_t c) { return c >= 0x20 && (c < 0x7F || c >= 0xA0); }
+
+}  // namespace
+
 std::int32_t next_character(std::string_view text, std::size_t& at) {
   const auto byte = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -50,31 +75,15 @@ std::string escape_html(std::string_view text, std::size_t limit) {
   for (std::size_t at = 0; at < text.size();) {
     const std::int32_t c = next_character(text, at);
     if (at > limit) break;
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        continue;
-      case '<':
-        out += "&lt;";
-        continue;
-      case '>':
-        out += "&gt;";
-        continue;
-      case '"':
-        out += "&quot;";
-        continue;
-      case '\'':
-        out += "&#39;";
-        continue;
-      case '\t':
-      case '\n':
-      case '\r':
-        out.push_back(' ');
-        continue;
-      default:
-        break;
+    if (const std::string_view reference = reference_of(c); !reference.empty()) {
+      out += reference;
+      continue;
     }
-    if (c < 0x20 || (c >= 0x7F && c < 0xA0)) continue;
+    if (c == '\t' || c == '\n' || c == '\r') {
+      out.push_back(' ');
+      continue;
+    }
+    if (!is_text(c)) continue;
     if ((c & 0xFFFE) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF)) continue;
     if (c < 0x7F) {
       out.push_back(static_cast<char>(c));
@@ -85,6 +94,17 @@ std::string escape_html(std::string_view text, std::size_t limit) {
     out.append("&#").append(digits.data(), end).push_back(';');
   }
   return out;
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const std::int32_t c = next_character(text, at);
+    if (const std::string_view reference = reference_of(c); !reference.empty())
+      out += reference;
+    else
+      out += is_text(c) ? text.substr(begin, at - begin) : std::string_view("\xEF\xBF\xBD");
+  }
 }
 
 }  // namespace marquee::brand

@@ -25,7 +25,7 @@ std::optional<ContextTimes> context_times(std::int64_t now, std::int64_t lifetim
 
 std::string context_claims(std::string_view issuer, const ContextSubject& subject,
                            const Caller* caller, const ContextTimes& times) {
-  std::array<char, 4096> room;  // 11 texts of at most 256 bytes, escaped or not
+  std::array<char, 4096> room;  // 12 texts of at most 256 bytes, escaped or not
   base::JsonText json(room.data(), room.size());
   json.raw("{");
   const auto add = [&json](std::string_view key, std::string_view value) {
@@ -48,6 +48,7 @@ std::string context_claims(std::string_view issuer, const ContextSubject& subjec
     add(R"("user":)", caller->user);
     add(R"("role":)", caller->role);
     add(R"("api_key":)", caller->api_key);
+    add(R"("consumer":)", caller->consumer);
   }
   json.raw(R"("iat":)");
   json.number(times.issued_at);

@@ -39,7 +39,7 @@ std::optional<ContextTimes> context_times(std::int64_t now, std::int64_t lifetim
                                           const Caller* caller);
 
 // The payload. A caller's agency and site stand in where the subject has none; it adds
-// `user`, `role` and `api_key`.
+// `user`, `role`, and `api_key` or `consumer`.
 std::string context_claims(std::string_view issuer, const ContextSubject& subject,
                            const Caller* caller, const ContextTimes& times);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 namespace marquee::identity {
 namespace {
@@ -78,6 +79,21 @@ Ms bounded_life(Ms life, std::string_view control) {
   return life;
 }
 
+// What follows the first `mark`; empty: there is none.
+std::string_view behind(std::string_view text, char mark) {
+  const std::size_t at = text.find(mark);
+  return at == text.npos ? std::string_view() : text.substr(at + 1);
+}
+
+template <typename Each>
+void each_part(std::string_view text, char between, Each each) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(between), text.size());
+    each(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 }  // namespace
 
 std::vector<Forward> make_forwards(const config::Access& access) {
@@ -145,6 +161,44 @@ Digest digest_of(const Forward& forward, const ForwardQuestion& question, Sha256
     add(text, value);
   }
   return sha256.of(text);
+}
+
+std::uint64_t mark_of(const Digest& digest) {
+  std::uint64_t out = 0;
+  std::memcpy(&out, digest.data(), sizeof out);
+  return out;
+}
+
+ShownCredentials credentials_of(const Forward& forward, const ForwardQuestion& question,
+                                Sha256& sha256) {
+  ShownCredentials out;
+  const auto add = [&](std::string_view text) {
+    if (text.empty() || out.any) return;
+    const Digest digest = sha256.of(text);
+    // No digest could be made.
+    out.any = out.marks.size() == kMostMarks || digest == Digest{};
+    if (!out.any) out.marks.push_back(mark_of(digest));
+  };
+  for (const auto& [name, value] : question.fields) {
+    add(value);
+    if (is_same_field(name, "cookie")) {
+      each_part(value, ';', [&add](std::string_view cookie) {
+        while (cookie.starts_with(' ')) cookie.remove_prefix(1);
+        const std::string_view text = behind(cookie, '=');
+        add(text);
+        if (text.size() > 2 && text.front() == '"' && text.back() == '"')
+          add(text.substr(1, text.size() - 2));
+      });
+      continue;
+    }
+    std::string_view rest = behind(value, ' ');
+    while (rest.starts_with(' ')) rest.remove_prefix(1);
+    add(rest);
+  }
+  if (forward.by_query)
+    each_part(behind(question.target, '?'), '&',
+              [&add](std::string_view parameter) { add(behind(parameter, '=')); });
+  return out;
 }
 
 ForwardVerdict verdict_of(unsigned status) {

@@ -60,6 +60,19 @@ struct ForwardQuestion {
 // OpenSSL had no memory, and nothing may be remembered by it.
 Digest digest_of(const Forward& forward, const ForwardQuestion& question, Sha256& sha256);
 
+// What a question shows that may be a credential, so that a pass is found again when
+// one of them is to be forgotten: each field's value, what follows a scheme in it
+// ("Bearer x"), each cookie's value, and, where queries count, each parameter's.
+struct ShownCredentials {
+  std::vector<std::uint64_t> marks;
+  bool any = false;  // more than are written down: forgotten with whatever else is
+};
+ShownCredentials credentials_of(const Forward& forward, const ForwardQuestion& question,
+                                Sha256& sha256);
+// The first 64 bits of a digest: two credentials with the same are forgotten together.
+std::uint64_t mark_of(const Digest& digest);
+inline constexpr std::size_t kMostMarks = 64;
+
 enum class ForwardVerdict : std::uint8_t {
   passes,    // 2xx
   refused,   // 401, 403, or a redirection (301, 302, 303, 307, 308): the client gets it

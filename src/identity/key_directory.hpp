@@ -34,37 +34,30 @@ inline constexpr std::size_t kMostRestrictions = 256;  // of one kind, of one ro
 inline constexpr std::string_view kAnyCredential = "any";
 inline constexpr std::size_t kConsumerPrefix = 11;  // "dk_" and 48 of 192 bits
 
-struct ApiKeyRecord {
+// What rows of keys of both kinds have.
+struct KeyRecord {
   std::string id;
-  std::string hash;  // as stored: lower hex SHA-256 of the whole key
+  std::string hash;  // lower hex SHA-256 of the whole key
   std::string module;
   std::string site;
   std::string agency;
   std::vector<std::string> scopes;
   std::vector<base::Cidr> addresses;  // empty: any
-  std::vector<std::string> origins;   // empty: any
   std::uint32_t per_minute = 0;       // 0: no limit
   std::uint32_t per_day = 0;
   bool active = false;
-  bool revoked = false;
-  std::optional<std::chrono::sys_seconds> expires_at;
   bool broken = false;
 };
 
-// A client of one installation of a module.
-struct ConsumerRecord {
-  std::string id;
-  std::string hash;  // lower hex SHA-256 of the key, which is stored as it is
-  std::string module;
-  std::string site;
-  std::string agency;
-  std::vector<std::string> scopes;
+struct ApiKeyRecord : KeyRecord {
+  std::vector<std::string> origins;  // empty: any
+  bool revoked = false;
+  std::optional<std::chrono::sys_seconds> expires_at;
+};
+
+// A client of one installation of a module. Its key is stored as it is.
+struct ConsumerRecord : KeyRecord {
   std::vector<std::string> endpoints;  // "GET /product/{id}", "*"; empty: none
-  std::vector<base::Cidr> addresses;   // empty: any
-  std::uint32_t per_minute = 0;        // 0: no limit
-  std::uint32_t per_day = 0;
-  bool active = false;
-  bool broken = false;
 };
 
 struct EmbedTokenRecord {

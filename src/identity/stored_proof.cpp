@@ -99,6 +99,29 @@ bool same_hash(std::string_view stored, const Digest& digest) {
   return jose::constant_time_equal(stored, lower_hex(digest));
 }
 
+// What rows of keys of both kinds allow.
+Proof proof_of_key(Credential kind, KeyFound status, const KeyRecord& row, const Digest& digest) {
+  if (status == KeyFound::unavailable) return failed(kind, AccessResult::unavailable);
+  if (status == KeyFound::absent || !same_hash(row.hash, digest) || row.broken || !row.active ||
+      row.module.empty() || row.site.empty())
+    return failed(kind, AccessResult::invalid);
+  Proof out;
+  out.kind = kind;
+  out.result = AccessResult::granted;
+  out.caller.agency = row.agency;
+  out.caller.site = row.site;
+  out.caller.bound_site = row.site;
+  out.caller.bound_module = row.module;
+  out.caller.limit_per_minute = row.per_minute;
+  out.caller.limit_per_day = row.per_day;
+  out.caller.digest = digest;
+  out.module = row.module;
+  out.scopes = row.scopes;
+  out.scoped = true;
+  out.addresses = base::CidrList(row.addresses);
+  return out;
+}
+
 }  // namespace
 
 std::string lower_hex(const Digest& digest) {
@@ -141,57 +164,23 @@ bool is_platform_key(std::string_view text) {
 bool is_consumer_key(std::string_view text) { return text.starts_with("dk_"); }
 
 Proof proof_of(const KeyAnswer<ApiKeyRecord>& answer, const Digest& digest, std::int64_t now) {
-  if (answer.status == KeyFound::unavailable)
-    return failed(Credential::api_key, AccessResult::unavailable);
   const ApiKeyRecord& row = answer.record;
-  if (answer.status == KeyFound::absent || !same_hash(row.hash, digest) || row.broken ||
-      !row.active || row.revoked || row.module.empty() || row.site.empty())
-    return failed(Credential::api_key, AccessResult::invalid);
+  Proof out = proof_of_key(Credential::api_key, answer.status, row, digest);
+  if (out.result != AccessResult::granted) return out;
+  if (row.revoked) return failed(Credential::api_key, AccessResult::invalid);
   if (row.expires_at && row.expires_at->time_since_epoch().count() <= now)
     return failed(Credential::api_key, AccessResult::expired);
-  Proof out;
-  out.kind = Credential::api_key;
-  out.result = AccessResult::granted;
-  out.caller.agency = row.agency;
-  out.caller.site = row.site;
   out.caller.api_key = row.id;
-  out.caller.bound_site = row.site;
-  out.caller.bound_module = row.module;
-  out.caller.limit_per_minute = row.per_minute;
-  out.caller.limit_per_day = row.per_day;
-  out.caller.digest = digest;
   if (row.expires_at) out.caller.expires_at = *row.expires_at;
-  out.module = row.module;
-  out.scopes = row.scopes;
-  out.scoped = true;
-  out.addresses = base::CidrList(row.addresses);
   out.origins = row.origins;
   return out;
 }
 
 Proof proof_of(const KeyAnswer<ConsumerRecord>& answer, const Digest& digest) {
-  if (answer.status == KeyFound::unavailable)
-    return failed(Credential::consumer, AccessResult::unavailable);
-  const ConsumerRecord& row = answer.record;
-  if (answer.status == KeyFound::absent || !same_hash(row.hash, digest) || row.broken ||
-      !row.active || row.module.empty() || row.site.empty())
-    return failed(Credential::consumer, AccessResult::invalid);
-  Proof out;
-  out.kind = Credential::consumer;
-  out.result = AccessResult::granted;
-  out.caller.agency = row.agency;
-  out.caller.site = row.site;
-  out.caller.consumer = row.id;
-  out.caller.bound_site = row.site;
-  out.caller.bound_module = row.module;
-  out.caller.limit_per_minute = row.per_minute;
-  out.caller.limit_per_day = row.per_day;
-  out.caller.digest = digest;
-  out.module = row.module;
-  out.scopes = row.scopes;
-  out.scoped = true;
-  out.addresses = base::CidrList(row.addresses);
-  out.endpoints = row.endpoints;
+  Proof out = proof_of_key(Credential::consumer, answer.status, answer.record, digest);
+  if (out.result != AccessResult::granted) return out;
+  out.caller.consumer = answer.record.id;
+  out.endpoints = answer.record.endpoints;
   return out;
 }
 

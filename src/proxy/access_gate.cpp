@@ -89,8 +89,10 @@ std::string_view endpoint_path(std::string_view target, const policy::ModuleRout
   return same && identity::is_plain(to.path) ? std::string_view(to.path) : std::string_view();
 }
 
-std::string key_of(Credential kind, const Digest& digest) {
-  std::string out(1, static_cast<char>(kind));
+// Who asks after a change does not wait for an answer from before it: `epoch`.
+std::string key_of(Credential kind, const Digest& digest, std::uint64_t epoch) {
+  std::string out = std::to_string(epoch);
+  out.push_back(static_cast<char>(kind));
   out.append(reinterpret_cast<const char*>(digest.data()), digest.size());
   return out;
 }
@@ -150,10 +152,8 @@ void AccessGate::set_issuers(std::shared_ptr<const identity::Issuers> issuers) {
 void AccessGate::forget(const std::vector<Digest>& digests) {
   ++epoch_;
   if (!cache_) return;
-  if (digests.empty()) {
-    forward_.forget();
-    return cache_->clear();
-  }
+  forward_.forget(digests);
+  if (digests.empty()) return cache_->clear();
   for (const Digest& digest : digests) cache_->erase(digest);
 }
 
@@ -291,7 +291,7 @@ Proof& AccessGate::remember(const Digest& digest, Proof proof, const Exchange& e
 Gate::Verdict AccessGate::ask(Exchange& exchange, const Shown& shown, const Digest& digest,
                               identity::EmbedClaims embed, const AccessRule& rule,
                               GateAnswer& answer) {
-  const std::string key = key_of(shown.kind, digest);
+  const std::string key = key_of(shown.kind, digest, epoch_);
   const auto found = questions_.find(key);
   if (found == questions_.end() && (!keys_ || questions_.size() >= kMostQuestions)) {
     count(proof_kind(shown.kind), AccessResult::unavailable);

@@ -46,7 +46,7 @@ class AccessGate final : public Gate, private ForwardAuth::Judge {
   void use_keys(identity::KeyDirectory* keys) { keys_ = keys; }
   // Of servers of access.forward that are of no use.
   void on_forward_failure(ForwardAuth::Told told) { forward_.tell(std::move(told)); }
-  // These stored credentials changed; without any, perhaps all.
+  // What is remembered of these credentials is no longer good; without any, of all.
   void forget(const std::vector<identity::Digest>& digests);
 
   Verdict enter(Exchange& exchange, GateAnswer& answer) override;
@@ -115,7 +115,7 @@ class AccessGate final : public Gate, private ForwardAuth::Judge {
   // Grows with each change of a stored credential: what was asked before it is not
   // remembered.
   std::uint64_t epoch_ = 0;
-  Questions questions_;                                    // by kind and digest
+  Questions questions_;                                    // by key_of()
   std::unordered_map<const Exchange*, std::string> asks_;  // key of its question
   std::vector<Exchange*>* told_ = nullptr;                 // those of an answer, meanwhile
   std::shared_ptr<Mailbox> mailbox_;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/durable_file.hpp"
 #include "net/socket.hpp"
 #include "store/context_keys.hpp"
 
@@ -151,27 +152,9 @@ class KeyFile final : public identity::KeyStore {
       identity::jose::wipe(pem);
     }
     std::string text = json::serialize(json::object{{"keys", std::move(rows)}}) + "\n";
-    std::string error = write(folder.get(), text);
+    const std::string error = base::replace_file(folder.get(), name_, name_ + ".new", 0600, {text});
     identity::jose::wipe(text);
-    return error;
-  }
-
-  // Whole or not at all: written aside, synced, then renamed.
-  std::string write(int folder, std::string_view bytes) const {
-    const std::string aside = name_ + ".new";
-    ::unlinkat(folder, aside.c_str(), 0);
-    const Fd file(::openat(folder, aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file) return because(path_);
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return because(path_);
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    }
-    if (::fsync(file.get()) != 0 || ::renameat(folder, aside.c_str(), folder, name_.c_str()) != 0 ||
-        ::fsync(folder) != 0)
-      return because(path_);
-    return {};
+    return error.empty() ? error : path_ + " " + error;
   }
 
   const std::string folder_;

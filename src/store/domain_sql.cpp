@@ -263,6 +263,15 @@ Statement remove_statement(const Dialect& dialect, const StoredDomain& seen) {
   return {std::move(sql), parameters.take()};
 }
 
+Statement announce_statement(const Dialect& dialect, const std::string& credential) {
+  if (!dialect.postgres)
+    return {"INSERT INTO marquee_changes (what, value) VALUES ('credential', $1)", {credential}};
+  return {
+      "WITH told AS (INSERT INTO marquee.changes (what, value) VALUES ('credential', $1)) "
+      "SELECT pg_notify('marquee_changes', '')",
+      {credential}};
+}
+
 std::vector<std::string> analyze_statements(const Dialect& dialect) {
   // The limit keeps it short, however many rows there are.
   if (!dialect.postgres) return {"PRAGMA analysis_limit = 1000", "ANALYZE"};

@@ -33,6 +33,8 @@ std::string insert_json(const std::vector<PlannedDomain>& planned);
 
 // SQLite: gives the operator's word for a row that is there, or takes it back.
 Statement vouch_statement(const std::string& row, bool vouched);
+// Into the change feed.
+Statement announce_statement(const Dialect& dialect, const std::string& credential);
 // Each a statement of its own, outside of a transaction.
 std::vector<std::string> analyze_statements(const Dialect& dialect);
 

@@ -100,22 +100,39 @@ std::string list_column(bool postgres, const std::string& column) {
   return postgres ? "CAST(to_json(" + column + ") AS text)" : column;
 }
 
+// Columns that rows of keys of both kinds begin with, in this order; what is a kind's
+// own comes behind them.
+constexpr std::size_t kOwn = 10;
+
+void read_shared(const KeyColumns& row, identity::KeyRecord& out) {
+  out.id = text_at(row, 0);
+  out.hash = text_at(row, 1);
+  out.module = text_at(row, 2);
+  out.site = text_at(row, 3);
+  out.agency = text_at(row, 4);
+  out.scopes = list_at(row, 5, out.broken);
+  out.addresses = networks_at(row, 6, out.broken);
+  out.active = truth_at(row, 7);
+  out.per_minute = limit_at(row, 8, out.broken);
+  out.per_day = limit_at(row, 9, out.broken);
+  out.broken |= out.id.empty();
+}
+
 }  // namespace
 
 std::string api_key_sql(bool postgres) {
   return "SELECT id, key_hash, module_id, site_id, agency_id, " + list_column(postgres, "scopes") +
-         ", " + list_column(postgres, "allowed_ips") + ", " +
-         list_column(postgres, "allowed_origins") + ", is_active, (revoked_at IS NOT NULL), " +
-         time_columns(postgres, "expires_at") + ", " + limit_columns() + " FROM " +
-         (postgres ? "public." : "") + "module_api_keys WHERE key_hash = $1 LIMIT 1";
+         ", " + list_column(postgres, "allowed_ips") + ", is_active, " + limit_columns() + ", " +
+         list_column(postgres, "allowed_origins") + ", (revoked_at IS NOT NULL), " +
+         time_columns(postgres, "expires_at") + " FROM " + (postgres ? "public." : "") +
+         "module_api_keys WHERE key_hash = $1 LIMIT 1";
 }
 
 // In PostgreSQL a function of Marquee's reads them, so that the nodes' role sees hashes.
 std::string consumer_sql(bool postgres) {
   const std::string columns =
-      " consumer_id, key_hash, module_id, site_id, agency_id, scopes, allowed_endpoints, "
-      "allowed_ips, is_active, coalesce(rate_limit_per_minute, 60), "
-      "coalesce(rate_limit_per_day, 10000)";
+      " consumer_id, key_hash, module_id, site_id, agency_id, scopes, allowed_ips, is_active, " +
+      limit_columns() + ", allowed_endpoints";
   if (postgres) return "SELECT" + columns + " FROM marquee.api_consumer($1) LIMIT 1";
   return "SELECT" + columns +
          " FROM (SELECT c.id AS consumer_id, c.api_key AS key_hash, i.module_id, i.site_id, "
@@ -136,37 +153,17 @@ std::string embed_token_sql(bool postgres) {
 
 identity::ApiKeyRecord make_api_key(const KeyColumns& row) {
   identity::ApiKeyRecord out;
-  out.id = text_at(row, 0);
-  out.hash = text_at(row, 1);
-  out.module = text_at(row, 2);
-  out.site = text_at(row, 3);
-  out.agency = text_at(row, 4);
-  out.scopes = list_at(row, 5, out.broken);
-  out.addresses = networks_at(row, 6, out.broken);
-  out.origins = list_at(row, 7, out.broken);
-  out.active = truth_at(row, 8);
-  out.revoked = truth_at(row, 9);
-  out.expires_at = time_at(row, 10, out.broken);
-  out.per_minute = limit_at(row, 12, out.broken);
-  out.per_day = limit_at(row, 13, out.broken);
-  out.broken |= out.id.empty();
+  read_shared(row, out);
+  out.origins = list_at(row, kOwn, out.broken);
+  out.revoked = truth_at(row, kOwn + 1);
+  out.expires_at = time_at(row, kOwn + 2, out.broken);
   return out;
 }
 
 identity::ConsumerRecord make_consumer(const KeyColumns& row) {
   identity::ConsumerRecord out;
-  out.id = text_at(row, 0);
-  out.hash = text_at(row, 1);
-  out.module = text_at(row, 2);
-  out.site = text_at(row, 3);
-  out.agency = text_at(row, 4);
-  out.scopes = list_at(row, 5, out.broken);
-  out.endpoints = list_at(row, 6, out.broken);
-  out.addresses = networks_at(row, 7, out.broken);
-  out.active = truth_at(row, 8);
-  out.per_minute = limit_at(row, 9, out.broken);
-  out.per_day = limit_at(row, 10, out.broken);
-  out.broken |= out.id.empty();
+  read_shared(row, out);
+  out.endpoints = list_at(row, kOwn, out.broken);
   return out;
 }
 

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/durable_file.hpp"
 #include "net/socket.hpp"
 #include "routing/byte_reader.hpp"
 
@@ -57,11 +58,9 @@ std::string write_all(int fd, std::string_view bytes, const std::string& path) {
   return {};
 }
 
-// Makes a rename last.
-void sync_folder(const std::string& path) {
+Fd open_folder(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  const Fd fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd) ::fsync(fd.get());
+  return Fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 struct FreeMac {
@@ -173,7 +172,7 @@ std::string SnapshotFile::load_key(bool make) {
         ::unlink(path.c_str());
         return error;
       }
-      sync_folder(path);
+      if (const Fd folder = open_folder(path)) ::fsync(folder.get());
     } else if (!file) {
       return because("its key " + path + " cannot be read");
     } else {
@@ -318,26 +317,19 @@ SnapshotFile::Written SnapshotFile::write(const std::vector<routing::SnapshotDom
     return out;
   }
   out.bytes = head.size() + content.size() + mac.size();
+  const Fd folder = open_folder(options_.file);
+  const std::string name = std::filesystem::path(options_.file).filename().string();
   // Another process with the same state directory has a name of its own.
-  const std::string aside = options_.file + ".new." + std::to_string(::getpid());
-  ::unlink(aside.c_str());
-  Fd file(::open(aside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file) {
-    out.error = because(aside + " cannot be made");
-    return out;
-  }
-  for (const std::string_view part :
-       {std::string_view(head), std::string_view(content), std::string_view(mac)})
-    if (out.error.empty()) out.error = write_all(file.get(), part, aside);
-  if (out.error.empty() && ::fsync(file.get()) != 0) out.error = because(aside);
-  if (out.error.empty() && ::rename(aside.c_str(), options_.file.c_str()) != 0)
-    out.error = because(options_.file + " cannot be replaced");
+  const std::string aside = name + ".new." + std::to_string(::getpid());
+  int file = -1;
+  out.error = folder
+                  ? base::replace_file(folder.get(), name, aside, 0600, {head, content, mac}, &file)
+                  : because("cannot be made");
   if (!out.error.empty()) {
-    ::unlink(aside.c_str());
+    out.error = options_.file + " " + out.error;
     return out;
   }
-  sync_folder(options_.file);
-  keep(file.release(), kHead, content, encoder.places());
+  keep(file, kHead, content, encoder.places());
   return out;
 }
 

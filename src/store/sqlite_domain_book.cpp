@@ -220,6 +220,14 @@ void SqliteDomainBook::remove(const admin::StoredDomain& seen,
   });
 }
 
+void SqliteDomainBook::announce_credential(const std::string& value,
+                                           std::function<void(BookAnswer)> done) {
+  submit([value, done = std::move(done)](SqliteDatabase* database, const std::string& why) {
+    const std::string error = database ? run(*database, announce_statement(kSqlite, value)) : why;
+    done(error.empty() ? BookAnswer{BookResult::done, {}, {}, {}} : unavailable(error));
+  });
+}
+
 void SqliteDomainBook::analyze(std::function<void(BookAnswer)> done) {
   submit([done = std::move(done)](SqliteDatabase* database, const std::string& why) {
     if (!database) return done(unavailable(why));

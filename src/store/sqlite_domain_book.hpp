@@ -35,6 +35,8 @@ class SqliteDomainBook final : public admin::DomainBook {
             std::function<void(admin::BookAnswer)> done) override;
   void remove(const admin::StoredDomain& seen,
               std::function<void(admin::BookAnswer)> done) override;
+  void announce_credential(const std::string& value,
+                           std::function<void(admin::BookAnswer)> done) override;
   void analyze(std::function<void(admin::BookAnswer)> done) override;
 
   static constexpr std::size_t kMostTasks = 64;      // waiting

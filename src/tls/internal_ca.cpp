@@ -15,6 +15,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/durable_file.hpp"
 #include "net/socket.hpp"
 #include "tls/openssl.hpp"
 
@@ -27,23 +28,11 @@ constexpr std::time_t kCaLife = std::time_t{3652} * 86400;  // ten years
 
 std::string because(const std::string& what) { return what + ": " + std::strerror(errno); }
 
-// Whole or not at all: written aside, synced, then renamed.
+// Under the folder's lock.
 std::string write_file(int directory, const std::string& name, std::string_view bytes,
                        mode_t mode) {
-  const std::string aside = name + ".new";
-  ::unlinkat(directory, aside.c_str(), 0);
-  const Fd file(::openat(directory, aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!file) return because(aside);
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return because(aside);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  if (::fsync(file.get()) != 0 ||
-      ::renameat(directory, aside.c_str(), directory, name.c_str()) != 0 || ::fsync(directory) != 0)
-    return because(name);
-  return {};
+  const std::string error = base::replace_file(directory, name, name + ".new", mode, {bytes});
+  return error.empty() ? error : name + " " + error;
 }
 
 std::string_view content_of(BIO* bio) {

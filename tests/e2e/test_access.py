@@ -2,16 +2,13 @@
 import hashlib
 import hmac
 import json
-import socket
 import sqlite3
-import ssl
-import threading
 import time
 
 import pytest
 from harness import Domain, EchoOrigin, Marquee, eventually
 from harness.pki import Authority
-from harness.tokens import SigningKey, b64, claims, hs256
+from harness.tokens import KeyServer, SigningKey, b64, claims, hs256
 from harness.yaml import Text
 
 SECRET = "a-secret-of-the-platform-0123456789"
@@ -161,37 +158,6 @@ def test_checks_are_counted(proxy):
 
 
 # Keys that are fetched
-
-class KeyServer:
-    """A JWKS behind TLS on localhost: what it says may change, and it may be away."""
-
-    def __init__(self, folder):
-        self.ca = Authority(folder)
-        self.context = self.ca.server_context("localhost")
-        self.keys, self.asked, self.status = [], 0, 200
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"https://localhost:{self.listener.getsockname()[1]}/keys.json"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                with self.context.wrap_socket(connection, server_side=True) as tls:
-                    tls.settimeout(5)
-                    tls.recv(4096)
-                    self.asked += 1
-                    body = json.dumps({"keys": self.keys}).encode()
-                    tls.sendall(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (self.status, len(body), body))
-            except (OSError, ssl.SSLError):
-                pass
-
-    def close(self):
-        self.listener.close()
-
 
 @pytest.fixture
 def key_server(tmp_path):

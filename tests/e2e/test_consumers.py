@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from harness import EchoOrigin, Listener, Marquee, Upstream, directory, eventually
+from harness import EchoOrigin, Listener, Marquee, Upstream, context, directory, eventually
 from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.yaml import Text
@@ -109,6 +109,10 @@ def test_where_a_key_may_be_shown(node):
     assert node.status(key=DMC, bearer=False) == 200  # the other kind
     record = node.proxy.access.wait(lambda r: r["target"] == f"{API}/named")[-1]
     assert record["consumer_id"] and "api_key_id" not in record
+    _, told = context.parts(context.token_of(answer))
+    assert told["consumer"] == record["consumer_id"] and not {"api_key", "user"} & set(told)
+    _, told = context.parts(context.token_of(node.ask(f"{API}/named", key=DMC, bearer=False)))
+    assert told["api_key"] and "consumer" not in told
 
 
 def test_methods_ask_for_scopes(node):

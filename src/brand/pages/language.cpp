@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 
+#include "base/quality.hpp"
+
 namespace marquee::brand {
 namespace {
 
@@ -25,21 +27,6 @@ std::string_view cut(std::string_view& rest, char separator) {
   const std::string_view part = rest.substr(0, at);
   rest = at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
   return trimmed(part);
-}
-
-// Thousandths; nothing if it is no qvalue (RFC 9110 12.4.2).
-std::optional<unsigned> weight_of(std::string_view s) {
-  if (s.empty() || s.size() > 5 || (s[0] != '0' && s[0] != '1')) return std::nullopt;
-  if (s.size() > 1 && s[1] != '.') return std::nullopt;
-  unsigned value = s[0] == '1' ? 1000 : 0;
-  unsigned unit = 100;
-  for (const char c : s.substr(std::min<std::size_t>(2, s.size()))) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value += static_cast<unsigned>(c - '0') * unit;
-    unit /= 10;
-  }
-  if (value > 1000) return std::nullopt;
-  return value;
 }
 
 // The primary subtag of a range; nothing for what is no range (RFC 4647 2.1).
@@ -81,7 +68,7 @@ Language choose_language(std::string_view accept_language, Language otherwise) {
     std::optional<unsigned> weight = 1000;
     if (!element.empty())
       weight = element.size() > 2 && lower(element[0]) == 'q' && element[1] == '='
-                   ? weight_of(trimmed(element.substr(2)))
+                   ? base::parse_quality(trimmed(element.substr(2)))
                    : std::nullopt;
     if (!weight) continue;
     ++order;

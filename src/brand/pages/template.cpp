@@ -44,35 +44,6 @@ std::string_view name(Slot slot) {
   return slot < Slot::count_ ? kNames[static_cast<std::size_t>(slot)] : std::string_view();
 }
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t begin = at;
-    const std::int32_t c = next_character(text, at);
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        if (c < 0x20 || (c >= 0x7F && c < 0xA0))
-          out += "\xEF\xBF\xBD";
-        else
-          out += text.substr(begin, at - begin);
-    }
-  }
-}
-
 std::string Template::render(const SlotValues& values, std::vector<std::string>& styles) const {
   std::string out;
   out.reserve(text_.size() + 1024);

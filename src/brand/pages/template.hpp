@@ -92,8 +92,4 @@ class Template {
 // The CSP source of a <style> with this text.
 std::string style_source(std::string_view css);
 
-// For text and quoted attributes of a page in UTF-8: & < > " ' become references, and
-// what is no text U+FFFD.
-void append_escaped(std::string& out, std::string_view text);
-
 }  // namespace marquee::brand

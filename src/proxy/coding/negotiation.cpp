@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/quality.hpp"
 #include "proxy/branding/branded_head.hpp"
 #include "proxy/http/framing.hpp"
 
@@ -36,17 +37,7 @@ unsigned weight(std::string_view parameters) {
   parameters = trimmed(parameters);
   if (parameters.empty()) return 1000;
   if (parameters.size() < 3 || (parameters[0] | 0x20) != 'q' || parameters[1] != '=') return 0;
-  const std::string_view value = parameters.substr(2);
-  if (value.size() > 5 || (value[0] != '0' && value[0] != '1')) return 0;
-  if (value.size() > 1 && value[1] != '.') return 0;
-  unsigned out = value[0] == '1' ? 1000 : 0;
-  unsigned unit = 100;
-  for (const char c : value.substr(std::min<std::size_t>(2, value.size()))) {
-    if (c < '0' || c > '9') return 0;
-    out += unit * static_cast<unsigned>(c - '0');
-    unit /= 10;
-  }
-  return out > 1000 ? 0 : out;
+  return base::parse_quality(parameters.substr(2)).value_or(0);
 }
 
 bool is_text(std::string_view type) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 #include <utility>
 
 #include "proxy/exchange.hpp"
@@ -40,6 +41,23 @@ std::vector<identity::FieldView> sent_fields(const Exchange& exchange, const For
   return out;
 }
 
+identity::ForwardQuestion question_of(const Exchange& exchange, const Forward& forward) {
+  const http::RequestHead& request = exchange.request();
+  const routing::Domain& domain = *exchange.plan()->domain;
+  identity::ForwardQuestion question;
+  question.scheme = exchange.facts().secure ? "https" : "http";
+  question.host = request.host;
+  question.method = request.method_name;
+  question.target = request.path;
+  question.client = exchange.client_text();
+  question.agency = domain.agency.text();
+  question.site = domain.site.text();
+  question.module = domain.module.text();
+  question.installation = domain.installation.text();
+  question.fields = sent_fields(exchange, forward);
+  return question;
+}
+
 std::string_view value_of(const identity::FieldList& fields, std::string_view name) {
   for (const auto& [n, value] : fields)
     if (http::iequals(n, name)) return value;
@@ -73,6 +91,22 @@ void ForwardAuth::install(const config::Access& access) {
   }
 }
 
+void ForwardAuth::forget(const std::vector<identity::Digest>& digests) {
+  ++epoch_;
+  if (digests.empty()) {
+    known_ = Passes(known_.budget());
+    return;
+  }
+  if (known_.size() == 0) return;
+  std::unordered_set<std::uint64_t> marks;
+  for (const identity::Digest& digest : digests) marks.insert(identity::mark_of(digest));
+  known_.erase_if([&marks](const Key&, const Known& known) {
+    const auto meant = [&marks](std::uint64_t mark) { return marks.contains(mark); };
+    return known.shown.any ||
+           std::any_of(known.shown.marks.begin(), known.shown.marks.end(), meant);
+  });
+}
+
 void ForwardAuth::withhold(Exchange& exchange) const {
   if (withheld_) exchange.withhold(withheld_);
 }
@@ -84,20 +118,7 @@ std::shared_ptr<ForwardAuth::Server> ForwardAuth::find(std::string_view name) co
 }
 
 ForwardAuth::Key ForwardAuth::key_of(const Exchange& exchange, const Forward& forward) {
-  const http::RequestHead& request = exchange.request();
-  const routing::Domain& domain = *exchange.plan()->domain;
-  identity::ForwardQuestion question;
-  question.scheme = exchange.facts().secure ? "https" : "http";
-  question.host = request.host;
-  question.method = request.method_name;
-  question.target = request.path;
-  question.client = exchange.client_text();
-  question.agency = domain.agency.text();
-  question.site = domain.site.text();
-  question.module = domain.module.text();
-  question.installation = domain.installation.text();
-  question.fields = sent_fields(exchange, forward);
-  Key key{identity::digest_of(forward, question, sha256_), 0};
+  Key key{identity::digest_of(forward, question_of(exchange, forward), sha256_), 0};
   std::memcpy(&key.hash, key.digest.data(), sizeof key.hash);
   key.hash *= seed_;
   key.hash ^= key.hash >> 32;
@@ -115,7 +136,8 @@ Gate::Verdict ForwardAuth::ask(Exchange& exchange, std::string_view name, GateAn
     return Gate::Verdict::pass;
   }
   const bool share = may_share(server->forward, key.digest);
-  if (const auto same = shared_.find(key); share && same != shared_.end()) {
+  if (const auto same = shared_.find(key);
+      share && same != shared_.end() && questions_.at(same->second).epoch == epoch_) {
     questions_.at(same->second).waiting.push_back(&exchange);
     asks_[&exchange] = same->second;
     return Gate::Verdict::wait;
@@ -141,8 +163,12 @@ Gate::Verdict ForwardAuth::begin(Exchange& exchange, const std::shared_ptr<Serve
   AuthRequest::Owner& owner = *this;
   auto request = std::make_unique<AuthRequest>(turn_, owner, std::move(asks));
   AuthRequest* const raw = request.get();
+  identity::ShownCredentials shown;
+  if (shared) shown = identity::credentials_of(forward, question_of(exchange, forward), sha256_);
   questions_.emplace(
-      raw, Question{server, std::move(request), key, client, shared, epoch_, {&exchange}});
+      raw,
+      Question{
+          server, std::move(request), key, client, shared, std::move(shown), epoch_, {&exchange}});
   asks_[&exchange] = raw;
   if (shared) shared_[key] = raw;
   raw->start();
@@ -253,7 +279,7 @@ ForwardAuth::Result ForwardAuth::result_of(const Question& question, AuthRequest
   out.how = AccessResult::granted;
   out.for_all = question.shared && pass->life.count() > 0;
   if (out.for_all && question.epoch == epoch_)
-    known_.insert(question.key, {kept, turn_.now() + pass->life}, 1);
+    known_.insert(question.key, {kept, turn_.now() + pass->life, question.shown}, 1);
   out.pass = std::move(kept);
   return out;
 }
@@ -329,7 +355,10 @@ void ForwardAuth::leave(Question& question) {
   --server.under_way;
   const auto held = server.of_client.find(question.client);
   if (--held->second == 0) server.of_client.erase(held);
-  if (question.shared) shared_.erase(question.key);
+  // Since a forget() another may be asked for the same.
+  if (const auto same = shared_.find(question.key);
+      question.shared && same != shared_.end() && same->second == question.request.get())
+    shared_.erase(same);
 }
 
 // Where nobody waits any more the question is given up.

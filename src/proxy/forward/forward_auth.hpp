@@ -46,10 +46,9 @@ class ForwardAuth final : private AuthRequest::Owner {
   void tell(Told told) { told_ = std::move(told); }
   // What was remembered under the old settings goes.
   void install(const config::Access& access);
-  void forget() {
-    ++epoch_;
-    known_ = Passes(known_.budget());
-  }
+  // Passes of requests that showed one of these credentials; without any, all. Who asks
+  // from now on waits for no question that was asked before.
+  void forget(const std::vector<identity::Digest>& digests);
   // Takes out what only servers may say. For each request, before anything else.
   void withhold(Exchange& exchange) const;
 
@@ -73,6 +72,7 @@ class ForwardAuth final : private AuthRequest::Owner {
   struct Known {
     std::shared_ptr<const Pass> pass;
     net::TimePoint until{};
+    identity::ShownCredentials shown;
   };
   // Seeded, so that strangers cannot make digests that meet in one place.
   struct Key {
@@ -89,7 +89,8 @@ class ForwardAuth final : private AuthRequest::Owner {
     std::unique_ptr<AuthRequest> request;
     Key key;
     std::uint64_t client = 0;
-    bool shared = false;  // others with the same digest wait for it, too
+    bool shared = false;               // others with the same digest wait for it, too
+    identity::ShownCredentials shown;  // with shared
     std::uint64_t epoch = 0;
     std::vector<Exchange*> waiting;
   };

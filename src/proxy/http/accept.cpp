@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/quality.hpp"
+
 namespace marquee::proxy {
 namespace {
 
@@ -42,21 +44,6 @@ std::string_view next_part(std::string_view& rest, char separator) {
   return trim(part);
 }
 
-// qvalue = 0[.ddd] or 1[.000]
-std::optional<unsigned> parse_quality(std::string_view s) {
-  if (s.empty() || s.size() > 5 || (s[0] != '0' && s[0] != '1')) return std::nullopt;
-  if (s.size() > 1 && s[1] != '.') return std::nullopt;
-  unsigned value = s[0] == '1' ? 1000 : 0;
-  unsigned unit = 100;
-  for (const char c : s.substr(std::min<std::size_t>(2, s.size()))) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value += static_cast<unsigned>(c - '0') * unit;
-    unit /= 10;
-  }
-  if (value > 1000) return std::nullopt;
-  return value;
-}
-
 MatchLevel level_of(std::string_view range, std::string_view type, std::string_view subtype) {
   const std::size_t slash = range.find('/');
   if (slash == std::string_view::npos) return MatchLevel::none;
@@ -80,7 +67,7 @@ MediaMatch match_media(std::string_view accept, std::string_view type, std::stri
     while (!element.empty()) {
       const std::string_view parameter = next_part(element, ';');
       if (parameter.size() >= 2 && lower(parameter[0]) == 'q' && parameter[1] == '=') {
-        quality = parse_quality(parameter.substr(2));
+        quality = base::parse_quality(parameter.substr(2));
         break;
       }
     }

@@ -241,6 +241,21 @@ void BookCore::change(const admin::StoredDomain& seen, Statement statement, cons
       });
 }
 
+void BookCore::announce_credential(const std::string& value, Changed done) {
+  Statement statement = announce_statement(dialect_, value);
+  ask(std::move(statement.sql), std::move(statement.parameters),
+      [this, done = std::move(done)](const Reply& reply) {
+        if (reply) return done({BookResult::done, {}, {}, {}});
+        if (reply.sqlstate == "42P01" || reply.sqlstate == "3F000")
+          return done({BookResult::refused,
+                       {},
+                       {},
+                       "This database has no table marquee.changes; run  marquee db migrate  as "
+                       "its owner."});
+        done(answer_of(reply, "write to marquee.changes"));
+      });
+}
+
 void BookCore::analyze(Changed done) {
   ask(analyze_statements(dialect_).front(), {}, [this, done = std::move(done)](const Reply& reply) {
     done(reply ? BookAnswer{BookResult::done, {}, {}, {}} : answer_of(reply, "analyze tables"));

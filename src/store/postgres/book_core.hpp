@@ -33,6 +33,7 @@ class BookCore : public std::enable_shared_from_this<BookCore> {
   // An edit or a removal; `what` for words: "change", "remove".
   void change(const admin::StoredDomain& seen, Statement statement, const std::string& what,
               Changed done);
+  void announce_credential(const std::string& value, Changed done);
   void analyze(Changed done);
   // That nobody can vouch here.
   static admin::BookAnswer no_proofs();

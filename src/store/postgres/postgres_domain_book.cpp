@@ -115,6 +115,14 @@ class PostgresDomainBook final : public admin::DomainBook {
     });
   }
 
+  void announce_credential(const std::string& value,
+                           std::function<void(BookAnswer)> done) override {
+    core_->submit([value, done = std::move(done)](BookCore* core) {
+      if (core) return core->announce_credential(value, done);
+      done(closing());
+    });
+  }
+
   void analyze(std::function<void(BookAnswer)> done) override {
     core_->submit([done = std::move(done)](BookCore* core) {
       if (core) return core->analyze(done);

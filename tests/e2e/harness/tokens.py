@@ -1,11 +1,16 @@
 """JSON Web Tokens of the tests, signed by the standard library and the openssl
-command."""
+command; and a server that publishes their keys."""
 import base64
 import hashlib
 import hmac
 import json
+import socket
+import ssl
 import subprocess
+import threading
 import time
+
+from .pki import Authority
 
 
 def b64(data):
@@ -62,3 +67,34 @@ def _raw(der):
         out += der[at + 2:at + 2 + size].lstrip(b"\0").rjust(32, b"\0")
         at += 2 + size
     return out
+
+
+class KeyServer:
+    """A JWKS behind TLS on localhost: what it says may change, and it may be away."""
+
+    def __init__(self, folder):
+        self.ca = Authority(folder)
+        self.context = self.ca.server_context("localhost")
+        self.keys, self.asked, self.status = [], 0, 200
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self.listener.getsockname()[1]}/keys.json"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                with self.context.wrap_socket(connection, server_side=True) as tls:
+                    tls.settimeout(5)
+                    tls.recv(4096)
+                    self.asked += 1
+                    body = json.dumps({"keys": self.keys}).encode()
+                    tls.sendall(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (self.status, len(body), body))
+            except (OSError, ssl.SSLError):
+                pass
+
+    def close(self):
+        self.listener.close()

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "admin/access_resource.hpp"
 #include "admin/certificate_resource.hpp"
 #include "admin/domain_resource.hpp"
 #include "admin/embedded.hpp"
@@ -97,8 +98,9 @@ TEST_CASE("every route is described, and every described one is a route") {
   NoCertificates certificates;
   NoLimits limits;
   std::set<std::string> served, described;
-  for (const auto& routes : {status_routes(source), domain_routes({}), inspect_routes({}),
-                             certificate_routes(certificates), limit_routes(limits)})
+  for (const auto& routes :
+       {status_routes(source), domain_routes({}), inspect_routes({}),
+        certificate_routes(certificates), limit_routes(limits), access_routes({})})
     for (const Route& route : routes)
       served.insert(std::string(route.method) + " " + std::string(route.path));
   REQUIRE(embedded_files().size() == 1);

@@ -129,7 +129,7 @@ TEST_CASE("the demo page escapes everything that it shows") {
   CHECK(page.find("<img src=x") == std::string::npos);
   CHECK(page.find("&lt;img src=x onerror=&#39;1&#39;&gt;") != std::string::npos);
   CHECK(page.find("X-&quot;Evil") != std::string::npos);
-  CHECK(page.find("&#xfffd;&amp;") != std::string::npos);
+  CHECK(page.find("\xEF\xBF\xBD&amp;") != std::string::npos);
   CHECK(page.find("This is <em>a&quot;b</em>") != std::string::npos);
 }
 

@@ -17,3 +17,12 @@ TEST_CASE("the signed context is shown decoded, and whatever a client makes of i
   for (const char* token : {"", "a", "a.b", "a.b.c", "..", "!.!.!", "eyJhbGciOiJFZERTQSJ9..x"})
     CHECK(decoded_context(with(token)) == "null");
 }
+
+TEST_CASE("what a client sent is text on the page") {
+  const std::string page = marquee::app::demo_page(
+      {"GET", "/?<script>\xFF\xC3\xA9", {{"X-A", "\"'&\x01"}, {"<b>", "caf\xC3\xA9"}}});
+  CHECK(page.find("/?&lt;script&gt;\xEF\xBF\xBD\xC3\xA9<") != std::string::npos);
+  CHECK(page.find("&quot;&#39;&amp;\xEF\xBF\xBD<") != std::string::npos);
+  CHECK(page.find("&lt;b&gt;") != std::string::npos);
+  CHECK(page.find("caf\xC3\xA9") != std::string::npos);
+}

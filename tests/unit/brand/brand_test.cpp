@@ -103,6 +103,20 @@ TEST_CASE("text is escaped to ASCII") {
   CHECK(escape_html("ab\xC3\xA9", 4) == "ab&#233;");
 }
 
+TEST_CASE("text of a page in UTF-8") {
+  const auto escaped = [](std::string_view text) {
+    std::string out = "<";
+    append_escaped(out, text);
+    return out;
+  };
+  CHECK(escaped("a&<>\"'b") == "<a&amp;&lt;&gt;&quot;&#39;b");
+  CHECK(escaped("\xC3\xA9\xE2\x82\xAC") == "<\xC3\xA9\xE2\x82\xAC");
+  const std::string none = "\xEF\xBF\xBD";
+  CHECK(escaped("a\n\x7F"
+                "b") == "<a" + none + none + "b");
+  CHECK(escaped("\xFF\xC3(\xC2\x80") == "<" + none + none + "(" + none);
+}
+
 TEST_CASE("hostile brands change nothing but their own text") {
   Brand brand;
   const std::string million(std::size_t{1} << 20, '<');

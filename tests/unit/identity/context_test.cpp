@@ -65,6 +65,7 @@ TEST_CASE("context: a caller is inside, and fills only what the domain leaves op
   CHECK(claims["user"] == "u\"1");
   CHECK(claims["role"] == "admin");
   CHECK(claims["api_key"] == "k1");
+  CHECK_FALSE(claims.contains("consumer"));
   CHECK(claims["agency"] == "ag");
   CHECK(claims["site"] == "site");
   ContextSubject app;
@@ -76,6 +77,12 @@ TEST_CASE("context: a caller is inside, and fills only what the domain leaves op
   CHECK_FALSE(claims.contains("sub"));
   CHECK(app.empty());
   CHECK_FALSE(subject().empty());
+  Caller client = caller(kNow + 1000);
+  client.api_key.clear();
+  client.consumer = "c1";
+  claims = json::parse(context_claims("i", subject(), &client, *times)).as_object();
+  CHECK(claims["consumer"] == "c1");
+  CHECK_FALSE(claims.contains("api_key"));
 }
 
 TEST_CASE("context: times") {

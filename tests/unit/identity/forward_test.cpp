@@ -275,3 +275,46 @@ TEST_CASE("settings of forward authentication that contradict each other") {
   s.access.rules[0].forward = {"other", {}};
   CHECK(check_access(s).size() == 2);  // nobody's, and then sso is asked by none
 }
+
+TEST_CASE("a pass is found again by what its request showed") {
+  Sha256 sha256;
+  const auto marks = [&](ForwardQuestion q, const Forward& forward) {
+    const ShownCredentials shown = credentials_of(forward, q, sha256);
+    CHECK_FALSE(shown.any);
+    return std::multiset<std::uint64_t>(shown.marks.begin(), shown.marks.end());
+  };
+  const auto of = [&](std::initializer_list<std::string_view> texts) {
+    std::multiset<std::uint64_t> out;
+    for (const auto text : texts) out.insert(mark_of(sha256.of(text)));
+    return out;
+  };
+  ForwardQuestion q = question();
+  q.target = "/a";
+  CHECK(marks(q, made()) == of({"sid=1", "1", "x"}));
+  q.fields = {{"authorization", "Bearer  a.b.c"}, {"X-Key", "k"}, {"X-Empty", ""}};
+  CHECK(marks(q, made()) == of({"Bearer  a.b.c", "a.b.c", "k"}));
+  q.fields = {{"Cookie", "a=1;b=\"2\"; c=x=;; d=; e"}};
+  CHECK(marks(q, made()) == of({"a=1;b=\"2\"; c=x=;; d=; e", "1", "\"2\"", "2", "x="}));
+  q.fields.clear();
+  q.target = "/a?t=1&u=&=2&v=%31?";
+  CHECK(marks(q, made()) == of({"1", "2", "%31?"}));
+  // A parameter that is not part of the key decides nothing.
+  config::ForwardAuth from = row();
+  from.key = {"path"};
+  CHECK(marks(q, made(from)).empty());
+}
+
+TEST_CASE("of a request that shows very much any credential is meant") {
+  Sha256 sha256;
+  ForwardQuestion q = question();
+  q.target = "/";
+  q.fields = {};
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i <= kMostMarks; ++i) texts.push_back("k" + std::to_string(i));
+  for (std::size_t i = 0; i < kMostMarks; ++i) q.fields.emplace_back("X-Key", texts[i]);
+  CHECK_FALSE(credentials_of(made(), q, sha256).any);
+  q.fields.emplace_back("X-Key", texts.back());
+  const ShownCredentials shown = credentials_of(made(), q, sha256);
+  CHECK(shown.any);
+  CHECK(shown.marks.size() == kMostMarks);
+}

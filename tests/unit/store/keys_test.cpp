@@ -200,11 +200,11 @@ void check_keys(routing::DomainDirectory& directory, const RunSql& run,
 TEST_CASE("a row of which a part cannot be read opens nothing") {
   const auto row = [](std::string_view lists, std::string_view time, std::string_view there) {
     return make_api_key(
-        {"id", "hash", "m", "s", "a", lists, "[]", "[]", "1", "0", time, there, "60", "10000"});
+        {"id", "hash", "m", "s", "a", lists, "[]", "1", "60", "10000", "[]", "0", time, there});
   };
   const auto limited = [](std::string_view minute, std::string_view day) {
     return make_api_key(
-        {"id", "hash", "m", "s", "a", "[]", "[]", "[]", "1", "0", "", "0", minute, day});
+        {"id", "hash", "m", "s", "a", "[]", "[]", "1", minute, day, "[]", "0", "", "0"});
   };
   CHECK(limited("7", "8").per_minute == 7);
   CHECK(limited("7", "8").per_day == 8);

@@ -144,3 +144,16 @@ TEST_CASE("SQLite book: statistics are renewed, and look-ups still go by index")
   CHECK(any);
   plan->reset();
 }
+
+TEST_CASE("sqlite book: a credential is announced, and a failure is told") {
+  Rig rig;
+  const auto announced = [&rig](const std::string& value) {
+    return Rig::answer<BookAnswer>([&](auto done) { rig.book->announce_credential(value, done); });
+  };
+  CHECK(announced("any").result == BookResult::done);
+  CHECK(rig.other->value("SELECT what || ' ' || value FROM marquee_changes") == "credential any");
+  REQUIRE(rig.other->run("BEGIN IMMEDIATE") == "");
+  CHECK(announced("any").result == BookResult::unavailable);
+  REQUIRE(rig.other->run("ROLLBACK") == "");
+  CHECK(rig.other->value("SELECT count(*) FROM marquee_changes") == "1");
+}
