@@ -33,6 +33,8 @@ struct LimitsStatus {
   std::string redis;  // its address; empty: there is none
   // Workers, and those whose breaker is closed: they ask Redis.
   std::uint32_t workers = 0, asking = 0;
+  // Of a Cluster: its masters, and those that each worker asks, by the worst of them.
+  std::uint32_t masters = 0, masters_asked = 0;
   std::uint64_t breaker_opened = 0, fallbacks = 0;  // since the start
   std::uint64_t capacity = 0, evictions = 0;        // of the process's own counters
   std::vector<LimitRule> rules;

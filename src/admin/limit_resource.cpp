@@ -44,6 +44,15 @@ json::object rule_json(const LimitRule& rule) {
           {"shadow_refused", rule.shadow_refused}};
 }
 
+json::value number_or_null(bool there, std::uint32_t number) {
+  return there ? json::value(number) : json::value(nullptr);
+}
+
+const char* breaker(const LimitsStatus& status) {
+  if (status.asking == status.workers) return "closed";
+  return status.asking == 0 && status.masters_asked == 0 ? "open" : "open for some";
+}
+
 json::object status_json(const LimitsStatus& status) {
   json::array rules, top;
   for (const LimitRule& rule : status.rules) rules.push_back(rule_json(rule));
@@ -54,9 +63,9 @@ json::object status_json(const LimitsStatus& status) {
     redis = json::object{{"address", status.redis},
                          {"workers", status.workers},
                          {"asking", status.asking},
-                         {"breaker", status.asking == status.workers ? "closed"
-                                     : status.asking == 0            ? "open"
-                                                                     : "open for some"},
+                         {"masters", number_or_null(status.masters, status.masters)},
+                         {"masters_asked", number_or_null(status.masters, status.masters_asked)},
+                         {"breaker", breaker(status)},
                          {"breaker_opened", status.breaker_opened},
                          {"fallbacks", status.fallbacks}};
   return {{"mode", status.mode},

@@ -1,5 +1,6 @@
 #include "app/limit_service.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cstdio>
 
@@ -70,6 +71,10 @@ admin::LimitsStatus LimitService::status() const {
   out.mode = !redis_.given() ? "local" : fleet_.leased ? "leased" : "exact";
   out.nodes = nodes();
   out.workers = static_cast<std::uint32_t>(places_.size());
+  out.masters = fleet_.masters;
+  out.masters_asked = out.masters;
+  for (const auto& asked : fleet_.masters_asked)
+    out.masters_asked = std::min(out.masters_asked, asked.load());
   out.capacity = store_->capacity();
   out.evictions = store_->evictions();
   for (limits::TopRefused::Place& place : most_refused())
@@ -107,6 +112,7 @@ std::string LimitService::open(const config::Settings& settings, std::uint32_t w
   fleet_.timeout = redis_.timeout;
   fleet_.leased = limits.mode == config::LimitMode::leased;
   fleet_.workers = workers;
+  fleet_.masters_asked = std::vector<std::atomic<std::uint32_t>>(workers);
   fleet_.look_again = [this] {
     if (looks_.exchange(true)) return;  // one is on its way
     boost::asio::post(control_, [this] {

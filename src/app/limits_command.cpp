@@ -80,10 +80,15 @@ void print_rows(const std::vector<std::vector<std::string>>& rows) {
 
 void print_all(const json::object& all) {
   std::cout << "mode      " << text(all, "mode") << ", nodes " << text(all, "nodes") << "\n";
-  if (const json::object* const redis = all.at("redis").if_object())
+  if (const json::object* const redis = all.at("redis").if_object()) {
+    const bool cluster = text(*redis, "masters") != "-";
     std::cout << "redis     " << text(*redis, "address") << ", asked by " << text(*redis, "asking")
-              << " of " << text(*redis, "workers") << " workers (breaker "
-              << text(*redis, "breaker") << ")\n";
+              << " of " << text(*redis, "workers") << " workers"
+              << (cluster ? " wholly, " + text(*redis, "masters_asked") + " of " +
+                                text(*redis, "masters") + " masters by all"
+                          : "")
+              << " (breaker " << text(*redis, "breaker") << ")\n";
+  }
   std::cout << "\n";
   std::vector<std::vector<std::string>> rows{
       {"RULE", "RATE (BURST)", "COUNTS BY", "ALLOWED", "REFUSED", "SHADOW"}};

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace marquee::limits {
 
@@ -32,8 +33,18 @@ CellTable::Set& CellTable::set_of(std::uint64_t id) const {
 
 CellTable::Cell* CellTable::find(Set& set, std::uint64_t id) {
   for (Cell& cell : set.cells)
-    if (std::atomic_ref<std::uint64_t>(cell.id).load(std::memory_order_acquire) == id) return &cell;
+    if (same(std::atomic_ref<std::uint64_t>(cell.id).load(std::memory_order_acquire), id))
+      return &cell;
   return nullptr;
+}
+
+std::int64_t CellTable::depth_of(std::uint64_t id, std::int64_t value, std::int64_t idle) {
+  if (value <= idle) return 0;
+  const auto power = static_cast<int>(id & kDepthMask);
+  const std::uint64_t most = std::uint64_t{1} << power;
+  const std::uint64_t above = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(idle);
+  const std::uint64_t part = std::min(above, most);
+  return static_cast<std::int64_t>(power >= 32 ? part >> (power - 32) : part << (32 - power));
 }
 
 // One key at a time, so that none gets two cells. Whoever waits for too long (its
@@ -56,16 +67,23 @@ CellTable::Cell* CellTable::claim(Set& set, std::uint64_t id, Room room) {
   for (int tries = 0; tries < kTries; ++tries) {
     Cell* least = nullptr;
     std::int64_t value = 0;
+    std::int64_t depth = 0;
     for (Cell& cell : set.cells) {
       const std::int64_t seen = std::atomic_ref<std::int64_t>(cell.value).load();
-      if (seen == kClaimed || (least && seen >= value)) continue;
+      if (seen == kClaimed) continue;
+      const std::int64_t its =
+          depth_of(std::atomic_ref<std::uint64_t>(cell.id).load(), seen, room.idle);
+      if (least && std::pair(its, seen) >= std::pair(depth, value)) continue;
       least = &cell;
       value = seen;
+      depth = its;
     }
     if (!least || value > room.spare) return nullptr;
     const std::atomic_ref<std::int64_t> number(least->value);
     if (!number.compare_exchange_strong(value, kClaimed)) continue;
-    std::atomic_ref<std::uint64_t>(least->id).store(id);
+    const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(room.depth, 1));
+    const auto power = static_cast<unsigned>(std::bit_width(most)) - 1;
+    std::atomic_ref<std::uint64_t>(least->id).store((id & ~kDepthMask) | power);
     number.store(0);
     if (value > room.idle) evictions_.fetch_add(1, std::memory_order_relaxed);
     return least;
@@ -76,7 +94,7 @@ CellTable::Cell* CellTable::claim(Set& set, std::uint64_t id, Room room) {
 void CellTable::take_back(Cell& cell, std::uint64_t id, std::int64_t amount) {
   const std::atomic_ref<std::int64_t> value(cell.value);
   std::int64_t old = value.load();
-  while (old != kClaimed && (id == 0 || std::atomic_ref<std::uint64_t>(cell.id).load() == id) &&
+  while (old != kClaimed && (id == 0 || same(std::atomic_ref<std::uint64_t>(cell.id).load(), id)) &&
          !value.compare_exchange_weak(old, std::max<std::int64_t>(old - amount, 0))) {
   }
 }

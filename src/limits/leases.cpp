@@ -72,7 +72,7 @@ int LeaseBook::decide(Question& question, Ticks now, std::uint32_t sharers) {
       lease.owed += cost - borrowed;
       credited_ += static_cast<std::uint64_t>(cost - borrowed);
     }
-    const Ticks owed = debt_now(lease, now) + lease.owed * lease.limit.unit;
+    const Ticks owed = debt_now(lease, now) + (lease.owed + lease.owed_asked) * lease.limit.unit;
     const std::int64_t left =
         std::max<Ticks>(lease.limit.depth - owed, 0) / lease.limit.unit + lease.units;
     d.remaining = static_cast<std::uint32_t>(std::min<std::int64_t>(left, lease.limit.burst));
@@ -80,7 +80,9 @@ int LeaseBook::decide(Question& question, Ticks now, std::uint32_t sharers) {
     d.state = 0;
     if (!d.allowed) {
       d.remaining = 0;
-      d.retry_after = std::max(lease.pause_until - now, lease.limit.unit);
+      // Until there is room; what is lent already is part of the debt.
+      const Ticks wait = owed + (cost - lease.units) * lease.limit.unit - lease.limit.depth;
+      d.retry_after = std::max({wait, lease.pause_until - now, kLeastPause});
     }
     if (lease.borrowing || now < lease.pause_until) continue;
     if (lease.owed == 0 && lease.units * 2 > lease.size) continue;

@@ -8,14 +8,13 @@ LocalStore::LocalStore(std::size_t bytes, HashSeed seed)
     : seed_(seed), states_(bytes / 4 * 3), seats_(bytes / 4) {}
 
 std::uint64_t LocalStore::id_of(std::string_view key) const {
-  const std::uint64_t id = key_hash(key, seed_);
-  return id ? id : 1;
+  return CellTable::id_of(key_hash(key, seed_));
 }
 
 Decision LocalStore::charge(std::uint64_t id, const Limit& limit, std::uint32_t cost, Ticks now,
                             CellTable::Cell*& cell) {
   Decision out;
-  cell = states_.update(id, {INT64_MAX, now}, [&](Ticks old, Ticks& next) {
+  cell = states_.update(id, {INT64_MAX, now, limit.depth}, [&](Ticks old, Ticks& next) {
     out = marquee::limits::decide(old, now, limit, cost);
     next = out.state;
     return out.allowed;

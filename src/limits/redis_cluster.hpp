@@ -41,6 +41,10 @@ struct SlotTable {
 // when it is no such answer, or names no slot.
 std::optional<SlotTable> read_slots(const net::RedisValue& value, const RedisMaster& asked);
 
+// A key for each master that stands in one of its slots: "BEGIN:NUMBER". Empty for one
+// whose slots no number has met, which is not to be expected.
+std::vector<std::string> keys_of_masters(const SlotTable& table, std::string_view begin);
+
 // "MOVED 3999 192.0.2.1:6381": the slot is there now. "ASK ...": this one key, once.
 struct Redirect {
   enum class Kind : std::uint8_t { moved, ask, count_ };

@@ -5,6 +5,7 @@
 //   ARGV  for each charge: depth, price (both in ticks), 1 if it can refuse
 //   ->    1 if it was admitted, then each key's debt in ticks before it was charged
 //
+// A key that holds anything else counts as never seen, and concerns nobody else.
 // A key holds its theoretical arrival time in ticks since 2025 as a decimal
 // number: 53 bits, which is what Lua keeps exactly, last until 2042. It expires
 // when its debt is paid.
@@ -22,6 +23,16 @@ namespace marquee::limits {
 extern const std::string_view kDecideScript;
 // Lower-case hex SHA-1 of a script: its name for EVALSHA. Computed by Redis (SCRIPT
 // LOAD), so none is kept here.
+
+// Keys of Marquee's own, behind the prefix. No rule has such a name: rules are named by
+// small letters, digits, dots and dashes.
+inline constexpr std::string_view kNodesKey = "@nodes";
+inline constexpr std::string_view kProbeKey = "@probe";
+
+// A call of one of the scripts that proves that Redis counts: what stands behind the
+// key, and whether an answer is one to it. It writes kProbeKey, for a moment.
+std::span<const std::string_view> probe_numbers(bool leased);
+bool answers_probe(std::span<const std::int64_t> items);
 
 // KEYS[1] a sorted set, ARGV: the node's name, and for how many seconds a node
 // counts that says nothing. -> number of nodes.

@@ -125,7 +125,6 @@ void RedisLink::greeted(const RedisReply& reply) {
   if (!settings_.master_only && !reply.is_pong()) return fail(kNoSense);
   state_ = State::up;
   connect_.disarm();
-  back_off_ = settings_.first_back_off;
   owner_.on_redis_up();
 }
 

@@ -33,7 +33,7 @@ struct RedisSettings {
   bool master_only = false;  // asks for its ROLE, and stays only with a master
   Ms connect{1000};          // with TLS handshake and greeting
   Ms silence{1000};          // oldest command without a reply
-  Ms first_back_off{50};     // doubles up to the longest
+  Ms first_back_off{50};     // doubles up to the longest, until settled()
   Ms longest_back_off{500};
 };
 
@@ -61,6 +61,11 @@ class RedisLink final : public Watched, public Expiring {
   void move_to(const RedisAddress& master);
   // Ends the connection, for good.
   void close();
+
+  // Of the connection, or of the last attempt.
+  const RedisAddress& address() const { return address_; }
+  // It has proved good: should it be lost, the next one comes at once.
+  void settled() { back_off_ = settings_.first_back_off; }
 
   bool up() const { return state_ == State::up; }
   // Commands without a reply.

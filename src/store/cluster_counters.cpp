@@ -32,7 +32,7 @@ ClusterCounters::ClusterCounters(net::Worker& worker, net::RedisSettings setting
       cells_(cells),
       logger_(logger),
       leases_(kMostLeases, {random_.next(), random_.next()}),
-      nodes_slot_(limits::key_slot(limits::redis_key(fleet.key_prefix, {}, "nodes"))) {}
+      nodes_slot_(limits::key_slot(limits::redis_key(fleet.key_prefix, {}, limits::kNodesKey))) {}
 
 ClusterCounters::~ClusterCounters() = default;
 
@@ -45,6 +45,11 @@ void ClusterCounters::set_place(const RedisPlace& place) {
   listed_.clear();
   for (const limits::RedisMaster& master : table_->masters)
     listed_.push_back(shard_at(master, true));
+  auto keys =
+      limits::keys_of_masters(*table_, limits::redis_key(fleet_.key_prefix, {}, limits::kProbeKey));
+  for (std::size_t i = 0; i < listed_.size(); ++i)
+    if (listed_[i]) listed_[i]->counters->set_probe_key(std::move(keys[i]));
+  fleet_.masters = static_cast<std::uint32_t>(listed_.size());
   moved_.clear();
   covered_ = std::find(table_->of.begin(), table_->of.end(), limits::SlotTable::kNobody) ==
              table_->of.end();
@@ -119,14 +124,16 @@ void ClusterCounters::look_again() {
 
 // A worker is ready when each master that has slots is asked.
 void ClusterCounters::on_shard_changed() {
-  const bool ready = covered_ && std::all_of(listed_.begin(), listed_.end(), [](const Shard* s) {
-                       return s && s->counters->asks();
-                     });
+  const auto asked = std::count_if(listed_.begin(), listed_.end(),
+                                   [](const Shard* s) { return s && s->counters->asks(); });
+  fleet_.masters_asked[worker_.index()] = static_cast<std::uint32_t>(asked);
+  const bool ready = covered_ && static_cast<std::size_t>(asked) == listed_.size();
   if (ready == ready_) return;
   ready_ = ready;
+  ready_since_ = worker_.turn().now();
   metrics_.ready.set(cells_, ready ? 1 : 0);
+  fleet_.asking += ready ? 1 : -1u;
   if (ready && heartbeat_) shard_of(nodes_slot_)->counters->count_nodes();
-  if (ready && fleet_.complained.exchange(false)) logger_.info("Redis counts rate limits again");
 }
 
 // Counts the nodes, and lets go of masters that have no slots any more: first nobody
@@ -143,6 +150,8 @@ void ClusterCounters::tick() {
     closed_.push_back(std::move(shard));
   }
   std::erase(shards_, nullptr);
+  if (ready_ && now - ready_since_ >= kTick && fleet_.recovered())
+    logger_.info("Redis counts rate limits again");
   if (heartbeat_)
     if (Shard* const shard = shard_of(nodes_slot_)) shard->counters->count_nodes();
   net::Turn& turn = worker_.turn();

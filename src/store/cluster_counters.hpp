@@ -123,6 +123,7 @@ class ClusterCounters final : public RedisStore,
   std::unordered_map<std::uint64_t, Lent> loans_;  // under way, by id
   bool covered_ = false;                           // every slot has a master
   bool ready_ = false;
+  net::TimePoint ready_since_{};
   std::uint16_t nodes_slot_ = 0;
   net::Deadline tick_;
 };

@@ -6,6 +6,7 @@ namespace marquee::store {
 namespace {
 
 constexpr net::Ms kProbeEach{100};
+constexpr net::Ms kSteady{limits::Breaker::kSteady / 1000};
 constexpr net::Ms kHeartbeatEach{1000};
 constexpr std::string_view kNodeLives = "5";  // seconds
 constexpr std::size_t kMostWaiting = 32'768;
@@ -37,6 +38,8 @@ RedisCounters::RedisCounters(net::Worker& worker, net::RedisSettings settings, R
       cells_(cells),
       logger_(logger),
       cluster_(cluster),
+      probe_key_(cluster ? std::string()
+                         : limits::redis_key(fleet.key_prefix, {}, limits::kProbeKey)),
       breaker_(std::chrono::microseconds(fleet.timeout).count()),
       leases_(kMostLeases, {random_.next(), random_.next()}),
       link_(worker, *this, std::move(settings), random_) {}
@@ -49,11 +52,17 @@ std::int64_t RedisCounters::now_us() const {
       .count();
 }
 
+// For the log.
+std::string RedisCounters::server() const {
+  const net::RedisAddress& at = link_.address();
+  if (!at.path.empty()) return "unix:" + at.path;
+  const std::string ip = at.ip.text();
+  return (at.ip.is_v4() ? ip : "[" + ip + "]") + ":" + std::to_string(at.port);
+}
+
 void RedisCounters::set_place(const RedisPlace& place) {
   if (place.addresses.empty()) return;
-  const net::RedisAddress& first = place.addresses.front();
-  place_ = first.ip.text() + ":" + std::to_string(first.port);
-  if (place.master) return link_.move_to(first);
+  if (place.master) return link_.move_to(place.addresses.front());
   link_.set_addresses(place.addresses);
 }
 
@@ -153,10 +162,9 @@ void RedisCounters::lose_loans() {
 
 void RedisCounters::complain(std::string reason) {
   if (fleet_.complained.exchange(true)) return;
-  if (cluster_)
-    return logger_.warn("a master of Redis does not count rate limits",
-                        {{"server", place_}, {"reason", reason}});
-  logger_.warn("Redis does not count rate limits", {{"reason", reason}});
+  logger_.warn(cluster_ ? "a master of Redis does not count rate limits"
+                        : "Redis does not count rate limits",
+               {{"server", server()}, {"reason", reason}});
 }
 
 void RedisCounters::complain(const net::RedisReply& reply) {
@@ -218,7 +226,7 @@ void RedisCounters::on_redis_down(std::string_view why) {
   std::size_t lost = 0;
   for (const Slot& slot : slots_) lost += slot.busy && slot.question ? 1 : 0;
   if (lost > 0) metrics_.failures.add(cells_, lost, RedisFailure::lost);
-  if (breaker_.failed()) opened();
+  if (breaker_.failed(now_us())) opened();
   give_up();
   lose_loans();
   // No reply is due any more.
@@ -257,14 +265,44 @@ void RedisCounters::on_redis_reply(std::uint64_t tag, const net::RedisReply& rep
         fleet_.nodes.store(static_cast<std::uint32_t>(reply.integer), std::memory_order_relaxed);
       return;
     case Kind::probe:
-      if (reply.type == Type::error) return breaker_.probe_lost();
-      if (!reply.is_pong()) return mistrust();
-      if (!breaker_.probe_answered(now_us())) return;
-      if (cluster_) return cluster_->on_shard_changed();
-      metrics_.ready.set(cells_, 1);
-      if (fleet_.complained.exchange(false)) logger_.info("Redis counts rate limits again");
-      return;
+      return probed(reply);
   }
+}
+
+void RedisCounters::probed(const net::RedisReply& reply) {
+  probe_by_text_ = reply.is_error("NOSCRIPT");
+  if (!proves(reply)) {
+    breaker_.probe_lost();
+    if (probe_by_text_) return;
+    complain(reply);
+    if (reply.type != net::RedisReply::Type::error) return mistrust();
+    if (reply.text.find("READONLY ") != std::string::npos) link_.drop("it is a replica now");
+    return;
+  }
+  if (breaker_.probe_answered(now_us())) return closed();
+  complain("it did not answer in time");
+}
+
+// That a question would be answered. Of a cluster also what says that the slot is not
+// to be had here: the master is well.
+bool RedisCounters::proves(const net::RedisReply& reply) {
+  using Type = net::RedisReply::Type;
+  if (cluster_ && reply.type == Type::error) {
+    const auto to = limits::read_redirect(reply.text);
+    if (to) cluster_->on_moved(*to);
+    return to || limits::unavailable_now(reply.text);
+  }
+  if (probe_key_.empty()) return reply.is_pong();
+  return reply.type == Type::array && !reply.odd &&
+         limits::answers_probe({reply.items.data(), reply.count});
+}
+
+void RedisCounters::closed() {
+  net::Turn& turn = worker_.turn();
+  turn.deadlines().arm(steady_, *this, kSteady, turn.now());
+  if (cluster_) return cluster_->on_shard_changed();
+  metrics_.ready.set(cells_, 1);
+  ++fleet_.asking;
 }
 
 void RedisCounters::answered(std::size_t at, const net::RedisReply& reply) {
@@ -308,7 +346,7 @@ void RedisCounters::finish(Slot& slot, bool counted) {
 
 void RedisCounters::fail(RedisFailure why) {
   metrics_.failures.increment(cells_, why);
-  if (!breaker_.failed()) return;
+  if (!breaker_.failed(now_us())) return;
   opened();
   net::Turn& turn = worker_.turn();
   turn.deadlines().arm(probe_time_, *this, kProbeEach, turn.now());
@@ -317,10 +355,10 @@ void RedisCounters::fail(RedisFailure why) {
 
 void RedisCounters::opened() {
   metrics_.breaker_opened.increment(cells_);
-  if (cluster_)
-    cluster_->on_shard_changed();
-  else
-    metrics_.ready.set(cells_, 0);
+  steady_.disarm();
+  if (cluster_) return cluster_->on_shard_changed();
+  metrics_.ready.set(cells_, 0);
+  --fleet_.asking;
 }
 
 // Whoever waits is told now: Redis will not be asked, and those who come next do
@@ -332,11 +370,24 @@ void RedisCounters::give_up() {
 
 void RedisCounters::probe() {
   net::Turn& turn = worker_.turn();
-  if (breaker_.wants_probe() && link_.up() && !script_.empty()) {
+  if (breaker_.wants_probe(now_us()) && link_.up() && !script_.empty()) {
     breaker_.probe_sent(now_us());
-    send_words({"PING"}, Kind::probe);
+    send_probe();
   }
   if (!breaker_.closed()) turn.deadlines().arm(probe_time_, *this, kProbeEach, turn.now());
+}
+
+void RedisCounters::send_probe() {
+  if (probe_key_.empty()) return send_words({"PING"}, Kind::probe);
+  std::vector<std::string_view> words;
+  if (probe_by_text_)
+    words = {"EVAL", fleet_.leased ? limits::kLeaseScript : limits::kDecideScript};
+  else
+    words = {"EVALSHA", script_};
+  words.insert(words.end(), {"1", probe_key_});
+  const auto numbers = limits::probe_numbers(fleet_.leased);
+  words.insert(words.end(), numbers.begin(), numbers.end());
+  link_.send(words, static_cast<std::uint64_t>(Kind::probe));
 }
 
 void RedisCounters::ask_for_nodes() {
@@ -349,12 +400,17 @@ void RedisCounters::count_nodes() {
   if (!link_.up()) return;
   if (nodes_script_.empty())
     return send_words({"SCRIPT", "LOAD", limits::kNodesScript}, Kind::nodes_script);
-  const std::string key = limits::redis_key(fleet_.key_prefix, {}, "nodes");
+  const std::string key = limits::redis_key(fleet_.key_prefix, {}, limits::kNodesKey);
   send_words({"EVALSHA", nodes_script_, "1", key, fleet_.node, kNodeLives}, Kind::nodes);
 }
 
 void RedisCounters::on_deadline(net::Deadline& which) {
   if (&which == &probe_time_) return probe();
+  if (&which == &steady_) {
+    link_.settled();
+    if (!cluster_ && fleet_.recovered()) logger_.info("Redis counts rate limits again");
+    return;
+  }
   if (&which == &nodes_time_) return ask_for_nodes();
   if (&which == &loan_time_) {
     if (loans_.empty()) return;

@@ -1,7 +1,9 @@
 // Rate limits counted in Redis, for one worker: implements limits::SharedCounters
 // on a pipelined connection (net/redis_link). Questions of one turn leave in one
 // write. A breaker stands in front: while Redis is late, gone, or answers
-// something else, nobody asks it, and a probe each 100 ms finds out when it is back.
+// something else, nobody asks it, and a probe each 100 ms finds out when it is back:
+// the script itself, on a key of its own, for a PING says nothing of scripts, ACL or
+// memory.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -44,7 +46,13 @@ struct RedisFleet {
   bool leased = false;
   std::uint32_t workers = 1;
   std::atomic<std::uint32_t> nodes{1};
+  std::atomic<std::uint32_t> asking{0};  // workers that are ready, as in the metrics
+  // Of a Cluster: its masters, and how many of them each worker asks.
+  std::atomic<std::uint32_t> masters{0};
+  std::vector<std::atomic<std::uint32_t>> masters_asked;
   std::atomic<bool> complained{false};  // of the present outage, in the log
+  // Ends it, where all workers are ready: true when there was one.
+  bool recovered() { return asking.load() == workers && complained.exchange(false); }
   // Any thread: the servers are not what they were, somebody look for them now.
   std::function<void()> look_again;
 };
@@ -106,6 +114,8 @@ class RedisCounters final : public RedisStore, public net::RedisOwner, public ne
   Ticket ask(limits::Question& question, Waiter& waiter, std::uint64_t tag, bool asking);
   bool lend(const LoanCall& loan, bool asking);
   void count_nodes();
+  // A key in one of this master's slots; without one its probe is a PING.
+  void set_probe_key(std::string key) { probe_key_ = std::move(key); }
   // Ends its connection; nobody asks it any more.
   void close() { link_.close(); }
 
@@ -147,6 +157,10 @@ class RedisCounters final : public RedisStore, public net::RedisOwner, public ne
   void fail(RedisFailure why);
   void give_up();
   void probe();
+  void send_probe();
+  void probed(const net::RedisReply& reply);
+  bool proves(const net::RedisReply& reply);
+  void closed();
   void lent(const net::RedisReply& reply);
   void lose_loans();
   void complain(std::string reason);
@@ -158,6 +172,7 @@ class RedisCounters final : public RedisStore, public net::RedisOwner, public ne
   void ask_for_nodes();
   void send_words(std::initializer_list<std::string_view> words, Kind kind);
   std::int64_t now_us() const;
+  std::string server() const;
 
   net::Worker& worker_;
   RedisFleet& fleet_;
@@ -166,7 +181,8 @@ class RedisCounters final : public RedisStore, public net::RedisOwner, public ne
   base::Cells& cells_;
   base::Logger& logger_;
   ClusterOwner* cluster_;
-  std::string place_;  // for the log
+  std::string probe_key_;
+  bool probe_by_text_ = false;  // the script was forgotten
   base::Random random_ = base::Random::from_kernel();
   limits::Breaker breaker_;
   std::string script_;        // its name; empty: not loaded
@@ -181,6 +197,7 @@ class RedisCounters final : public RedisStore, public net::RedisOwner, public ne
   std::deque<Slot> slots_;
   std::vector<std::size_t> free_;
   net::Deadline probe_time_;
+  net::Deadline steady_;  // it has been asked without a fault since the last probe
   net::Deadline nodes_time_;
   net::Deadline loan_time_;
   net::RedisLink link_;

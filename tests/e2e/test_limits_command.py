@@ -120,6 +120,7 @@ def test_in_redis(origin, mode):
         eventually(lambda: it.api("GET", "/v1/limits").json()["redis"]["asking"] == 2, 10, "both workers")
         told = it.api("GET", "/v1/limits").json()
         assert told["mode"] == mode
+        assert told["redis"]["masters"] is None and told["redis"]["masters_asked"] is None
         assert told["redis"]["breaker"] == "closed" and told["redis"]["address"] == store.address
         results = it.statuses(10)
         assert results.count(429) > 0

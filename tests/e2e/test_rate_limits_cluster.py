@@ -1,11 +1,13 @@
 """Rate limits in a Redis Cluster of three masters: keys where they belong, slots that
 move under load, and a master that dies with nobody to take its place."""
 import contextlib
+import subprocess
 import threading
 import time
 
 import pytest
 from harness import Domain, EchoOrigin, Marquee, Upstream, eventually, pki, redis, settings
+from harness.marquee import BINARY
 from harness.redis_fleet import Cluster
 from test_rate_limits_redis import HASTY, ready
 
@@ -114,7 +116,7 @@ def test_keys_are_where_they_belong(origin, cluster):
         # By different nodes; each key in one place.
         assert all(tenant_key(d) in n.ask("KEYS", "*") for d, n in zip(domains, cluster.nodes))
         found = cluster.keys()
-        assert found.count(VISITOR) == 1 and found.count("marquee:nodes") == 1
+        assert found.count(VISITOR) == 1 and found.count("marquee:@nodes") == 1
         assert len(found) == 2 + len(domains) + len([k for k in found if ":site:" in k])
         for node in cluster.nodes:
             assert all(0 < node.ask("PTTL", key) <= 61_000 for key in node.ask("KEYS", "*"))
@@ -250,6 +252,12 @@ def test_on_failure_is_about_the_rules_of_that_master(origin):
             doomed.kill()
             for proxy in (closed, opened):
                 eventually(lambda p=proxy: p.metrics().sum("marquee_limits_redis_ready_workers") == 0, 5, "an open breaker")
+            # What is told is not that nobody counts.
+            told = closed.admin.call("/v1/limits").json()["redis"]
+            assert (told["asking"], told["masters"], told["masters_asked"], told["breaker"]) == (0, 3, 2, "open for some")
+            shown = subprocess.run([str(BINARY), "limits", "show", "--socket", closed.admin.path], capture_output=True,
+                                   text=True, timeout=30).stdout
+            assert "2 of 3 masters" in shown and "open for some" in shown, shown
             assert statuses(closed, lost, 1) == [503]
             assert statuses(closed, kept, 3) == [200, 200, 429]
             # The visitor's rule holds without the agency's: 6 were counted, that which

@@ -67,7 +67,7 @@ def test_counted_in_redis(origin, store):
             assert '"visitor";r=97' in answer.field("ratelimit")
         found = sorted(keys(store))
         agency = f"marquee:{{agency={ONE.agency}}}:agency:agency={ONE.agency}".encode()
-        assert found == [b"marquee:nodes", b"marquee:visitor:client_ip=127.0.0.1/32", agency]
+        assert found == [b"marquee:@nodes", b"marquee:visitor:client_ip=127.0.0.1/32", agency]
         for key in found:
             left = int(store.command("PTTL", key.decode())[1:])
             assert 0 < left <= 61_000, f"{key} expires in {left} ms"

@@ -56,16 +56,18 @@ class Relay:
 
 
 class Between(Relay):
-    """Answers are late by `delay` seconds, or something else (`garbage`) comes in their place."""
+    """Answers are late by `delay` seconds, or something else (`garbage`) comes in place of
+    those that begin with `spoils`."""
 
     def __init__(self, port, delay=0.0):
         super().__init__(port)
-        self.delay, self.garbage = delay, None
+        self.delay, self.garbage, self.spoils = delay, None, b""
 
     def answers(self, server):
         for data in received(server):
             time.sleep(self.delay)  # as far away as that
-            yield data if self.garbage is None else self.garbage
+            spoilt = self.garbage is not None and data.startswith(self.spoils)
+            yield self.garbage if spoilt else data
 
 
 class DeafPooler(Relay):

@@ -273,3 +273,14 @@ TEST_CASE("pages of an operator are read within their bounds") {
   CHECK(problems[0].sentence.find("agency-0/503.html\", which cannot be read: it is too large") !=
         std::string::npos);
 }
+
+// The keys that Marquee writes into Redis for itself are named @nodes and @probe.
+TEST_CASE("no rate limit has an @ in its name") {
+  const std::string listener = "listeners: [{ address: '127.0.0.1:0' }]\n";
+  const auto named = [&](const std::string& name) {
+    return said(load(listener + "rate_limits: { rules: [{ name: '" + name + "', rate: 1/s }] }\n"));
+  };
+  CHECK(named("@nodes").find("which is not a name") != std::string::npos);
+  CHECK(named("nodes@").find("which is not a name") != std::string::npos);
+  CHECK(named("nodes").find("which is not a name") == std::string::npos);
+}

@@ -15,8 +15,10 @@ namespace {
 
 constexpr CellTable::Room anything{INT64_MAX, 0};
 
-bool add(CellTable& table, std::uint64_t id, std::int64_t n, CellTable::Room room = anything) {
-  return table.update(id, room, [n](std::int64_t old, std::int64_t& next) {
+std::uint64_t id_of(std::uint64_t n) { return CellTable::id_of(n * 0x9e3779b97f4a7c15u); }
+
+bool add(CellTable& table, std::uint64_t key, std::int64_t n, CellTable::Room room = anything) {
+  return table.update(id_of(key), room, [n](std::int64_t old, std::int64_t& next) {
     next = old + n;
     return true;
   }) != nullptr;
@@ -49,15 +51,15 @@ void on_threads(unsigned count, const std::function<void(unsigned)>& work) {
 TEST_SUITE("limits cell table") {
   TEST_CASE("numbers by key") {
     CellTable table(1 << 16);
-    CHECK(table.read(5) == 0);
+    CHECK(table.read(id_of(5)) == 0);
     CHECK(add(table, 5, 3));
     CHECK(add(table, 5, 4));
     CHECK(add(table, 6, 1));
-    CHECK(table.read(5) == 7);
-    CHECK(table.read(6) == 1);
-    CHECK(table.erase(5));
-    CHECK(table.read(5) == 0);
-    CHECK_FALSE(table.erase(77));
+    CHECK(table.read(id_of(5)) == 7);
+    CHECK(table.read(id_of(6)) == 1);
+    CHECK(table.erase(id_of(5)));
+    CHECK(table.read(id_of(5)) == 0);
+    CHECK_FALSE(table.erase(id_of(77)));
   }
 
   TEST_CASE("memory is bounded: the least value leaves, and what is not spare stays") {
@@ -67,23 +69,45 @@ TEST_SUITE("limits cell table") {
     CHECK(table.evictions() == 0);
     CHECK(add(table, 100, 500, {INT64_MAX, 5}));
     CHECK(table.evictions() == 1);
-    CHECK(table.read(1) == 0);
-    CHECK(table.read(7) == 70);
-    CHECK(table.read(100) == 500);
+    CHECK(table.read(id_of(1)) == 0);
+    CHECK(table.read(id_of(7)) == 70);
+    CHECK(table.read(id_of(100)) == 500);
     CHECK(add(table, 101, 500, {20, 20}));  // that of key 2 was idle
     CHECK(table.evictions() == 1);
     CHECK_FALSE(add(table, 102, 1, {20, 20}));
-    CHECK(table.read(102) == 0);
-    CHECK(table.read(3) == 30);
+    CHECK(table.read(id_of(102)) == 0);
+    CHECK(table.read(id_of(3)) == 30);
   }
 
   TEST_CASE("a million keys in a small table do not grow it, and the heaviest stays") {
     CellTable table(64 << 10);
-    add(table, 42, 1'000'000'000);
-    for (std::uint64_t i = 1; i < 1'000'000; ++i)
-      add(table, i * 0x9e3779b97f4a7c15u, static_cast<std::int64_t>(i));
+    add(table, 0, 1'000'000'000);
+    for (std::uint64_t i = 1; i < 1'000'000; ++i) add(table, i, static_cast<std::int64_t>(i));
     CHECK(table.capacity() <= (64 << 10) / 16);
-    CHECK(table.read(42) == 1'000'000'000);
+    CHECK(table.read(id_of(0)) == 1'000'000'000);
+  }
+
+  TEST_CASE("who is deep stays, by its own depth; half of it is all; equals by value") {
+    CellTable table(1);
+    constexpr std::int64_t now = 1'000'000;
+    const auto owes = [&](std::uint64_t key, std::int64_t debt, std::int64_t depth) {
+      CHECK(add(table, key, now + debt, {INT64_MAX, now, depth}));
+    };
+    owes(1, 600, 1000);
+    owes(2, 10, 10);
+    for (std::uint64_t key = 3; key <= 7; ++key) owes(key, 5'000'000, 500'000'000);
+    for (std::uint64_t key = 100; key < 200; ++key) owes(key, 6'000'000, 500'000'000);
+    CHECK(table.evictions() == 100);
+    CHECK(table.read(id_of(1)) == now + 600);
+    CHECK(table.read(id_of(2)) == now + 10);
+    for (std::uint64_t key = 200; key < 205; ++key) owes(key, 300'000'000, 500'000'000);
+    CHECK(table.read(id_of(2)) == now + 10);
+    owes(300, 500'000'000, 500'000'000);
+    CHECK(table.read(id_of(2)) == 0);
+    CHECK(table.read(id_of(1)) == now + 600);
+    // Whose time has come leaves before all.
+    CHECK(add(table, 301, 5'000'000, {INT64_MAX, now + 700, 500'000'000}));
+    CHECK(table.read(id_of(1)) == 0);
   }
 
   TEST_CASE("threads lose no addition, whoever makes the cell") {
@@ -91,12 +115,11 @@ TEST_SUITE("limits cell table") {
     constexpr unsigned threads = 4;
     constexpr int rounds = 20'000;
     on_threads(threads, [&](unsigned) {
-      for (int i = 0; i < rounds; ++i)
-        add(table, static_cast<std::uint64_t>(1 + i / 10) * 0x9e3779b97f4a7c15u, 1);
+      for (int i = 0; i < rounds; ++i) add(table, static_cast<std::uint64_t>(1 + i / 10), 1);
     });
     std::int64_t sum = 0;
     for (int i = 0; i < rounds / 10; ++i)
-      sum += table.read(static_cast<std::uint64_t>(1 + i) * 0x9e3779b97f4a7c15u);
+      sum += table.read(id_of(static_cast<std::uint64_t>(1 + i)));
     CHECK(sum == std::int64_t{threads} * rounds);
   }
 
@@ -112,7 +135,7 @@ TEST_SUITE("limits cell table") {
       }
     });
     std::int64_t sum = 0;
-    for (std::uint64_t id = 1; id <= 6; ++id) sum += table.read(id) - 1'000'000;
+    for (std::uint64_t id = 1; id <= 6; ++id) sum += table.read(id_of(id)) - 1'000'000;
     CHECK(sum == added.load());
     CHECK(added.load() == 80'000);
   }
@@ -180,6 +203,27 @@ TEST_SUITE("limits local store") {
     CHECK(store.decide(q, kTicksPerSecond).refused_by == 2);
     CHECK(store.look(rules.rules()[0].limit, "first", kTicksPerSecond).remaining == 10);
     CHECK(store.look(rules.rules()[1].limit, "last", kTicksPerSecond).remaining == 1);
+  }
+
+  TEST_CASE("a crowd with one request each under a slow rule leaves debtors of a fast one") {
+    config::RateLimits settings;
+    settings.rules.push_back(rate_rule("login", "10/m", 10, {{"user", {}}}));
+    settings.rules.push_back(rate_rule("daily", "500/d", 500, {{"user", {}}}));
+    const RuleSet rules(settings);
+    LocalStore store(1 << 16, {1, 2});
+    const auto charge = [&](std::size_t rule, const std::string& user) {
+      Question q;
+      Asker asker;
+      asker.user = user;
+      rules.collect(asker, q);
+      q.charges = {q.charges[rule]};
+      return store.decide(q, kTicksPerSecond).allowed();
+    };
+    for (int i = 0; i < 40; ++i)
+      for (int n = 0; n < 10; ++n) CHECK(charge(0, "debtor" + std::to_string(i)));
+    for (int i = 0; i < 45'000; ++i) CHECK(charge(1, "stranger" + std::to_string(i)));
+    CHECK(store.evictions() > 40'000);
+    for (int i = 0; i < 40; ++i) CHECK_FALSE(charge(0, "debtor" + std::to_string(i)));
   }
 
   TEST_CASE("of a share at least one request passes") {

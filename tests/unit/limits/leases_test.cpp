@@ -159,6 +159,41 @@ TEST_SUITE("limits leases") {
     CHECK(book.decide(q, kTicksPerSecond, 1) == -1);
   }
 
+  TEST_CASE("a refusal says how long until there is room, and counts down") {
+    const RuleSet rules(one_rule("10/m", 10));
+    LeaseBook book(100, {1, 2});
+    Store store;
+    Question q;
+    Ticks now = 100 * kTicksPerSecond;
+    const auto request = [&] {
+      rules.collect({}, q);
+      const bool allowed = book.decide(q, now, 1) < 0;
+      LeaseBook::Loan loan;
+      while (book.next_loan(loan)) {
+        const auto [units, debt] = store.lend(loan, now);
+        CHECK(book.granted(loan.id, units, debt, now));
+      }
+      return allowed;
+    };
+    for (int i = 0; i < 10; ++i) CHECK(request());
+    CHECK_FALSE(request());
+    CHECK_FALSE(request());
+    const Decision& told = q.charges[0].decision;
+    CHECK(seconds_of(told.retry_after) == 6);
+    now += 2 * kTicksPerSecond;
+    CHECK_FALSE(request());
+    CHECK(told.retry_after == 4 * kTicksPerSecond);
+    CHECK(seconds_of(told.reset) == 58);
+    now += 3 * kTicksPerSecond + kTicksPerSecond / 2;
+    CHECK_FALSE(request());
+    CHECK(told.retry_after == kTicksPerSecond / 2);
+    now += told.retry_after + kTicksPerSecond / 100;
+    // The store is asked again, and lends what has come back.
+    int allowed = 0;
+    for (int i = 0; i < 3; ++i) allowed += request();
+    CHECK(allowed == 1);
+  }
+
   TEST_CASE("keys are bounded") {
     auto settings = one_rule("10/s", 10);
     settings.rules[0].key = {{"user", {}}};

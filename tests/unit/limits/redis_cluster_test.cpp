@@ -137,6 +137,20 @@ TEST_SUITE("limits redis cluster") {
     CHECK(table->of[16'383] == SlotTable::kNobody);
   }
 
+  TEST_CASE("a key in each master's slots, however few they are") {
+    SlotTable table;
+    table.masters.resize(4);
+    for (std::size_t slot = 0; slot < kSlots; ++slot)
+      table.of[slot] = slot == 77 ? 2 : static_cast<std::uint16_t>(slot & 1);
+    const auto keys = keys_of_masters(table, "mq:@probe");
+    REQUIRE(keys.size() == 4);
+    for (const std::size_t at : {0u, 1u, 2u}) {
+      CHECK(keys[at].starts_with("mq:@probe:"));
+      CHECK(table.of[key_slot(keys[at])] == at);
+    }
+    CHECK(keys[3].empty());  // it has none
+  }
+
   TEST_CASE("what is no table") {
     const auto node = [] { return list({text("192.0.2.1"), number(6379), text("id")}); };
     CHECK_FALSE(read_slots(list({}), kAsked));

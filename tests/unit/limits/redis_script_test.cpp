@@ -57,7 +57,23 @@ TEST_SUITE("limits redis script") {
     call.compose(a.question, "pre", "text", false);
     CHECK(call.words()[0] == "EVAL");
     CHECK(call.words().size() == 11);
-    CHECK(redis_key("p", {}, "nodes") == "p:nodes");
+    CHECK(redis_key("p", {}, kNodesKey) == "p:@nodes");
+  }
+
+  TEST_CASE("a probe and what answers it") {
+    for (const bool leased : {false, true}) {
+      const auto numbers = probe_numbers(leased);
+      CHECK(numbers.size() == (leased ? 4 : 3));
+    }
+    const auto answers = [](std::vector<std::int64_t> items) { return answers_probe(items); };
+    CHECK(answers({1, 0}));
+    CHECK(answers({0, 1}));
+    CHECK_FALSE(answers({}));
+    CHECK_FALSE(answers({1}));
+    CHECK_FALSE(answers({2, 0}));
+    CHECK_FALSE(answers({1, -1}));
+    CHECK_FALSE(answers({1, kTicksPerSecond + 1}));
+    CHECK_FALSE(answers({1, 0, 0}));
   }
 
   TEST_CASE("the answer") {
@@ -86,20 +102,47 @@ TEST_SUITE("limits redis script") {
   TEST_CASE("breaker") {
     Breaker breaker(20'000);
     CHECK_FALSE(breaker.closed());  // nothing is known yet
-    CHECK(breaker.wants_probe());
+    CHECK(breaker.wants_probe(0));
     breaker.probe_sent(0);
-    CHECK_FALSE(breaker.wants_probe());
+    CHECK_FALSE(breaker.wants_probe(1));
     CHECK_FALSE(breaker.probe_answered(20'001));  // too far away
     breaker.probe_sent(100'000);
     CHECK(breaker.probe_answered(120'000));
     CHECK(breaker.closed());
-    CHECK(breaker.failed());
-    CHECK_FALSE(breaker.failed());
-    breaker.probe_sent(200'000);
+    CHECK(breaker.failed(2'000'000));
+    CHECK_FALSE(breaker.failed(2'000'000));
+    breaker.probe_sent(2'100'000);
     breaker.probe_lost();
-    CHECK(breaker.wants_probe());
-    CHECK_FALSE(breaker.probe_answered(200'001));  // of no probe
+    CHECK(breaker.wants_probe(2'100'000));
+    CHECK_FALSE(breaker.probe_answered(2'100'001));  // of no probe
     CHECK_FALSE(breaker.closed());
+  }
+
+  TEST_CASE("a breaker that opens right after it was closed is probed ever less") {
+    constexpr std::int64_t ms = 1000;
+    Breaker breaker(20 * ms);
+    std::int64_t now = 50'000 * ms;
+    const auto close = [&] {
+      while (!breaker.wants_probe(now)) now += ms;
+      breaker.probe_sent(now);
+      CHECK(breaker.probe_answered(now));
+    };
+    const auto pause_after = [&](std::int64_t closed_for) {
+      now += closed_for;
+      CHECK(breaker.failed(now));
+      const std::int64_t from = now;
+      close();
+      return (now - from) / ms;
+    };
+    close();
+    CHECK(pause_after(5000 * ms) == 0);  // the first of an outage: at once
+    CHECK(pause_after(ms) == 100);
+    CHECK(pause_after(ms) == 200);
+    CHECK(pause_after(ms) == 400);
+    CHECK(pause_after(ms) == 800);
+    CHECK(pause_after(999 * ms) == 800);  // and so back within two seconds
+    CHECK(pause_after(1000 * ms) == 0);
+    CHECK(pause_after(ms) == 100);
   }
 }
 
