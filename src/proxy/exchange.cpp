@@ -52,6 +52,7 @@ void Exchange::reset() {
   module_site_ = {};
   verified_origin_ = {};
   response_fields_of_gates_.clear();
+  admitted_ = false;
   varies_on_origin_ = false;
   frame_ancestors_ = {};
   client_ = nullptr;

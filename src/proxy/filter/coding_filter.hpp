@@ -53,6 +53,7 @@ class EncodeFilter final : public CodingFilter {
         vary_(std::move(vary)) {}
   // With identity only Vary is said: another client might get it encoded.
   HeadVerdict on_head(ResponseHeadEdit& head) override;
+  static void edit(ResponseHeadEdit& head, Coding coding, const std::optional<std::string>& vary);
 
  private:
   Coding coding_;
