@@ -71,7 +71,7 @@ std::string unknown_command(const CLI::App& root, int argc, const char* const* a
   std::string way = "marquee";
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word.starts_with('-')) continue;
+    if (word.starts_with('-')) return {};  // an option where none is: CLI11 says so
     const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
     if (commands.empty() || app->get_require_subcommand_min() == 0) return {};
     std::vector<std::string_view> names;

@@ -127,7 +127,8 @@ BCRYPT = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW"
 
 @pytest.mark.parametrize("visitors, fields", [
     ({"allow": ["203.0.113.0/24"]}, []), ({"deny": ["198.51.100.0/24"]}, []),
-    ({"passwords": [f"ann:{BCRYPT}"]}, [("Authorization", "Basic YW5uOm9wZW4gc2VzYW1l")])])
+    ({"passwords": [f"ann:{BCRYPT}"]}, [("Authorization", "Basic YW5uOm9wZW4gc2VzYW1l")])],
+    ids=["allow", "deny", "passwords"])
 def test_nothing_of_a_closed_domain_is_for_shared_caches(visitors, fields):
     with EchoOrigin() as origin, shop(origin, host_classes={"custom": {"visitors": visitors}}) as proxy:
         fill(proxy)

@@ -117,7 +117,8 @@ SJIS = b"<!doctype html><html><head><meta charset=shift_jis><title>\x95\x5c</tit
 
 @pytest.mark.parametrize("kind, page", [
     ("text/html", SJIS), ("text/html", "\ufeff<html><head></head><body>x".encode("utf-16-le")),
-    ("text/html; charset=utf-8", "\ufeff<html><head></head><body>x".encode("utf-16-be"))])
+    ("text/html; charset=utf-8", "\ufeff<html><head></head><body>x".encode("utf-16-be"))],
+    ids=["shift_jis", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("first", [0, 1, 2, 30])
 def test_untouched_also_where_head_and_body_come_apart(pair, kind, page, first):
     proxy, origin = pair
