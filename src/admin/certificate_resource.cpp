@@ -32,6 +32,11 @@ std::string rfc3339(WallTime time) {
   return text;
 }
 
+// Null: it has none before it is made.
+json::value time_json(WallTime time) {
+  return time == WallTime{} ? json::value(nullptr) : json::value(rfc3339(time));
+}
+
 json::object entry_json(const CertificateEntry& entry) {
   json::array certificates;
   for (const CertificateFacts& c : entry.certificates) {
@@ -39,8 +44,8 @@ json::object entry_json(const CertificateEntry& entry) {
     for (const std::string& name : c.names) names.emplace_back(name);
     certificates.push_back(json::object{{"key_type", c.key_type},
                                         {"issuer", c.issuer},
-                                        {"not_before", rfc3339(c.not_before)},
-                                        {"not_after", rfc3339(c.not_after)},
+                                        {"not_before", time_json(c.not_before)},
+                                        {"not_after", time_json(c.not_after)},
                                         {"names", std::move(names)}});
   }
   return {{"host", entry.host},

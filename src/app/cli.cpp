@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "app/cli_options.hpp"
+#include "base/suggest.hpp"
 
 namespace marquee::app {
 namespace {
@@ -34,6 +35,9 @@ Signals of `run`: HUP reload, USR1 reopen logs, TERM drain (twice: end at once).
 CLI::App* add_db(CLI::App& app, CommandLine& line) {
   CLI::App* const db = app.add_subcommand("db", "The database of the domain directory");
   db->require_subcommand(1);
+  db->footer(
+      "\nExamples:\n  marquee db migrate --print   all SQL, without a database\n"
+      "  marquee db migrate\n");
   CLI::App* const migrate =
       db->add_subcommand("migrate", "Make the tables, or bring them up to date");
   config_option(*migrate, line);
@@ -58,6 +62,34 @@ CLI::App* add_db(CLI::App& app, CommandLine& line) {
       "and grants that it attaches are named marquee_*.\nExample:\n  marquee db migrate --print "
       "--url postgresql://owner@db/platform | less\n");
   return migrate;
+}
+
+// The first word that should have been a command and is none, with what there is; or
+// empty. CLI11 says only that one is missing.
+std::string unknown_command(const CLI::App& root, int argc, const char* const* argv) {
+  const CLI::App* app = &root;
+  std::string way = "marquee";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with('-')) return {};  // an option where none is: CLI11 says so
+    const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
+    if (commands.empty() || app->get_require_subcommand_min() == 0) return {};
+    std::vector<std::string_view> names;
+    const CLI::App* found = nullptr;
+    for (const CLI::App* command : commands) {
+      names.push_back(command->get_name());
+      if (command->get_name() == word) found = command;
+    }
+    if (!found) {
+      std::string all;
+      for (const std::string_view name : names) all.append(all.empty() ? "" : ", ").append(name);
+      return "marquee: `" + word + "` is no command of `" + way + "`" +
+             base::suggestion(word, names) + "\nThere are: " + all + "\nSee " + way + " --help\n";
+    }
+    app = found;
+    way += " " + word;
+  }
+  return {};
 }
 
 struct Choice {
@@ -132,6 +164,7 @@ std::vector<Choice> add_commands(CLI::App& app, CommandLine& line, int& seconds)
       "/ws\n");
 
   CLI::App* const version = app.add_subcommand("version", "Print the version");
+  version->footer("\nExample:\n  marquee version --json\n");
   version->add_flag("--json", line.json, "As JSON, for programs");
   return {
       {run, Command::run},           {check, Command::check},        {reload, Command::reload},
@@ -178,6 +211,9 @@ std::variant<CommandLine, Said> parse_command_line(int argc, const char* const* 
   } catch (const CLI::ParseError& e) {
     std::ostringstream out, err;
     const int code = app.exit(e, out, err) == 0 ? exit_code::ok : exit_code::usage;
+    if (code != exit_code::ok)
+      if (std::string unknown = unknown_command(app, argc, argv); !unknown.empty())
+        return Said{code, {}, std::move(unknown)};
     return Said{code, out.str(), err.str()};
   }
   for (const Choice& choice : choices) {

@@ -10,6 +10,7 @@ namespace marquee::app {
 CLI::App* add_access(CLI::App& app, CommandLine& line, int& seconds) {
   CLI::App* const access = app.add_subcommand("access", "Proofs of who asks, as remembered");
   access->require_subcommand(1);
+  access->footer("\nExample:\n  marquee access forget - < token.txt\n");
   AccessOptions& options = line.access;
 
   CLI::App* const forget = access->add_subcommand(

@@ -28,6 +28,10 @@ void common_options(CLI::App& command, CommandLine& line, int& seconds, CertsOpt
 CLI::App* add_certs(CLI::App& app, CommandLine& line, int& seconds) {
   CLI::App* const certs = app.add_subcommand("certs", "Certificates of the domains");
   certs->require_subcommand(1);
+  certs->footer(
+      "\nExamples:\n  marquee certs list\n"
+      "  marquee certs import shop.acme.com --cert shop.pem --key shop.key\n"
+      "  marquee certs export shop.acme.com > shop.pem\n");
   CertsOptions& options = line.certs;
 
   CLI::App* const import =

@@ -124,6 +124,10 @@ void add_writing(Commands& commands, DomainsArguments& a) {
 CLI::App* add_domains(CLI::App& app, CommandLine& line, int& seconds) {
   CLI::App* const domains = app.add_subcommand("domains", "Domains of the running Marquee");
   domains->require_subcommand(1);
+  domains->footer(
+      "\nExamples:\n  marquee domains add shop.example\n"
+      "  marquee domains list --contains bakery\n  marquee domains show shop.example\n"
+      "  marquee domains disable shop.example\n  marquee domains import domains.csv\n");
   Commands commands(*domains, line, seconds);
   add_reading(commands, line.domains);
   add_writing(commands, line.domains);
@@ -133,6 +137,7 @@ CLI::App* add_domains(CLI::App& app, CommandLine& line, int& seconds) {
 CLI::App* add_cache(CLI::App& app, CommandLine& line, int& seconds) {
   CLI::App* const cache = app.add_subcommand("cache", "What is remembered of the directory");
   cache->require_subcommand(1);
+  cache->footer("\nExample:\n  marquee cache flush shop.example\n");
   CLI::App* const flush = cache->add_subcommand("flush", "Forget one name, on all workers");
   flush->add_option("host", line.host, "Hostname")->required()->type_name("HOST");
   config_option(*flush, line);

@@ -28,6 +28,9 @@ constexpr const char* key_words =
 CLI::App* add_limits(CLI::App& app, CommandLine& line, int& seconds) {
   CLI::App* const limits = app.add_subcommand("limits", "Rate limits, and single counters");
   limits->require_subcommand(1);
+  limits->footer(
+      "\nExamples:\n  marquee limits show\n"
+      "  marquee limits reset login:agency=6f1c,client_ip=203.0.113.7\n");
   LimitsOptions& options = line.limits;
 
   CLI::App* const show =

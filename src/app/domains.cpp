@@ -166,7 +166,15 @@ int add(const CommandLine& line) {
     return exit_code::usage;
   const auto reply = ask_running(line, {"POST", "/v1/domains", json::serialize(body), {}});
   const json::value domain = answer_of(reply);
-  if (domain.is_null()) return exit_code::failed;
+  if (domain.is_null()) {
+    // Not of a row that the settings come before: their 409 names the file.
+    if (a.vouched && reply && reply->status == 409 &&
+        reply->body.find("\"settings:") == std::string::npos &&
+        reply->body.find("domains vouch") == std::string::npos)
+      std::cerr << "To answer for a row that is there already:  marquee domains vouch " << a.name
+                << "\n";
+    return exit_code::failed;
+  }
   if (line.json) {
     std::cout << reply->body << "\n";
     return exit_code::ok;

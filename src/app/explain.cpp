@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/hostname.hpp"
+#include "proxy/http/field_id.hpp"
 #include "routing/host_table.hpp"
 #include "routing/resolution.hpp"
 
@@ -287,6 +288,15 @@ Explanation explain(const config::Settings& settings, std::string_view method, s
     walk.reached();
   }
   return std::move(walk).take();
+}
+
+std::string not_a_request(std::string_view method, std::string_view url) {
+  if (!split(url))
+    return ticked(url) + " is not a URL; write https://HOST/PATH or http://HOST/PATH";
+  const bool token = !method.empty() && std::all_of(method.begin(), method.end(), [](char c) {
+    return proxy::http::token_fold[static_cast<unsigned char>(c)] != 0;
+  });
+  return token ? "" : ticked(method) + " is not a method; write one word, such as GET";
 }
 
 std::string explanation_json(const Explanation& explanation) {

@@ -39,6 +39,10 @@ struct DirectoryFinding {
 Explanation explain(const config::Settings& settings, std::string_view method, std::string_view url,
                     const DirectoryFinding* finding = nullptr);
 
+// Why there is nothing to explain: no URL, or no method (RFC 9110 9.1). A sentence; or
+// empty.
+std::string not_a_request(std::string_view method, std::string_view url);
+
 // The host that the directory is asked for; nothing: the settings decide, or it
 // is no name.
 std::optional<base::Hostname> directory_host(const config::Settings& settings,

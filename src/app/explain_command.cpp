@@ -49,6 +49,10 @@ int explain_running(const CommandLine& line) {
 }  // namespace
 
 int run_explain(const CommandLine& line) {
+  if (const std::string wrong = not_a_request(line.method, line.url); !wrong.empty()) {
+    std::cerr << "marquee: " << wrong << "\n";
+    return exit_code::usage;
+  }
   if (!line.offline) return explain_running(line);
   const Loaded loaded = load_and_check(line.config);
   for (const std::string& problem : loaded.problems) std::cerr << problem << "\n";

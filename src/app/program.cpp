@@ -3,8 +3,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <ctime>
 #include <filesystem>
 #include <iostream>
@@ -89,11 +91,24 @@ int Program::run() {
   return exit_code::ok;
 }
 
+// Nobody else's to read, if it is made here; one that is there has its owner's mode.
+std::string Program::make_state_dir(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  std::error_code ec;
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, ec);
+  if (!ec && ::mkdir(path.c_str(), 0700) != 0) {
+    const int why = errno;
+    std::error_code unused;
+    if (!std::filesystem::is_directory(path, unused))
+      ec = std::error_code(why, std::generic_category());
+  }
+  return ec ? "cannot make the state directory " + path + ": " + ec.message() : "";
+}
+
 std::string Program::start() {
   const config::Settings& settings = snapshot_->settings();
-  std::error_code ec;
-  std::filesystem::create_directories(settings.state_dir, ec);
-  if (ec) return "cannot make the state directory " + settings.state_dir + ": " + ec.message();
+  if (std::string error = make_state_dir(settings.state_dir); !error.empty()) return error;
   const std::size_t workers = worker_count(settings);
   declare_metrics();
   declare_directory_metrics();

@@ -83,6 +83,8 @@ class Program final : public admin::StatusSource {
 
   std::string start();  // a sentence when it cannot
   std::string open_tls();
+  static std::string make_state_dir(std::string path);
+  void warn_of_readers(const config::Settings& settings);
   std::string open_directory();
   std::vector<admin::Route> admin_routes();
   admin::AccessParts access_parts();

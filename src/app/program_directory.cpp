@@ -1,4 +1,6 @@
 // The directory of domains within the program.
+#include <sys/stat.h>
+
 #include <boost/asio/post.hpp>
 
 #include "app/program.hpp"
@@ -25,6 +27,16 @@ base::MetricSample sample(double value, std::vector<std::string> labels = {}) {
 
 }  // namespace
 
+// A file that Marquee makes has mode 0600. Another's is left as it is.
+void Program::warn_of_readers(const config::Settings& settings) {
+  if (settings.directory.kind != config::DirectoryKind::sqlite) return;
+  const std::string path = store::sqlite_path(settings);
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == 0 && (found.st_mode & 0007) != 0)
+    logger_.warn("the directory's file is open to every user, and has keys in it: chmod 0600",
+                 {{"path", path}});
+}
+
 std::string Program::open_directory() {
   const auto blocking = [this](std::function<void()> job) {
     boost::asio::post(blocking_, std::move(job));
@@ -36,6 +48,7 @@ std::string Program::open_directory() {
   certificates.control = [this](std::function<void()> job) {
     boost::asio::post(control_, std::move(job));
   };
+  warn_of_readers(snapshot_->settings());
   auto opened = store::open_directory(control_, snapshot_->settings(), logger_, blocking);
   if (opened.directory) {
     adapter_ = std::move(opened.status);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "brand/html_attributes.hpp"
+#include "brand/html_head.hpp"
 #include "brand/html_tokenizer.hpp"
+#include "brand/html_traits.hpp"
 
 namespace marquee::brand {
 namespace {
@@ -37,6 +39,20 @@ std::string_view charset_in(std::string_view s) {
 
 CharsetVerdict verdict(bool compatible) {
   return compatible ? CharsetVerdict::compatible : CharsetVerdict::foreign;
+}
+
+bool may_become_mark(std::string_view first) {
+  for (const std::string_view mark : {"\xEF\xBB\xBF", "\xFE\xFF", "\xFF\xFE"})
+    if (first.size() < mark.size() && mark.starts_with(first)) return true;
+  return false;
+}
+
+// How what is in the element is read, with scripts on.
+ContentModel content_of(TagKey key, std::uint32_t traits) {
+  if (key == tag_key("script")) return ContentModel::script;
+  if (traits & kRcdata) return ContentModel::rcdata;
+  return traits & kRawtext || key == tag_key("noscript") ? ContentModel::rawtext
+                                                         : ContentModel::data;
 }
 
 // The label that a meta tag declares; empty if it declares none.
@@ -116,7 +132,7 @@ CharsetVerdict judge_charset(std::string_view content_type, std::string_view fir
 
 CharsetVerdict judge_first_bytes(CharsetVerdict declared, std::string_view first, bool whole) {
   whole = whole || first.size() >= kPrescan;
-  if (first.size() < 3 && !whole) return CharsetVerdict::need_more;
+  if (!whole && may_become_mark(first)) return CharsetVerdict::need_more;
   if (first.starts_with("\xFE\xFF") || first.starts_with("\xFF\xFE"))
     return CharsetVerdict::foreign;
   if (first.starts_with("\xEF\xBB\xBF")) return CharsetVerdict::compatible;
@@ -141,6 +157,26 @@ CharsetVerdict judge_first_bytes(CharsetVerdict declared, std::string_view first
     return verdict(ascii_compatible(label));
   }
   return whole ? CharsetVerdict::compatible : CharsetVerdict::need_more;
+}
+
+bool head_is_over(std::string_view first) {
+  if (may_become_mark(first)) return false;
+  HtmlTokenizer tokenizer(kPrescan);
+  tokenizer.feed(first);
+  HeadTracker head;
+  for (Token token; head.open() && tokenizer.next(token);) {
+    if (token.kind == TokenKind::text && token.model == ContentModel::data) {
+      head.on_text(token.raw);
+    } else if (token.kind == TokenKind::end_tag) {
+      head.on_end(token.key, true);
+    } else if (token.kind == TokenKind::start_tag) {
+      const std::uint32_t traits = html_traits(token.key);
+      head.on_start(token.key, traits, true);
+      if (const ContentModel model = content_of(token.key, traits); model != ContentModel::data)
+        tokenizer.set_content(model, token.name);
+    }
+  }
+  return !head.open();
 }
 
 }  // namespace marquee::brand

@@ -25,6 +25,11 @@ CharsetVerdict judge_charset(std::string_view content_type, std::string_view fir
 CharsetVerdict judge_content_type(std::string_view content_type);
 CharsetVerdict judge_first_bytes(CharsetVerdict declared, std::string_view first, bool whole);
 
+// Whether a page that pauses behind `first` has said all that a page says before its
+// body: who waits for a <meta charset> need not wait longer. A byte order mark that may
+// still come is waited for.
+bool head_is_over(std::string_view first);
+
 // The label of a charset, as in Content-Type (any case, spaces around it).
 bool ascii_compatible(std::string_view label);
 

@@ -170,6 +170,7 @@ Gate::Verdict AccessGate::judge_anew(Exchange& exchange, GateAnswer& answer) {
   }
   if (!found.rule) return Verdict::pass;
   const std::optional<Shown> shown = shown_by(exchange, *found.rule);
+  if (shown || !found.rule->optional || !found.rule->forward.empty()) exchange.set_admitted();
   if (shown) return check(exchange, *found.rule, *shown, answer);
   if (!found.rule->forward.empty()) return forward_.ask(exchange, found.rule->forward, answer);
   const AccessResult result =

@@ -54,6 +54,7 @@ void Exchange::reset() {
   module_served_.module = {};
   verified_origin_ = {};
   response_fields_of_gates_.clear();
+  admitted_ = false;
   varies_on_origin_ = false;
   frame_ancestors_ = {};
   client_ = nullptr;

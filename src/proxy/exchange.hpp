@@ -118,6 +118,8 @@ class Exchange final : public UpstreamRequest,
   // Who asks, as far as a gate has found out; null: nobody known.
   void set_caller(std::shared_ptr<const identity::Caller> caller) { caller_ = std::move(caller); }
   const identity::Caller* caller() const { return caller_.get(); }
+  // A rule or a server let this request in that does not let in everybody.
+  void set_admitted() { admitted_ = true; }
   // The row of a module's API that this request is for, with its limit per minute and
   // its cache time for whoever keeps them; null: none.
   void set_api_route(std::shared_ptr<const identity::ApiRoute> route) {
@@ -222,6 +224,7 @@ class Exchange final : public UpstreamRequest,
   // exchange_response.cpp
   void edit_response();
   void apply_plan();
+  Audience audience() const;
   void cache_as_route_says();
   void put_fields_of_gates();
   void keep_own_policy();
@@ -315,6 +318,7 @@ class Exchange final : public UpstreamRequest,
   bool is_module_call_ = false;
   VerifiedOrigin verified_origin_;
   std::vector<AddedField> response_fields_of_gates_;
+  bool admitted_ = false;
   bool varies_on_origin_ = false;
   std::string_view frame_ancestors_;
   std::shared_ptr<const DomainPlan> kept_plan_;  // after leave_snapshot()

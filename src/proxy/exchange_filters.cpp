@@ -14,8 +14,13 @@ namespace marquee::proxy {
 // True: the head waits for a filter's verdict, until on_chain_head().
 bool Exchange::filters_hold_head() {
   if (!services_.filters->wants(*this)) return false;
-  if (local_.active() || response_.body.kind == http::BodyKind::none || response_.status == 101)
+  if (local_.active() || response_.status == 101) return false;
+  if (response_.body.kind == http::BodyKind::none) {
+    head_editor_.begin();
+    if (request_.method == http::Method::head)
+      services_.filters->edit_head_alone(head_editor_, *this);
     return false;
+  }
   chain_.emplace(static_cast<ChainOwner&>(*this), static_cast<BodySink&>(*this));
   services_.filters->add_filters(*chain_, *this);
   if (chain_->empty()) {

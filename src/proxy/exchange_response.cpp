@@ -124,11 +124,18 @@ void Exchange::edit_response() {
   if (!dated && response_.status >= 200) response_additions_.add("Date", services_.date());
 }
 
+// What a caller was found out for, or a rule let through, is nobody else's.
+Audience Exchange::audience() const {
+  const bool some =
+      caller_ || admitted_ || plan_->visitors || plan_->gates.has(GateKind::password);
+  return some ? Audience::some : Audience::everybody;
+}
+
 // A route of a module's API says itself how long an answer may be kept, in place of the
-// domain; 0 leaves it to the upstream. What a caller was found out for is nobody else's.
+// domain; 0 leaves it to the upstream.
 void Exchange::cache_as_route_says() {
   const std::chrono::seconds ttl(api_route_->cache_seconds);
-  if (caller_ || !may_cache_api(ttl, request_, response_)) return;
+  if (!may_cache_api(ttl, request_, response_, audience())) return;
   for (http::Field& f : response_.fields) f.dropped |= http::iequals(f.name, "cache-control");
   response_additions_.add("Cache-Control",
                           arena_.copy("public, max-age=" + std::to_string(ttl.count())));
@@ -141,7 +148,7 @@ void Exchange::apply_plan() {
     plan_->answers->apply(
         response_,
         {request_, facts_->secure, places ? plan_->upstream_prefix(host_, arena_) : "", arena_,
-         api_route_ != nullptr},
+         audience(), api_route_ != nullptr},
         response_additions_);
   }
   if (!plan_->brand || !plan_->brand->rewrites() || response_.status < 200) return;

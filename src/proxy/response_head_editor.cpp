@@ -72,6 +72,12 @@ std::optional<std::uint64_t> ResponseHeadEditor::content_length() const {
 }
 
 void ResponseHeadEditor::set_content_length(std::optional<std::uint64_t> length) {
+  if (head_.body.kind == http::BodyKind::none) {
+    // Of an answer to HEAD: only a field.
+    if (!length)
+      for (http::Field& f : head_.fields) f.dropped |= f.id == http::FieldId::content_length;
+    return;
+  }
   head_.body = length ? http::BodyFraming{http::BodyKind::length, *length}
                       : http::BodyFraming{http::BodyKind::until_close, 0};
 }

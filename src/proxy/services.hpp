@@ -23,6 +23,7 @@ namespace marquee::proxy {
 class Exchange;
 class FilterChain;
 class Gate;
+class ResponseHeadEdit;
 class RouteTable;
 class SnapshotSlot;
 class UpstreamRequest;
@@ -59,6 +60,8 @@ class FilterSource {
   virtual bool wants(const Exchange&) const { return true; }
   // Adds none for an answer that is to pass as it is.
   virtual void add_filters(FilterChain& chain, const Exchange& exchange) = 0;
+  // An answer to HEAD passes none of them; its head says what they would say.
+  virtual void edit_head_alone(ResponseHeadEdit&, const Exchange&) {}
 };
 
 struct Services {

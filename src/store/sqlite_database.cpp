@@ -1,6 +1,7 @@
 #include "store/sqlite_database.hpp"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 namespace marquee::store {
 namespace {
@@ -59,7 +60,13 @@ std::unique_ptr<SqliteDatabase> SqliteDatabase::open(const std::string& path, Mo
                                                      std::chrono::milliseconds busy,
                                                      std::string& error) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_READWRITE;
-  if (mode == Mode::create) flags |= SQLITE_OPEN_CREATE;
+  if (mode == Mode::create) {
+    flags |= SQLITE_OPEN_CREATE;
+    // Keys of consumers stand in it in the clear: SQLite would make it for all to read.
+    // Its -wal and -shm get the same mode. Not by open(): to close it would drop the locks
+    // of every other connection in this process. What is there already stays as it is.
+    ::mknod(path.c_str(), S_IFREG | 0600, 0);
+  }
   sqlite3* db = nullptr;
   const int result = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
   std::unique_ptr<SqliteDatabase> out(new SqliteDatabase(db, path));

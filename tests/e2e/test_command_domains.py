@@ -91,6 +91,16 @@ def test_mistakes_are_told(running, arguments, code, words):
     assert words in done.stderr and not done.stdout, (done.stdout, done.stderr)
 
 
+def test_vouching_for_what_is_there_is_told_the_way(running):
+    run(running, "domains", "add", "again.test", "--domain-config", '{"cache_ttl": 5}')
+    done = run(running, "domains", "add", "again.test", "--vouched", "--domain-config", '{"cache_ttl": 6}', code=1)
+    assert "marquee domains vouch again.test" in done.stderr
+    done = run(running, "domains", "add", "again.test", "--domain-config", '{"cache_ttl": 6}', code=1)
+    assert "domains vouch" not in done.stderr
+    done = run(running, "domains", "add", "bakery.test", "--vouched", code=1)  # stands in the settings
+    assert "domains vouch" not in done.stderr
+
+
 def test_help_shows_examples(running):
     for command in (("domains", "add"), ("domains", "import"), ("domains", "export"), ("domains", "list"), ("cache", "flush")):
         out = subprocess.run([BINARY, *command, "--help"], capture_output=True, text=True, check=True).stdout

@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import Domain, EchoOrigin, Marquee, Upstream
+from harness import Domain, EchoOrigin, Marquee, Upstream, eventually
 from harness.marquee import BINARY
 
 
@@ -82,9 +82,44 @@ def test_explain_offline(settled, url, expected):
         assert word in done.stdout, done.stdout
 
 
-def test_unknown_command():
-    done = marquee("no-such-command")
-    assert done.returncode in (1, 2, 64, 109) and done.stdout + done.stderr
+@pytest.mark.parametrize("arguments, words", [
+    (["florist.localhost"], "is not a URL"), (["ftp://bakery.test/"], "is not a URL"),
+    (["-X", "G ET", "https://bakery.test/"], "is not a method"), (["-X", "", "https://bakery.test/"], "is not a method")])
+def test_explain_of_no_request_is_wrong_use(settled, arguments, words):
+    for more in (["-c", str(settled.file)], []):
+        done = marquee("explain", *arguments, *more)
+        assert done.returncode == 2 and words in done.stderr and not done.stdout, done
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["no-such-command"], ["`no-such-command`", "demo-upstream"]), (["domans"], ["`domans`", "`domains`"]),
+    (["limit", "show"], ["`limit`", "`limits`"]), (["certs", "lst", "--json"], ["`lst`", "`marquee certs`", "`list`"]),
+    (["domains", "ad", "shop.test"], ["`ad`", "`add`"])])
+def test_unknown_command(arguments, words):
+    done = marquee(*arguments)
+    assert done.returncode == 2 and not done.stdout
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("command", ["domains", "certs", "limits", "cache", "db", "access"])
+def test_help_of_a_group_shows_its_own_examples(command):
+    done = marquee(command, "--help")
+    examples = [line.split()[:2] for line in done.stdout.split("Example")[1].splitlines() if "marquee " in line]
+    assert done.returncode == 0 and examples and all(e == ["marquee", command] for e in examples), done.stdout
+
+
+def test_state_is_for_its_owner_alone(tmp_path):
+    with EchoOrigin() as origin, Marquee(upstreams=[Upstream("main", [origin.endpoint])],
+                                         directory={"kind": "sqlite", "modules": {"upstream": "main"}}) as proxy:
+        state = proxy.folder / "state"
+        eventually(lambda: len(list(state.glob("directory.sqlite*"))) == 3, 10, "the directory's files")
+        for file in state.glob("directory.sqlite*"):
+            assert file.stat().st_mode & 0o777 == 0o600, file
+        assert state.stat().st_mode & 0o777 == 0o700
+    made = tmp_path / "made.sqlite"
+    assert marquee("db", "migrate", "--url", f"sqlite:{made}").returncode == 0
+    assert made.stat().st_mode & 0o777 == 0o600
 
 
 def test_status_of_a_running_process():

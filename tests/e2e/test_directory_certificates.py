@@ -154,6 +154,9 @@ def test_list_and_export_show_no_key_unless_asked_on_the_socket(node, authority)
     entries = {e["host"]: e for e in json.loads(certs(proxy, "list", "--json"))}
     assert entries["bakery.test"]["source"] == "internal" and entries["export.test"]["source"] == "directory"
     assert entries["export.test"]["fault"] is None
+    for c in entries["bakery.test"]["certificates"]:  # made when it is needed: no end yet
+        assert c["not_before"] is None and c["not_after"] is None
+    assert all(c["not_after"] > "2020" for c in entries["export.test"]["certificates"])
     assert certs(proxy, "export", "export.test") == pathlib.Path(pair[0]).read_text()
     with_key = certs(proxy, "export", "www.export.test", "--with-key")
     assert with_key.count("PRIVATE KEY") == 2

@@ -139,7 +139,7 @@ void AnswerPlan::rewrite(http::FieldTable& fields, const Context& context) const
 
 void AnswerPlan::cache(http::ResponseHead& response, const Context& context,
                        Additions& additions) const {
-  const Caching caching = caching_of(cache_, context.request, response);
+  const Caching caching = caching_of(cache_, context.request, response, context.audience);
   if (caching == Caching::untouched) return;
   for (http::Field& f : response.fields) f.dropped |= in(kCaching, f.name);
   if (caching == Caching::none) return additions.add("Cache-Control", "no-store");

@@ -27,6 +27,7 @@ class AnswerPlan {
     bool secure = false;
     std::string_view prefix;  // of the upstream's paths for this domain, see Visitor
     Arena& arena;
+    Audience audience = Audience::some;
     bool of_api_route = false;  // which says itself how long it may be kept
   };
 

@@ -20,15 +20,22 @@ enum class Caching : std::uint8_t {
   none,       // the owner wants no caching
 };
 
-// Shared only: GET or HEAD, without Authorization or Cookie, answered by 200, 203, 204,
-// 301, 308, 404 or 410 without Set-Cookie, not varying by *, Cookie or Authorization,
-// and nothing of private, no-store or no-cache said.
-Caching caching_of(const CacheRule& rule, const http::RequestHead& request,
-                   const http::ResponseHead& response);
+// Who may have the answer. A cache in front asks nobody: what only some may have must
+// not lie there for all.
+enum class Audience : std::uint8_t {
+  everybody,
+  some,  // the caller was found out, or a rule, a network list or a password let it in
+};
 
-// The same with less: an answer of a module's API is kept only if it is a 200, and was
-// asked for without any kind of credential.
+// Shared only: for everybody, GET or HEAD without a credential (Authorization, Cookie,
+// Proxy-Authorization, X-API-Key, X-Embed-Token), answered by 200, 203 or 204 without
+// Set-Cookie, not varying by *, Cookie or Authorization, nothing of private, no-store or
+// no-cache said, no Expires and no Pragma: no-cache.
+Caching caching_of(const CacheRule& rule, const http::RequestHead& request,
+                   const http::ResponseHead& response, Audience audience);
+
+// The same with less: an answer of a module's API is kept only if it is a 200.
 bool may_cache_api(std::chrono::seconds ttl, const http::RequestHead& request,
-                   const http::ResponseHead& response);
+                   const http::ResponseHead& response, Audience audience);
 
 }  // namespace marquee::proxy

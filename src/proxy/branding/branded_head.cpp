@@ -99,18 +99,22 @@ void ask_for_page(http::RequestHead& request, const DomainBrand& brand, Arena& a
   if (!brand.rewrites()) return;
   const Wanted wanted = wanted_by(request);
   if (wanted == Wanted::asset) return;
+  // It would not tell that the brand has changed: goes with any tag that is not the
+  // upstream's own, too, or it would take the tag's place (RFC 9110 13.1.3).
+  bool undated = wanted == Wanted::page;
   for (http::Field& f : request.fields) {
     if (f.dropped) continue;
     if (iequals(f.name, "accept-encoding")) {
       f.dropped = true;
-    } else if (iequals(f.name, "if-modified-since") && wanted == Wanted::page) {
-      f.dropped = true;  // it would not tell that the brand has changed
     } else if (iequals(f.name, "if-none-match")) {
       const std::string tags = upstream_etags(f.value, brand.tag, wanted == Wanted::page);
       f.dropped = true;
+      undated |= tags != f.value;
       if (!tags.empty()) additions.add("If-None-Match", arena.copy(tags));
     }
   }
+  if (undated)
+    for (http::Field& f : request.fields) f.dropped |= iequals(f.name, "if-modified-since");
   additions.add("Accept-Encoding", "identity");
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/quality.hpp"
 #include "proxy/branding/branded_head.hpp"
@@ -50,6 +51,15 @@ bool is_text(std::string_view type) {
                      [&](std::string_view t) { return iequals(type, t); });
 }
 
+bool is_compressible_kind(const http::ResponseHead& response) {
+  if (response.status < 200 || response.status == 206 || response.status == 204 ||
+      response.status == 304)
+    return false;
+  const http::Field* type = response.fields.find(http::FieldId::content_type);
+  return type && is_text(type->value) && value_of(response.fields, "content-range").empty() &&
+         !lists(response.fields, "cache-control", "no-transform");
+}
+
 }  // namespace
 
 Coding choose_coding(const http::FieldTable& request, const std::vector<Coding>& offered) {
@@ -95,15 +105,19 @@ Coding coding_of(const http::FieldTable& response) {
 }
 
 bool is_compressible(const http::ResponseHead& response, std::uint64_t least_size) {
-  if (response.status < 200 || response.status == 206 || response.status == 204 ||
-      response.status == 304)
-    return false;
-  if (response.body.kind == http::BodyKind::none ||
-      (response.body.kind == http::BodyKind::length && response.body.length < least_size))
-    return false;
-  const http::Field* type = response.fields.find(http::FieldId::content_type);
-  return type && is_text(type->value) && value_of(response.fields, "content-range").empty() &&
-         !lists(response.fields, "cache-control", "no-transform");
+  return response.body.kind != http::BodyKind::none &&
+         (response.body.kind != http::BodyKind::length || response.body.length >= least_size) &&
+         is_compressible_kind(response);
+}
+
+bool is_compressible_by_head(const http::ResponseHead& response, std::uint64_t least_size) {
+  for (const http::Field& f : response.fields) {
+    if (f.id != http::FieldId::content_length) continue;
+    std::uint64_t length = 0;
+    std::from_chars(f.value.data(), f.value.data() + f.value.size(), length);
+    if (length < least_size) return false;
+  }
+  return is_compressible_kind(response);
 }
 
 std::optional<std::string> vary_by_coding(const http::FieldTable& response) {

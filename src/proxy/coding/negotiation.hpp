@@ -21,6 +21,9 @@ Coding coding_of(const http::FieldTable& response);
 // no-transform. Of a coding it must not have one already; the caller asks.
 bool is_compressible(const http::ResponseHead& response, std::uint64_t least_size);
 
+// The same of an answer to HEAD: its length is what its fields say, dropped or not.
+bool is_compressible_by_head(const http::ResponseHead& response, std::uint64_t least_size);
+
 // All lines of Vary in one, with Accept-Encoding; nothing if it is said already.
 std::optional<std::string> vary_by_coding(const http::FieldTable& response);
 

@@ -65,9 +65,12 @@ bool BrandFilter::give_run(bool flush, bool end) {
   return false;
 }
 
-void BrandFilter::judge(std::string_view first, bool whole) {
-  switch (brand::judge_first_bytes(declared_, first, whole)) {
+// Of the page's first bytes so far. A pause before they have said it is no end: the
+// upstream may write head and body apart. One in the body is: it must flow.
+void BrandFilter::judge(std::string_view first, const BodySlice& in) {
+  switch (brand::judge_first_bytes(declared_, first, in.end)) {
     case brand::CharsetVerdict::need_more:
+      judged_ = in.flush && brand::head_is_over(first);
       return;
     case brand::CharsetVerdict::foreign:
       foreign_ = true;
@@ -92,16 +95,13 @@ std::size_t BrandFilter::on_body(const BodySlice& in, BodySink& out) {
   in_ = {in.data, in.size};
   std::string_view bytes = in_;
   if (!judged_) {
-    // A stream that pauses here is judged by what it has said so far.
-    const bool whole = in.flush || in.end;
-    const std::size_t missing = brand::kPrescan - first_.size();
-    const std::size_t taken = std::min(missing, bytes.size());
-    if (first_.empty() && (bytes.size() >= missing || whole)) {
-      judge(bytes, true);
-    } else {
+    if (first_.empty()) judge(bytes, in);
+    if (!judged_) {
+      const std::size_t taken = std::min(brand::kPrescan - first_.size(), bytes.size());
+      const bool looked = first_.empty();
       first_.append(bytes.substr(0, taken));
       bytes.remove_prefix(taken);
-      judge(first_, whole || first_.size() == brand::kPrescan);
+      if (!looked) judge(first_, in);
     }
     if (judged_ && !first_.empty()) {
       const std::string first = std::exchange(first_, {});

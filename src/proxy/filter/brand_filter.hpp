@@ -29,7 +29,7 @@ class BrandFilter final : public ResponseFilter, private brand::ByteSink {
   static constexpr std::size_t kLong = 4096;
 
   void write(std::string_view bytes) override;
-  void judge(std::string_view first, bool whole);
+  void judge(std::string_view first, const BodySlice& in);
   std::string_view rewrite(std::string_view bytes);
   std::size_t pass(std::string_view rest, const BodySlice& in, BodySink& out);
   bool give_run(bool flush, bool end);

@@ -72,15 +72,20 @@ HeadVerdict DecodeFilter::on_head(ResponseHeadEdit& head) {
 }
 
 HeadVerdict EncodeFilter::on_head(ResponseHeadEdit& head) {
-  if (vary_) head.set("vary", *vary_);
-  if (!usable()) return HeadVerdict::pass;
-  head.set("content-encoding", name(coding_));
+  edit(head, usable() ? coding_ : Coding::identity, vary_);
+  return usable() ? HeadVerdict::engage : HeadVerdict::pass;
+}
+
+void EncodeFilter::edit(ResponseHeadEdit& head, Coding coding,
+                        const std::optional<std::string>& vary) {
+  if (vary) head.set("vary", *vary);
+  if (coding == Coding::identity) return;
+  head.set("content-encoding", name(coding));
   head.set_content_length(std::nullopt);
   for (const char* field : {"accept-ranges", "digest", "content-digest", "content-md5"})
     head.remove(field);
   const std::string etag(head.field("etag"));
   if (etag.starts_with('"')) head.set("etag", "W/" + etag);
-  return HeadVerdict::engage;
 }
 
 }  // namespace marquee::proxy

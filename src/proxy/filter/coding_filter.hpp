@@ -65,6 +65,7 @@ class EncodeFilter final : public CodingFilter {
   EncodeFilter(Coding coding, unsigned level, std::optional<std::string> vary)
       : CodingFilter(make_encoder(coding, level)), coding_(coding), vary_(std::move(vary)) {}
   HeadVerdict on_head(ResponseHeadEdit& head) override;
+  static void edit(ResponseHeadEdit& head, Coding coding, const std::optional<std::string>& vary);
 
  private:
   Coding coding_;

@@ -37,4 +37,18 @@ void ResponseFilters::add_filters(FilterChain& chain, const Exchange& exchange) 
     chain.add(std::make_unique<VaryFilter>(std::move(*vary)));
 }
 
+// As above, in the same order.
+void ResponseFilters::edit_head_alone(ResponseHeadEdit& head, const Exchange& exchange) {
+  const DomainPlan& plan = *exchange.plan();
+  const http::ResponseHead& response = exchange.response();
+  const Coding coding = coding_of(response.fields);
+  const bool brands = plan.brand && plan.brand->rewrites() && is_brandable(response);
+  if (brands && coding != Coding::identity) head.remove("content-encoding");
+  if (plan.codings.empty() || (coding != Coding::identity && !brands) ||
+      !is_compressible_by_head(response, coding == Coding::identity ? plan.coding_least_size : 0))
+    return;
+  EncodeFilter::edit(head, choose_coding(exchange.request().fields, plan.codings),
+                     vary_by_coding(response.fields));
+}
+
 }  // namespace marquee::proxy

@@ -198,7 +198,10 @@ TEST_CASE("charsets") {
   CHECK(judge("text/html; charset=gbk", "<p>") == V::foreign);
   CHECK(judge("text/html; charset=gbk", "\xEF\xBB\xBF<p>") == V::compatible);
   CHECK(judge("text/html; charset=utf-8", "\xFF\xFE<") == V::foreign);
-  CHECK(judge("text/html; charset=utf-8", "x", false) == V::need_more);
+  CHECK(judge("text/html; charset=utf-8", "x", false) == V::compatible);
+  for (const char* mark : {"", "\xEF", "\xEF\xBB", "\xFE", "\xFF"})
+    CHECK(judge("text/html; charset=utf-8", mark, false) == V::need_more);
+  CHECK(judge("text/html; charset=utf-8", "\xFF\xFE", false) == V::foreign);
   CHECK(judge("text/html", "<p>") == V::compatible);
   CHECK(judge("text/html", "<p>", false) == V::need_more);
   CHECK(judge("text/html", std::string(kPrescan, ' '), false) == V::compatible);
@@ -211,4 +214,18 @@ TEST_CASE("charsets") {
   CHECK(judge("text/html", "<meta charset=utf-16le>") == V::compatible);
   CHECK(judge("text/html", "\x1B$B") == V::foreign);
   CHECK(judge("text/html", std::string(kPrescan, ' ') + "<meta charset=big5>") == V::compatible);
+}
+
+TEST_CASE("where a page that pauses has said its charset, or never will") {
+  for (const char* in_head :
+       {"", "\xEF\xBB", "\xFF", " \n", "<", "<!doctype html", "<!doctype html><html>", "<head>",
+        "<head><title>a page", "<head><title>a</title>", "<style>p { color: red }</style>",
+        "<script>if (a < b) document.write('<p>')</script>", "<head><noscript><p>no", "<!-- x -->",
+        "<head><link rel=stylesheet href=a.css><meta name=x>", "<bod",
+        "<head><template><p>x</p></template>"})
+    CHECK_MESSAGE(!head_is_over(in_head), in_head);
+  for (const char* behind : {"text", "<p>", "<head></head>", "<head></head ><", "<body>",
+                             "<html><body class=x>a", "<title>a</title>words", "<br>",
+                             "\xEF\xBB\xBF<p>"})
+    CHECK_MESSAGE(head_is_over(behind), behind);
 }

@@ -35,6 +35,7 @@ struct Answer {
   http::RequestHead request;
   http::ResponseHead response;
   Additions additions;
+  Audience audience = Audience::everybody;
   Arena arena;
   config::Settings settings;
   routing::Domain domain{*base::parse_hostname("shop.example.com").name};
@@ -58,7 +59,7 @@ struct Answer {
   bool apply(bool secure = true, std::string_view prefix = {}) {
     plan = AnswerPlan::make(domain, settings);
     if (!plan) return false;
-    plan->apply(response, {request, secure, prefix, arena}, additions);
+    plan->apply(response, {request, secure, prefix, arena, audience}, additions);
     return true;
   }
   std::string text() const {
@@ -210,6 +211,23 @@ TEST_CASE("shared caching only where it is safe") {
       [](Answer& a) { a.response.status = 206; },
       [](Answer& a) { a.ask("Authorization"); },
       [](Answer& a) { a.ask("cookie"); },
+      [](Answer& a) { a.ask("X-API-Key"); },
+      [](Answer& a) { a.ask("x-embed-token"); },
+      [](Answer& a) { a.ask("Proxy-Authorization"); },
+      [](Answer& a) {
+        a.ask("Authorization");
+        a.request.fields.begin()->dropped = true;  // as a gate does
+      },
+      [](Answer& a) { a.audience = Audience::some; },
+      [](Answer& a) { a.response.status = 301; },
+      [](Answer& a) { a.response.status = 308; },
+      [](Answer& a) { a.response.status = 404; },
+      [](Answer& a) { a.response.status = 410; },
+      [](Answer& a) { a.say("Expires", "0"); },
+      [](Answer& a) { a.say("expires", "Wed, 21 Oct 2065 07:28:00 GMT"); },
+      [](Answer& a) { a.say("Pragma", "no-cache"); },
+      [](Answer& a) { a.say("CDN-Cache-Control", "no-store"); },
+      [](Answer& a) { a.say("Surrogate-Control", "max-age=5, private"); },
       [](Answer& a) { a.say("Set-Cookie", "a=b"); },
       [](Answer& a) { a.say("Cache-Control", "Private=\"x\", max-age=5"); },
       [](Answer& a) { a.say("cache-control", "max-age=5"), a.say("Cache-Control", "no-store"); },
@@ -221,6 +239,13 @@ TEST_CASE("shared caching only where it is safe") {
         a.domain.response_fields.set = {{"Cache-Control", "max-age=1"}};
       },
   };
+  for (const unsigned status : {203u, 204u})
+    CHECK(cached(60, [&](Answer& a) { a.response.status = status; }) == shared);
+  // What nobody may keep needs no such care.
+  for (const unsigned status : {301u, 404u})
+    CHECK(cached(0, [&](Answer& a) { a.response.status = status; }) == "Cache-Control=no-store;");
+  CHECK(cached(0, [](Answer& a) { a.ask("X-API-Key"), a.audience = Audience::some; }) ==
+        "Cache-Control=no-store;");
   for (std::size_t i = 0; i < unsafe.size(); ++i) {
     CAPTURE(i);
     CHECK(cached(60, unsafe[i], true).empty());

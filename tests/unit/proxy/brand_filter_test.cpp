@@ -143,6 +143,66 @@ TEST_CASE("brand filter: a charset that is told late") {
   CHECK_FALSE(sink.ended);
 }
 
+TEST_CASE("brand filter: a pause before the charset is said does not say it") {
+  const auto brand = brand_named("Rose");
+  const auto utf16 = [](std::string_view mark, bool big) {
+    std::string out(mark);
+    for (const char c : kPage) big ? (out += '\0') += c : (out += c) += '\0';
+    return out;
+  };
+  const std::string sjis =
+      "<!doctype html><html><head><meta charset=shift_jis><title>\x83\x5C</title></head>"
+      "<body>\x83\x3C</body></html>";
+  struct Page {
+    std::string type, bytes;
+    bool changed;
+  };
+  const Page pages[] = {{"text/html", sjis, false},
+                        {"text/html", utf16("\xFF\xFE", false), false},
+                        {"text/html; charset=utf-8", utf16("\xFF\xFE", false), false},
+                        {"text/html", utf16("\xFE\xFF", true), false},
+                        {"text/html; charset=utf-8", utf16("\xFE\xFF", true), false},
+                        {"text/html", kPage, true},
+                        {"text/html; charset=utf-8", "\xEF\xBB\xBF" + kPage, true},
+                        {"text/html; charset=utf-8", kPage, true}};
+  for (const Page& page : pages) {
+    for (std::size_t at = 0; at <= 40; ++at) {
+      CAPTURE(page.bytes);
+      CAPTURE(at);
+      BrandFilter filter(brand);
+      Head head;
+      head.type = page.type;
+      filter.on_head(head);
+      Sink sink;
+      offer(filter, sink, {}, true, false);  // the head came alone
+      CHECK(sink.flushes == 1);              // and goes on at once
+      CHECK(sink.out.empty());
+      offer(filter, sink, std::string_view(page.bytes).substr(0, at), true, false);
+      offer(filter, sink, std::string_view(page.bytes).substr(at), true, false);
+      offer(filter, sink, {}, false, true);
+      CHECK(sink.ended);
+      CHECK((sink.out != page.bytes) == page.changed);
+      CHECK((sink.out.find("Bread | Rose") != std::string::npos) == page.changed);
+    }
+  }
+}
+
+TEST_CASE("brand filter: a stream without a charset flows from its body on") {
+  BrandFilter filter(brand_named("Rose"));
+  Head head;
+  head.type = "text/html";
+  filter.on_head(head);
+  Sink sink;
+  offer(filter, sink, {}, true, false);
+  offer(filter, sink, "<html><head><title>x</title>", true, false);
+  CHECK(sink.out.empty());  // <meta charset> may still come
+  offer(filter, sink, "<body><p>one", true, false);
+  CHECK(sink.out.ends_with("<body><p>one"));
+  CHECK(sink.out.find("x | Rose") != std::string::npos);
+  offer(filter, sink, "<p>two", true, false);
+  CHECK(sink.out.ends_with("<p>two"));
+}
+
 TEST_CASE("brand filter: what has come is passed on with each flush") {
   const auto brand = brand_named("Rose", true);
   BrandFilter filter(brand);

@@ -174,13 +174,15 @@ TEST_CASE("paths of stylesheets") {
 }
 
 TEST_CASE("requests: pages are asked for readable, assets are left alone") {
-  const auto asked = [](std::string_view destination, std::string_view accept) {
+  const auto asked = [](std::string_view destination, std::string_view accept,
+                        const char* tags = nullptr) {
     Heads h;
+    if (tags) h.ask("If-None-Match", tags);
     if (!destination.empty()) h.ask("Sec-Fetch-Dest", destination);
     if (!accept.empty()) h.ask("Accept", accept);
     h.ask("Accept-Encoding", "gzip, br");
     h.ask("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT");
-    h.ask("If-None-Match", "\"plain\", W/\"a-bs" + h.brand->tag + "\"");
+    if (!tags) h.ask("If-None-Match", "\"plain\", W/\"a-bs" + h.brand->tag + "\"");
     ask_for_page(h.request, *h.brand, h.arena, h.additions);
     return h.added("Accept-Encoding") + h.added("If-None-Match") +
            std::string(value_of(h.request.fields, "accept-encoding")) +
@@ -188,8 +190,12 @@ TEST_CASE("requests: pages are asked for readable, assets are left alone") {
   };
   CHECK(asked("document", "") == "identity;\"a\";");
   CHECK(asked("", "text/html,*/*;q=0.8") == "identity;\"a\";");
-  CHECK(asked("empty", "text/html") == "identity;\"plain\", \"a\"; since");
-  CHECK(asked("", "*/*") == "identity;\"plain\", \"a\"; since");
+  CHECK(asked("empty", "text/html") == "identity;\"plain\", \"a\";");
+  CHECK(asked("", "*/*") == "identity;\"plain\", \"a\";");
+  // A date must not stand in for the tag of an older brand.
+  CHECK(asked("", "*/*", "W/\"a-bs00000000\"") == "identity;");
+  CHECK(asked("", "*/*", "\"plain\", W/\"a-bs00000000\"") == "identity;\"plain\";");
+  CHECK(asked("", "*/*", "\"plain\"") == "identity;\"plain\"; since");
   for (const char* asset : {"script", "style", "image", "font", "Image"})
     CHECK(asked(asset, "*/*") == "gzip, br since");
 }

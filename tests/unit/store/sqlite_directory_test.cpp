@@ -62,6 +62,31 @@ struct Rig {
 
 }  // namespace
 
+TEST_CASE("an SQLite file is made for its owner alone, with its companions") {
+  Folder folder;
+  const mode_t before = ::umask(0022);
+  std::string error;
+  const auto database =
+      SqliteDatabase::open(folder.file(), SqliteDatabase::Mode::create, 1s, error);
+  REQUIRE_MESSAGE(database, error);
+  CHECK(migrate_sqlite(*database).error.empty());
+  std::size_t files = 0;
+  for (const char* end : {"", "-wal", "-shm"}) {
+    struct stat found {};
+    if (::stat((folder.file() + end).c_str(), &found) != 0) continue;
+    ++files;
+    CHECK((found.st_mode & 0777) == 0600);
+  }
+  CHECK(files == 3);
+  // The mode that somebody gave it stays.
+  REQUIRE(::chmod(folder.file().c_str(), 0640) == 0);
+  CHECK(SqliteDatabase::open(folder.file(), SqliteDatabase::Mode::create, 1s, error));
+  struct stat found {};
+  REQUIRE(::stat(folder.file().c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777) == 0640);
+  ::umask(before);
+}
+
 TEST_CASE("SQLite keeps the directory's contract") {
   Rig rig;
   SqliteDirectory directory(options(rig.folder), rig.status);
