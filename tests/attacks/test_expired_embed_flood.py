@@ -9,6 +9,7 @@ SECRET = "a-secret-of-the-platform-0123456789"
 SHOP = Domain("shop.test")
 ACCESS = {"rules": [{"paths": ["/embed"], "accept": ["embed"]}, {"paths": ["/api"], "accept": ["jwt"]}],
           "embed": {"legacy": True}, "tokens": {"issuers": {"platform": {"secret": SECRET}}}}
+ROWS = {"kind": "sqlite", "modules": {"upstream": "main", "path": "{path}"}}
 
 
 def expired(i):
@@ -20,14 +21,14 @@ def flood(client, count):
 
 
 def test_they_count_as_wrong():
-    with EchoOrigin() as origin, Marquee(origin, domains=[SHOP], workers=1,
+    with EchoOrigin() as origin, Marquee(origin, domains=[SHOP], workers=1, directory=ROWS,
                                          access={**ACCESS, "wrong_burst": 10, "wrong_rate": 0.01}) as proxy, proxy.plain() as client:
         assert flood(client, 40) == [401] * 10 + [429] * 30
 
 
 def test_they_push_out_nobody():
     """Whoever is known is checked no more, also when no new proof is looked at."""
-    with EchoOrigin() as origin, Marquee(origin, domains=[SHOP], workers=1, access={
+    with EchoOrigin() as origin, Marquee(origin, domains=[SHOP], workers=1, directory=ROWS, access={
             **ACCESS, "cache": 16, "wrong_burst": 60, "wrong_rate": 0.01}) as proxy, proxy.plain() as client:
         known = [hs256(SECRET, claims(site_id=SHOP.site, sub=f"user-{i}")) for i in range(16)]
 

@@ -54,7 +54,7 @@ def test_the_listeners_own_port_is_said(setup):
     since = server.mark()
     with proxy.plain() as client:
         port = client.sock.getpeername()[1]
-        client.get("/x", f"SHOP.test:0{port}")
+        client.get("/x", f"SHOP.test:{port}")
     assert told(server, since) == [f"shop.test:{port}"]
 
 

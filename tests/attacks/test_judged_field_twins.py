@@ -36,7 +36,7 @@ def test_over_http_1(setup, remembered):
     proxy, server = setup
     since = server.mark()
     with proxy.plain() as client:
-        got = client.get("/admin/h1", fields=[("X-Kind", "good"), *TWINS, ("X_Other", "1")])
+        got = client.get("/admin/h1", "shop.test", fields=[("X-Kind", "good"), *TWINS, ("X_Other", "1")])
     assert kinds(got) == [("x-kind", "good"), ("x_other", "1")]
     assert (server.mark() == since) == remembered
 
@@ -44,13 +44,13 @@ def test_over_http_1(setup, remembered):
 def test_without_the_field_itself(setup):
     proxy, _ = setup
     with proxy.plain() as client:
-        assert kinds(client.get("/admin/none", fields=TWINS)) == []
+        assert kinds(client.get("/admin/none", "shop.test", fields=TWINS)) == []
 
 
 def test_over_http_2(setup):
     proxy, _ = setup
-    with proxy.h2() as client:
-        got = client.get("/admin/h2", fields=[("x-kind", "good"), *[(n.lower(), v) for n, v in TWINS]])
+    with proxy.h2("shop.test") as client:
+        got = client.get("/admin/h2", "shop.test", fields=[("x-kind", "good"), *[(n.lower(), v) for n, v in TWINS]])
     assert kinds(got) == [("x-kind", "good")]
 
 
@@ -58,4 +58,4 @@ def test_paths_that_nobody_judges_are_left_alone(setup):
     """The control."""
     proxy, _ = setup
     with proxy.plain() as client:
-        assert kinds(client.get("/x", fields=[("X-Kind", "a"), ("x_kind", "b")])) == [("x-kind", "a"), ("x_kind", "b")]
+        assert kinds(client.get("/x", "shop.test", fields=[("X-Kind", "a"), ("x_kind", "b")])) == [("x-kind", "a"), ("x_kind", "b")]

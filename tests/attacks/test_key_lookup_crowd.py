@@ -30,7 +30,8 @@ def setup(server):
     server.sql("ALTER ROLE marquee_edge PASSWORD 'secret'", "keys")
     with EchoOrigin() as origin, Marquee(
             domains=[Domain("shop.test")], upstreams=[Upstream("main", [origin.endpoint])], workers=1, access={"rules": [RULE]},
-            directory={"kind": "postgres", "url": server.url("keys", "marquee_edge"), "timeout": Text("30s")}) as proxy:
+            directory={"kind": "postgres", "url": server.url("keys", "marquee_edge"), "timeout": Text("30s"),
+                       "trust_directory_status": True, "modules": {"upstream": "main", "path": "{path}"}}) as proxy:
         eventually(lambda: ask(proxy, "warm-up-key-0123456789").status == 401, 15, "an open directory")
         yield proxy, origin
 

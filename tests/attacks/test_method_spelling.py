@@ -19,7 +19,7 @@ def origin():
 
 @pytest.fixture(scope="module")
 def proxy(origin):
-    rules = [{"paths": ["/write"], "methods": ["POST", "put"], "accept": ["jwt"]},
+    rules = [{"paths": ["/write"], "methods": ["POST", "PUT"], "accept": ["jwt"]},
              {"paths": ["/read"], "methods": ["GET"], "accept": ["jwt"]}]
     with Marquee(origin, domains=[SHOP], access={
             "rules": rules, "tokens": {"issuers": {"platform": {"secret": "a-secret-of-the-platform-0123456789"}}}}) as running:

@@ -9,8 +9,8 @@ from harness import Domain, EchoOrigin, Listener, Marquee, Upstream, directory, 
 from harness.auth_server import AuthServer, answer, reply
 
 BCRYPT = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW"
-SSO = {"upstream": "sso", "path": "/verify", "copy_to_upstream": ["Remote-User", "Remote-Groups"],
-       "role_field": "X-Role", "request_fields": ["Cookie", "X-Kind"]}
+SSO = {"upstream": "sso", "path": "/verify", "copy_to_upstream": ["Remote-User", "Remote-Groups", "X-Role"],
+       "request_fields": ["Cookie", "X-Kind"]}
 ACCESS = {"rules": [{"paths": ["/admin"], "accept": ["forward:sso"]}], "forward": {"sso": SSO}}
 FORGED = ["Remote-User", "remote_groups", "X-ROLE", "X-Tenant-Site-Id"]
 NAMES = [f"n{i}.test" for i in range(6)]
