@@ -73,6 +73,11 @@ AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfReq
   return proof.kind == Credential::consumer ? judge_consumer(proof, tenant) : AccessResult::granted;
 }
 
+bool counts_as_wrong(const Proof& proof) {
+  return proof.result == AccessResult::invalid ||
+         (proof.result == AccessResult::expired && !proof.genuine);
+}
+
 std::shared_ptr<const Caller> caller_for(const Proof& proof, const TenantOfRequest& tenant) {
   auto out = std::make_shared<Caller>(proof.caller);
   out->scopes = proof.scopes;

@@ -40,8 +40,9 @@ struct Proof {
   Credential kind = Credential::jwt;
   AccessResult result = AccessResult::invalid;  // granted, invalid, expired or unavailable
   TokenFault fault = TokenFault::none;          // why it is invalid, of a JWT
-  Caller caller;                                // with granted; agency and site as it claims
-  std::string module;                           // that it is for; empty: any
+  bool genuine = true;  // with expired: known to have been good, not only by its own word
+  Caller caller;        // with granted; agency and site as it claims
+  std::string module;   // that it is for; empty: any
   std::vector<std::string> scopes;
   bool scoped = false;               // false: it does not speak of scopes at all
   base::CidrList addresses;          // that it may come from; empty: any
@@ -69,6 +70,9 @@ struct TenantOfRequest {
 };
 
 AccessResult judge(const Proof& proof, const AccessRule& rule, const TenantOfRequest& tenant);
+
+// Anybody can make such a one without end: whoever shows many is shut out.
+bool counts_as_wrong(const Proof& proof);
 
 // `agency` and `site` are the domain's where the proof is of that tenant, else empty.
 std::shared_ptr<const Caller> caller_for(const Proof& proof, const TenantOfRequest& tenant);

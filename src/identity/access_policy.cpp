@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/http_method.hpp"
+
 namespace marquee::identity {
 namespace {
 
@@ -79,9 +81,7 @@ const AccessRule* AccessPolicy::first(std::string_view method, std::string_view 
                                       routing::HostClass host, bool plain) const {
   for (const AccessRule& rule : rules_) {
     if (!(rule.hosts & bit(host)) || !any_guards(rule.paths, path)) continue;
-    if (!rule.methods.empty() &&
-        std::find(rule.methods.begin(), rule.methods.end(), method) == rule.methods.end())
-      continue;
+    if (!rule.methods.empty() && !base::covers_method(rule.methods, method)) continue;
     return plain && any_covers(rule.open, path) ? nullptr : &rule;
   }
   return nullptr;

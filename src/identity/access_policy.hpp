@@ -17,7 +17,7 @@ using config::Credential;
 
 struct AccessRule {
   std::vector<std::string> paths;
-  std::vector<std::string> methods;
+  std::vector<std::string> methods;  // in any case; GET covers HEAD; empty: all
   std::vector<std::string> open;
   std::vector<Credential> accept;
   std::string forward;  // name of who is asked where there is no proof; empty: nobody

@@ -144,6 +144,22 @@ bool is_same_field(std::string_view name, std::string_view lower_name) {
   return true;
 }
 
+bool is_twin_of_judged(const Forward& forward, std::string_view name) {
+  bool twin = false;
+  for (const std::string& judged : forward.request_fields) {
+    if (!is_same_field(name, judged)) continue;
+    if (in_lower_case(name) == judged) return false;
+    twin = true;
+  }
+  return twin;
+}
+
+std::string said_host(std::string_view host, std::int32_t named, std::uint16_t own, bool secure) {
+  std::string out(host);
+  if (named == own && own != (secure ? 443 : 80)) out.append(":").append(std::to_string(own));
+  return out;
+}
+
 Digest digest_of(const Forward& forward, const ForwardQuestion& question, Sha256& sha256) {
   std::string text;
   const std::size_t mark = std::min(question.target.find('?'), question.target.size());

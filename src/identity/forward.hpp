@@ -46,10 +46,20 @@ std::vector<std::string> names_of_servers(const std::vector<Forward>& forwards);
 // one.
 bool is_same_field(std::string_view name, std::string_view lower);
 
+// Not one of request_fields, but the same to CGI-like servers: what was judged and what
+// an upstream takes it for could differ.
+bool is_twin_of_judged(const Forward& forward, std::string_view name);
+
+// A request's host as servers are told it, and nothing of how the client spelled it:
+// `host` normalised, and the port that it named (-1: none) if that is the one that
+// clients of the listener use (`own`) and not the scheme's.
+std::string said_host(std::string_view host, std::int32_t named, std::uint16_t own, bool secure);
+
 using FieldView = std::pair<std::string_view, std::string_view>;
 
 struct ForwardQuestion {
-  std::string_view scheme, host;
+  std::string_view scheme;
+  std::string host;                 // said_host()
   std::string_view method, target;  // the path with its query
   std::string_view client;          // address
   // Whose the host is: another tenant's later is another question.

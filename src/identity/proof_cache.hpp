@@ -1,6 +1,9 @@
 // Proofs that were checked, by the digest of what was shown: bounded, and for a
 // minute at most. One worker's; nothing is locked. Never holds a credential itself.
+// Wrong ones, which a stranger can make without end, have a place of their own and push
+// out no good ones.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -29,15 +32,22 @@ class ProofCache {
   };
 
   // `seed`: random, so that strangers cannot make digests that meet in one place.
+  // `entries` good ones, and a quarter as many that are wrong.
   ProofCache(std::size_t entries, Ms ttl, Ms negative_ttl, std::uint64_t seed)
-      : table_(entries), ttl_(ttl), negative_ttl_(negative_ttl), seed_(seed | 1) {}
+      : good_(entries),
+        wrong_(std::max<std::size_t>(1, entries / 4)),
+        ttl_(ttl),
+        negative_ttl_(negative_ttl),
+        seed_(seed | 1) {}
 
   // Null: not known, or no longer. Valid until the next put() or clear().
   Entry* find(Credential kind, const Digest& digest, Time now) {
     const Key key = key_of(kind, digest);
-    Entry* const found = table_.find(key);
-    if (!found || now < found->until) return found;
-    table_.erase(key);
+    for (Table* const table : {&good_, &wrong_}) {
+      Entry* const found = table->find(key);
+      if (found && now < found->until) return found;
+      if (found) table->erase(key);
+    }
     return nullptr;
   }
 
@@ -55,21 +65,26 @@ class ProofCache {
     entry.proof = std::move(proof);
     entry.until = now + life;
     const Key key = key_of(entry.proof.kind, digest);
-    table_.insert(key, std::move(entry), 1);
-    return *table_.find(key);
+    const bool granted = entry.proof.result == AccessResult::granted;
+    (granted ? wrong_ : good_).erase(key);
+    Table& table = granted ? good_ : wrong_;
+    table.insert(key, std::move(entry), 1);
+    return *table.find(key);
   }
 
   // Of every kind.
   void erase(const Digest& digest) {
     for (const auto kind :
-         {Credential::api_key, Credential::jwt, Credential::embed, Credential::consumer})
-      table_.erase(key_of(kind, digest));
+         {Credential::api_key, Credential::jwt, Credential::embed, Credential::consumer}) {
+      good_.erase(key_of(kind, digest));
+      wrong_.erase(key_of(kind, digest));
+    }
   }
   void clear() {
-    const std::size_t budget = table_.budget();
-    table_ = Table(budget);
+    good_ = Table(good_.budget());
+    wrong_ = Table(wrong_.budget());
   }
-  std::size_t size() const { return table_.size(); }
+  std::size_t size() const { return good_.size() + wrong_.size(); }
 
  private:
   struct Key {
@@ -90,7 +105,8 @@ class ProofCache {
     return {digest, kind, head ^ head >> 32};
   }
   using Table = base::LruTable<Key, Entry, Hash>;
-  Table table_;
+  Table good_;
+  Table wrong_;
   Ms ttl_;
   Ms negative_ttl_;
   std::uint64_t seed_;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/base64.hpp"
+#include "base/http_method.hpp"
 #include "identity/jose/key.hpp"
 #include "identity/strict_json.hpp"
 
@@ -200,8 +201,9 @@ bool endpoint_fits(const std::vector<std::string>& allowed, std::string_view met
 }
 
 std::string_view scope_of_method(std::string_view method) {
-  if (method == "GET" || method == "HEAD" || method == "OPTIONS") return "read";
-  return method == "DELETE" ? "delete" : "write";
+  for (const auto reading : {"GET", "HEAD", "OPTIONS"})
+    if (base::is_method(method, reading)) return "read";
+  return base::is_method(method, "DELETE") ? "delete" : "write";
 }
 
 std::string sign_embed_token(const EmbedClaims& claims, std::string_view secret) {

@@ -32,7 +32,7 @@ Proof proof_of(const KeyAnswer<ConsumerRecord>& answer, const Digest& digest);
 // module's API, decoded.
 bool endpoint_fits(const std::vector<std::string>& allowed, std::string_view method,
                    std::string_view path);
-// What API mode asks for by method: read, write or delete.
+// What API mode asks for by method, in any case of its letters: read, write or delete.
 std::string_view scope_of_method(std::string_view method);
 
 // What an embed token says of itself.

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/http_method.hpp"
 #include "limits/check.hpp"
 #include "limits/key_text.hpp"
 
@@ -120,7 +121,7 @@ bool about(const Rule& rule, const Asker& asker) {
     return false;
   for (const Part part : rule.needed)
     if (id_of(part, asker).empty()) return false;
-  if (!rule.methods.empty() && !one_of(rule.methods, asker.method)) return false;
+  if (!rule.methods.empty() && !base::covers_method(rule.methods, asker.method)) return false;
   if (!rule.subscriptions.empty() && !one_of(rule.subscriptions, asker.subscription)) return false;
   if (!rule.plans.empty() && !one_of(rule.plans, asker.plan)) return false;
   return !asker.address || !rule.exempt.contains(*asker.address);

@@ -50,11 +50,6 @@ std::optional<base::IpAddress> client_of(const Exchange& exchange) {
   return std::nullopt;
 }
 
-std::uint64_t prefix_of(const Exchange& exchange) {
-  const auto client = client_of(exchange);
-  return client ? tls::client_prefix(client->bytes()) : 0;
-}
-
 RefusalCause cause_of(AccessResult result) {
   switch (result) {
     case AccessResult::unavailable:
@@ -235,7 +230,7 @@ Gate::Verdict AccessGate::check(Exchange& exchange, const AccessRule& rule, cons
   const Digest digest = sha256_.of(shown.text);
   if (auto* entry = cache_->find(shown.kind, digest, turn_.now()))
     return decide(exchange, rule, entry->proof, entry, answer);
-  if (!wrong_->allows(prefix_of(exchange), turn_.now())) {
+  if (!wrong_->allows(network_of(exchange), turn_.now())) {
     count(proof_kind(shown.kind), AccessResult::flood);
     return refuse(AccessResult::flood, &rule, answer);
   }
@@ -274,15 +269,18 @@ std::optional<Proof> AccessGate::check_embed(std::string_view token, const Diges
   }
   auto claims = embed_.legacy ? identity::read_legacy_embed(token) : std::nullopt;
   if (!claims) return wrong_proof(Credential::embed);
-  if (claims->expires <= wall_seconds())
-    return wrong_proof(Credential::embed, AccessResult::expired);
+  if (claims->expires <= wall_seconds()) {
+    Proof proof = wrong_proof(Credential::embed, AccessResult::expired);
+    proof.genuine = false;  // nobody signed it
+    return proof;
+  }
   legacy = std::move(*claims);
   return std::nullopt;
 }
 
 // What was found wrong counts against the client; what could not be checked does not.
 Proof& AccessGate::remember(const Digest& digest, Proof proof, const Exchange& exchange) {
-  if (proof.result == AccessResult::invalid) wrong_->failed(prefix_of(exchange), turn_.now());
+  if (identity::counts_as_wrong(proof)) wrong_->failed(network_of(exchange), turn_.now());
   return cache_->put(digest, std::move(proof), turn_.now(), wall_seconds()).proof;
 }
 
@@ -291,7 +289,8 @@ Gate::Verdict AccessGate::ask(Exchange& exchange, const Shown& shown, const Dige
                               GateAnswer& answer) {
   const std::string key = key_of(shown.kind, digest, epoch_);
   const auto found = questions_.find(key);
-  if (found == questions_.end() && (!keys_ || questions_.size() >= kMostQuestions)) {
+  const std::uint64_t network = network_of(exchange);
+  if (found == questions_.end() && (!keys_ || !shares_.take(network, kMostQuestions))) {
     count(proof_kind(shown.kind), AccessResult::unavailable);
     return refuse(AccessResult::unavailable, &rule, answer);
   }
@@ -300,7 +299,7 @@ Gate::Verdict AccessGate::ask(Exchange& exchange, const Shown& shown, const Dige
     found->second.waiting.push_back(&exchange);
     return Verdict::wait;
   }
-  Question question{shown.kind, digest, epoch_, std::move(embed), {}, {&exchange}};
+  Question question{shown.kind, digest, epoch_, std::move(embed), {}, network, {&exchange}};
   if (shown.kind == Credential::consumer)
     question.prefix = shown.text.substr(0, identity::kConsumerPrefix);
   const Question& kept = questions_.emplace(key, std::move(question)).first->second;
@@ -345,10 +344,11 @@ void AccessGate::deliver(const std::string& key, Proof proof) {
   if (found == questions_.end()) return;
   Question question = std::move(found->second);
   questions_.erase(found);
+  shares_.give_back(question.network);
   if (cache_) {
-    if (proof.result == AccessResult::invalid)
+    if (identity::counts_as_wrong(proof))
       for (const Exchange* exchange : question.waiting)
-        wrong_->failed(prefix_of(*exchange), turn_.now());
+        wrong_->failed(network_of(*exchange), turn_.now());
     if (question.epoch == epoch_) cache_->put(question.digest, proof, turn_.now(), wall_seconds());
   }
   // Whoever is told may end others, which then leave by cancel().
@@ -369,6 +369,10 @@ Gate::Verdict AccessGate::decide_late(Exchange& exchange, const Proof& proof, Ga
   const http::RequestHead& request = exchange.request();
   const auto found =
       policy_.find(request.method_name, request.path, exchange.plan()->domain->host_class);
+  if (found.ambiguous) {
+    count(AccessProof::none, AccessResult::ambiguous_path);
+    return refuse(AccessResult::ambiguous_path, found.rule, answer);
+  }
   if (!found.rule) return Verdict::pass;
   if (found.rule->accepts(proof.kind)) return decide(exchange, *found.rule, proof, nullptr, answer);
   count(proof_kind(proof.kind), AccessResult::missing);

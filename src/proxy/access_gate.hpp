@@ -19,6 +19,7 @@
 #include "identity/proof_cache.hpp"
 #include "identity/stored_proof.hpp"
 #include "net/turn.hpp"
+#include "proxy/client_share.hpp"
 #include "proxy/forward/forward_auth.hpp"
 #include "proxy/gate.hpp"
 #include "proxy/proxy_metrics.hpp"
@@ -53,7 +54,8 @@ class AccessGate final : public Gate, private ForwardAuth::Judge {
   void cancel(Exchange& exchange) override;
   net::Ms longest_wait() const override;
 
-  static constexpr std::size_t kMostQuestions = 512;  // under way
+  // Under way, a quarter of them by one client network.
+  static constexpr std::size_t kMostQuestions = 512;
 
  private:
   struct Shown {
@@ -66,7 +68,8 @@ class AccessGate final : public Gate, private ForwardAuth::Judge {
     identity::Digest digest;
     std::uint64_t epoch;
     identity::EmbedClaims embed;
-    std::string prefix;  // of a consumer's key
+    std::string prefix;     // of a consumer's key
+    std::uint64_t network;  // of who asked first
     std::vector<Exchange*> waiting;
   };
   struct Mailbox;
@@ -116,6 +119,7 @@ class AccessGate final : public Gate, private ForwardAuth::Judge {
   // remembered.
   std::uint64_t epoch_ = 0;
   Questions questions_;                                    // by key_of()
+  ClientShare shares_;                                     // of them
   std::unordered_map<const Exchange*, std::string> asks_;  // key of its question
   std::vector<Exchange*>* told_ = nullptr;                 // those of an answer, meanwhile
   std::shared_ptr<Mailbox> mailbox_;

@@ -49,6 +49,7 @@ void Exchange::reset() {
   api_route_.reset();
   request_fields_of_gates_.reset();
   withheld_.reset();
+  judged_.reset();
   module_site_ = {};
   is_module_call_ = false;
   module_served_.module = {};
@@ -193,7 +194,7 @@ void Exchange::send_request() {
     // A fresh socket takes 16 KiB; one that does not is no better than the last.
     if (taken < kept_size_) return fail_upstream(UpstreamFailure::connect_refused);
   }
-  if (request_complete_) return upstream_->send_end(trailers_);
+  if (request_complete_) return send_request_end();
   if (request_.expects_continue && body_to_upstream_ == 0) {
     // All policies have passed and the upstream is chosen.
     OutgoingResponse go_on;
@@ -256,13 +257,12 @@ void Exchange::keep_for_retry(const BodySlice& slice) {
 
 void Exchange::on_request_end(http::FieldTable* trailers) {
   request_complete_ = true;
-  if (withheld_ && trailers) drop_withheld(*trailers);
   trailers_ = trailers;
   if (!outcome_.tunnel) body_time_.disarm();
   if (answer_ == Answer::complete) return finish();
   if (local_.active()) return;
   if (upstream_) {
-    upstream_->send_end(trailers);
+    send_request_end();
     if (!outcome_.tunnel) arm_for_answer();
   }
 }

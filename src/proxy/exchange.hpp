@@ -100,8 +100,11 @@ class Exchange final : public UpstreamRequest,
   // The same, of many; held. At most one block.
   void set_request_fields(std::shared_ptr<const FieldBlock> fields);
   // Names in lower case that the client may not say to the upstream: taken out of its
-  // head now, and of its trailers when they come.
+  // head now, and of its trailers when they leave.
   void withhold(const std::shared_ptr<const std::vector<std::string>>& names);
+  // Names in lower case of fields that somebody has judged: the client says no more
+  // under these behind its body.
+  void set_judged(std::shared_ptr<const std::vector<std::string>> names);
   // In every answer to this request, also one of our own, in place of the
   // upstream's fields of that name (but for Set-Cookie, which is added); an empty value
   // only removes those. Copied.
@@ -211,6 +214,8 @@ class Exchange final : public UpstreamRequest,
   void leave_gates();
   bool ends_answer(const BodySlice& slice) const;
   void drop_withheld(http::FieldTable& fields) const;
+  void send_request_end();
+  bool is_said_before(std::string_view name) const;
   void read_on_if_answered();
 
   // exchange.cpp
@@ -312,6 +317,7 @@ class Exchange final : public UpstreamRequest,
   std::shared_ptr<const identity::ApiRoute> api_route_;
   std::shared_ptr<const FieldBlock> request_fields_of_gates_;
   std::shared_ptr<const std::vector<std::string>> withheld_;  // null: none
+  std::shared_ptr<const std::vector<std::string>> judged_;    // likewise
   std::string_view module_site_;
   ServedModule module_served_;
   ModuleCall module_call_;

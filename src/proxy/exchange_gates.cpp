@@ -1,6 +1,7 @@
 // Between the policies and the upstream: paths of our own, and the gates, which
 // may make the request wait. Its body is not read meanwhile, its client may leave,
 // and a deadline ends it.
+#include <algorithm>
 #include <utility>
 
 #include "identity/forward.hpp"
@@ -92,6 +93,36 @@ void Exchange::withhold(const std::shared_ptr<const std::vector<std::string>>& n
 void Exchange::drop_withheld(http::FieldTable& fields) const {
   for (http::Field& f : fields)
     for (const std::string& name : *withheld_) f.dropped |= identity::is_same_field(f.name, name);
+}
+
+void Exchange::set_judged(std::shared_ptr<const std::vector<std::string>> names) {
+  judged_ = std::move(names);
+}
+
+// The one place where trailers leave for an upstream: they may have come before a gate
+// said what is not the client's to say. Servers that merge them into the head would
+// take them for what a gate, the settings or Marquee itself said there.
+void Exchange::send_request_end() {
+  if (trailers_) {
+    if (withheld_) drop_withheld(*trailers_);
+    for (http::Field& f : *trailers_) f.dropped |= !f.dropped && is_said_before(f.name);
+  }
+  upstream_->send_end(trailers_);
+}
+
+bool Exchange::is_said_before(std::string_view name) const {
+  const auto same = [name](std::string_view said) { return identity::is_same_field(name, said); };
+  if (judged_ && std::any_of(judged_->begin(), judged_->end(), same)) return true;
+  const auto& removed = plan_->request_fields.removed();
+  if (std::any_of(removed.begin(), removed.end(), same)) return true;
+  const auto fields = request_additions_.fields();
+  if (std::any_of(fields.begin(), fields.end(), [&](const AddedField& f) { return same(f.name); }))
+    return true;
+  for (const FieldBlock* block : request_additions_.blocks())
+    if (std::any_of(block->lower().begin(), block->lower().end(),
+                    [&](const auto& f) { return same(f.first); }))
+      return true;
+  return false;
 }
 
 std::shared_ptr<UpstreamPool> Exchange::pool_named(std::string_view name) const {

@@ -38,6 +38,9 @@ class FieldPlan {
   bool empty() const { return removed_.empty() && block_.fields().empty(); }
   void apply(http::FieldTable& fields, Additions& additions) const;
 
+  // Of what comes, in lower case.
+  const std::vector<std::string>& removed() const { return removed_; }
+
  private:
   std::vector<std::string> removed_;  // set replaces: it removes first
   FieldBlock block_;

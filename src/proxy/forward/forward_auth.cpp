@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "proxy/exchange.hpp"
-#include "tls/refusal_budget.hpp"
 
 namespace marquee::proxy {
 namespace {
@@ -20,16 +19,15 @@ bool may_share(const Forward& forward, const identity::Digest& digest) {
   return forward.ttl.count() > 0 && digest != identity::Digest{};
 }
 
-// One client network may have a quarter of what a server is asked at once.
-constexpr std::size_t client_share = 4;
-
-std::uint64_t network_of(const Exchange& exchange) {
-  if (const auto parsed = base::IpAddress::parse(exchange.client_text()))
-    return tls::client_prefix(parsed->bytes());
-  return exchange.facts().client_known ? tls::client_prefix(exchange.facts().client.bytes()) : 0;
+std::string host_of(const Exchange& exchange) {
+  const ConnectionFacts& facts = exchange.facts();
+  base::HostBuffer buffer;
+  const auto given = base::normalise_into(exchange.request().host, buffer);
+  return identity::said_host(given.text, given.port, facts.public_port, facts.secure);
 }
 
-// Those that it gets of the client, as they came. Twins with underscores are others.
+// Those that it gets of the client, as they came. Twins with underscores are others,
+// and end here (apply).
 std::vector<identity::FieldView> sent_fields(const Exchange& exchange, const Forward& forward) {
   std::vector<identity::FieldView> out;
   for (const http::Field& f : exchange.request().fields) {
@@ -46,7 +44,7 @@ identity::ForwardQuestion question_of(const Exchange& exchange, const Forward& f
   const routing::Domain& domain = *exchange.plan()->domain;
   identity::ForwardQuestion question;
   question.scheme = exchange.facts().secure ? "https" : "http";
-  question.host = request.host;
+  question.host = host_of(exchange);
   question.method = request.method_name;
   question.target = request.path;
   question.client = exchange.client_text();
@@ -132,7 +130,7 @@ Gate::Verdict ForwardAuth::ask(Exchange& exchange, std::string_view name, GateAn
   const Key key = key_of(exchange, server->forward);
   if (const Known* known = known_.find(key); known && turn_.now() < known->until) {
     const auto pass = known->pass;
-    apply(exchange, server->forward, *pass);
+    apply(exchange, server, *pass);
     return Gate::Verdict::pass;
   }
   const bool share = may_share(server->forward, key.digest);
@@ -149,17 +147,15 @@ Gate::Verdict ForwardAuth::begin(Exchange& exchange, const std::shared_ptr<Serve
                                  const Key& key, bool shared, GateAnswer& answer) {
   const Forward& forward = server->forward;
   const std::uint64_t client = network_of(exchange);
-  const auto held = server->of_client.find(client);
-  const std::size_t share = std::max<std::size_t>(1, forward.requests / client_share);
-  if (server->under_way >= forward.requests ||
-      (held != server->of_client.end() && held->second >= share)) {
+  if (!server->under_way.take(client, forward.requests)) {
     count(ForwardEnd::too_many);
     return refuse(answer);
   }
   AuthRequest::Asks asks = asks_for(exchange, forward);
-  if (!asks.pool) return refuse(answer);
-  ++server->under_way;
-  ++server->of_client[client];
+  if (!asks.pool) {
+    server->under_way.give_back(client);
+    return refuse(answer);
+  }
   AuthRequest::Owner& owner = *this;
   auto request = std::make_unique<AuthRequest>(turn_, owner, std::move(asks));
   AuthRequest* const raw = request.get();
@@ -193,7 +189,7 @@ AuthRequest::Asks ForwardAuth::asks_for(Exchange& exchange, const Forward& forwa
   };
   add("X-Forwarded-Method", request.method_name);
   add("X-Forwarded-Proto", exchange.facts().secure ? "https" : "http");
-  add("X-Forwarded-Host", request.host);
+  add("X-Forwarded-Host", host_of(exchange));
   add("X-Forwarded-Uri", request.path);
   add("X-Forwarded-For", exchange.client_text());
   add("X-Request-Id", exchange.ids().request_id());
@@ -234,7 +230,7 @@ void ForwardAuth::deliver(Exchange& exchange, const Question& question, const Re
   } else if (joined && !result.for_all) {
     verdict = begin(exchange, server, {}, false, answer);
   } else if (result.pass) {
-    apply(exchange, server->forward, *result.pass);
+    apply(exchange, server, *result.pass);
     verdict = Gate::Verdict::pass;
   } else {
     count(result.how);
@@ -340,21 +336,23 @@ GateAnswer ForwardAuth::unavailable() {
   return answer;
 }
 
-void ForwardAuth::apply(Exchange& exchange, const Forward& forward, const Pass& pass) {
+void ForwardAuth::apply(Exchange& exchange, const std::shared_ptr<Server>& server,
+                        const Pass& pass) {
+  const Forward& forward = server->forward;
   count(AccessResult::granted);
-  for (http::Field& f : exchange.request().fields)
+  for (http::Field& f : exchange.request().fields) {
     for (const std::string& name : forward.copy_to_upstream)
       f.dropped |= identity::is_same_field(f.name, name);
+    f.dropped |= identity::is_twin_of_judged(forward, f.name);
+  }
+  exchange.set_judged({server, &forward.request_fields});
   if (pass.fields) exchange.set_request_fields(pass.fields);
   for (const auto& [name, value] : pass.cookies) exchange.set_response_field("Set-Cookie", value);
   if (pass.caller) exchange.set_caller(pass.caller);
 }
 
 void ForwardAuth::leave(Question& question) {
-  Server& server = *question.server;
-  --server.under_way;
-  const auto held = server.of_client.find(question.client);
-  if (--held->second == 0) server.of_client.erase(held);
+  question.server->under_way.give_back(question.client);
   // Since a forget() another may be asked for the same.
   if (const auto same = shared_.find(question.key);
       question.shared && same != shared_.end() && same->second == question.request.get())

@@ -17,6 +17,7 @@
 
 #include "base/lru_table.hpp"
 #include "identity/forward.hpp"
+#include "proxy/client_share.hpp"
 #include "proxy/forward/auth_request.hpp"
 #include "proxy/gate.hpp"
 #include "proxy/proxy_metrics.hpp"
@@ -60,8 +61,7 @@ class ForwardAuth final : private AuthRequest::Owner {
  private:
   struct Server {
     identity::Forward forward;
-    std::size_t under_way = 0;
-    std::unordered_map<std::uint64_t, std::uint32_t> of_client;  // by its network
+    ClientShare under_way;
   };
   // An answer by which requests pass: shared by all that it passes.
   struct Pass {
@@ -112,7 +112,7 @@ class ForwardAuth final : private AuthRequest::Owner {
   std::optional<Result> refusal_of(const identity::Forward& forward, AuthRequest::Answer& answer);
   Result unusable(const Question& question, ForwardEnd end, std::string_view why);
   void deliver(Exchange& exchange, const Question& question, const Result& result, bool joined);
-  void apply(Exchange& exchange, const identity::Forward& forward, const Pass& pass);
+  void apply(Exchange& exchange, const std::shared_ptr<Server>& server, const Pass& pass);
   static GateAnswer unavailable();
   Gate::Verdict refuse(GateAnswer& answer);
   void leave(Question& question);

@@ -63,6 +63,25 @@ TEST_CASE("a rule covers whole segments, its hosts and its methods") {
   CHECK(policy_of({}).empty());
 }
 
+TEST_CASE("no way around a rule by another spelling of the method, or by HEAD") {
+  auto rule = rule_for({"/"});
+  const auto asks = [&rule](std::vector<std::string> methods, std::string_view method) {
+    rule.methods = std::move(methods);
+    return policy_of({rule}).find(method, "/x", HostClass::custom).rule != nullptr;
+  };
+  for (const char* method : {"POST", "post", "Post", "pOST"}) {
+    CHECK_MESSAGE(asks({"PUT", "POST"}, method), method);
+    CHECK_MESSAGE(asks({"post"}, method), method);
+    CHECK_FALSE_MESSAGE(asks({"PUT", "GET", "POS", "POSTS"}, method), method);
+  }
+  for (const char* method : {"GET", "get", "HEAD", "head", "Head"})
+    CHECK_MESSAGE(asks({"GET"}, method), method);
+  CHECK(asks({"HEAD"}, "head"));
+  CHECK_FALSE(asks({"HEAD"}, "GET"));
+  CHECK_FALSE(asks({"GET"}, "HEADS"));
+  CHECK_FALSE(asks({"GET"}, "OPTIONS"));
+}
+
 TEST_CASE("no way around a rule by another spelling of its path") {
   auto open = rule_for({"/api/modules"});
   open.open = {"/api/modules/health"};
@@ -259,6 +278,51 @@ TEST_CASE("where credentials stand") {
   CHECK(cookie_of("token=1; token=2", "token") == "1");
   CHECK(cookie_of("tokens=1; token", "token").empty());
   CHECK(cookie_of("", "token").empty());
+}
+
+TEST_CASE("what anybody can make counts as wrong") {
+  Proof p;
+  const auto counts = [&p](AccessResult result) {
+    p.result = result;
+    return counts_as_wrong(p);
+  };
+  CHECK(counts(AccessResult::invalid));
+  CHECK_FALSE(counts(AccessResult::expired));  // it was good once
+  CHECK_FALSE(counts(AccessResult::granted));
+  CHECK_FALSE(counts(AccessResult::unavailable));
+  p.genuine = false;
+  CHECK(counts(AccessResult::expired));
+  CHECK_FALSE(counts(AccessResult::granted));
+  CHECK_FALSE(counts(AccessResult::unavailable));
+}
+
+TEST_CASE("wrong proofs push out no good ones") {
+  using std::chrono::milliseconds;
+  ProofCache cache(8, milliseconds(60'000), milliseconds(5'000), 42);
+  const ProofCache::Time t0{};
+  const auto digest = [](std::uint8_t i) {
+    Digest out{};
+    out[0] = i;
+    return out;
+  };
+  for (std::uint8_t i = 0; i < 8; ++i) cache.put(digest(i), good("x"), t0, 1000);
+  for (std::uint8_t i = 100; i < 200; ++i) cache.put(digest(i), Proof{}, t0, 1000);
+  for (std::uint8_t i = 0; i < 8; ++i) CHECK(cache.find(config::Credential::jwt, digest(i), t0));
+  CHECK(cache.size() == 8 + 2);
+  CHECK(cache.find(config::Credential::jwt, digest(199), t0));
+  CHECK_FALSE(cache.find(config::Credential::jwt, digest(100), t0));
+  // One that has changed is what it is now, and stands there once.
+  cache.put(digest(3), Proof{}, t0, 1000);
+  REQUIRE(cache.find(config::Credential::jwt, digest(3), t0));
+  CHECK(cache.find(config::Credential::jwt, digest(3), t0)->proof.result == AccessResult::invalid);
+  cache.put(digest(3), good("x"), t0, 1000);
+  CHECK(cache.find(config::Credential::jwt, digest(3), t0)->proof.result == AccessResult::granted);
+  CHECK(cache.size() == 8 + 1);
+  cache.erase(digest(199));
+  CHECK_FALSE(cache.find(config::Credential::jwt, digest(199), t0));
+  cache.put(digest(100), Proof{}, t0, 1000);
+  cache.clear();
+  CHECK(cache.size() == 0);
 }
 
 TEST_CASE("proofs are remembered: bounded, for a while, never beyond their end") {

@@ -243,6 +243,29 @@ TEST_CASE("names that only servers may say") {
   CHECK_FALSE(is_same_field("RemoteUser", "remote-user"));
 }
 
+TEST_CASE("twins of what a server judged") {
+  config::ForwardAuth from = row();
+  from.request_fields = {"Authorization", "X-Kind", "x_both", "X-Both", "X_Under"};
+  const Forward forward = made(from);
+  for (const char* twin : {"x_kind", "X_KIND", "X-under", "x-under"})
+    CHECK_MESSAGE(is_twin_of_judged(forward, twin), twin);
+  for (const char* other : {"x-kind", "X-KIND", "X_Both", "x-both", "x_under", "authorization",
+                            "xkind", "x_kinds", "x_other", ""})
+    CHECK_FALSE_MESSAGE(is_twin_of_judged(forward, other), other);
+}
+
+TEST_CASE("a host as servers are told it") {
+  CHECK(said_host("shop.test", -1, 443, true) == "shop.test");
+  CHECK(said_host("shop.test", 443, 443, true) == "shop.test");
+  CHECK(said_host("shop.test", 80, 80, false) == "shop.test");
+  CHECK(said_host("shop.test", 80, 443, true) == "shop.test");
+  CHECK(said_host("shop.test", -1, 8443, true) == "shop.test");
+  CHECK(said_host("shop.test", 443, 8443, true) == "shop.test");
+  CHECK(said_host("shop.test", 8444, 8443, true) == "shop.test");
+  CHECK(said_host("shop.test", 8443, 8443, true) == "shop.test:8443");
+  CHECK(said_host("[::1]", 8080, 8080, false) == "[::1]:8080");
+}
+
 TEST_CASE("settings of forward authentication that contradict each other") {
   config::Settings s;
   s.upstreams.emplace_back().name = "auth";

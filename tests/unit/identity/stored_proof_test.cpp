@@ -321,4 +321,9 @@ TEST_CASE("endpoints are compared by their segments") {
   CHECK(scope_of_method("HEAD") == "read");
   CHECK(scope_of_method("PATCH") == "write");
   CHECK(scope_of_method("DELETE") == "delete");
+  for (const char* method : {"delete", "Delete", "dELETE"})
+    CHECK_MESSAGE(scope_of_method(method) == "delete", method);
+  CHECK(scope_of_method("get") == "read");
+  CHECK(scope_of_method("post") == "write");
+  CHECK(scope_of_method("DELETED") == "write");
 }

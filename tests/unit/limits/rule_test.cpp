@@ -142,6 +142,14 @@ TEST_SUITE("limits rules") {
       change(other);
       CHECK(key_of(settings, other).empty());
     }
+    asker.method = "post";
+    CHECK_FALSE(key_of(settings, asker).empty());
+    asker.method = "HEAD";
+    CHECK(key_of(settings, asker).empty());
+    settings.rules[0].methods = words({"GET"});
+    CHECK_FALSE(key_of(settings, asker).empty());
+    settings.rules[0].methods = words({"POST"});
+    asker.method = "POST";
     settings.exempt = words({"192.0.3.0/24"});
     asker.address = &outside;
     CHECK(key_of(settings, asker).empty());

@@ -22,6 +22,8 @@ class TestGate final : public Gate {
     exchange.set_request_field("x-from-gate", "yes");
     exchange.set_response_field("Server", "gate");
     if (!target.empty()) exchange.send_to(0, target);
+    if (withheld) exchange.withhold(withheld);
+    if (judged) exchange.set_judged(judged);
     if (verdict_ == Verdict::wait) waiting = &exchange;
     if (verdict_ == Verdict::refuse) answer.content.status = 401;
     return verdict_;
@@ -54,6 +56,7 @@ class TestGate final : public Gate {
   std::string target;
   const std::string* wire = nullptr;  // what the client has got
   std::string sent_before_exit;
+  std::shared_ptr<const std::vector<std::string>> withheld, judged;
   std::size_t entered = 0, exits = 0, cancelled = 0;
 
  private:
@@ -173,6 +176,33 @@ TEST_CASE("gates: a body waits with its request, and is read on after either ver
     g.decide(gate, verdict);
     g.end();
     CHECK(has(g.to_client(), verdict == Gate::Verdict::pass ? "hello" : "{\"no\":1}"));
+  }
+}
+
+TEST_CASE("gates: what a gate withholds is taken out of trailers, whenever they came") {
+  const auto names = std::make_shared<const std::vector<std::string>>(
+      std::vector<std::string>{"remote-user", "x-set"});
+  const auto judged =
+      std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"x-kind"});
+  for (const std::string body : {"", "5\r\nhello\r\n"}) {
+    Scenario s{"post",
+               {{"", get("/", "Transfer-Encoding: chunked\r\n", "POST") + body +
+                         "0\r\nRemote-User: evil\r\nREMOTE-USER: evil\r\nX-Set: evil\r\n"
+                         "X-Kind: evil\r\nX-From-Gate: evil\r\nX-Plan: evil\r\n"
+                         "X-Gone: evil\r\nX-Real-IP: evil\r\nX-Sum: 1\r\n\r\n"},
+                leave("thanks")},
+               {{{"X-Sum: 1\r\n\r\n", answer("thanks")}}}};
+    s.settings.domains.front().request_fields.set = {{"X-Plan", "free"}};
+    s.settings.domains.front().request_fields.remove = {"X-Gone"};
+    TestGate slow(Gate::Verdict::wait), late(Gate::Verdict::pass);
+    late.withheld = names;
+    late.judged = judged;
+    Gated g(s, {&slow, &late});
+    g.decide(slow, Gate::Verdict::pass);
+    g.end();
+    CHECK(has(g.to_client(), "thanks"));
+    CHECK(has(g.rig.upstream_out(), "X-Sum: 1\r\n"));
+    CHECK_MESSAGE(!has(g.rig.upstream_out(), "evil"), g.rig.upstream_out());
   }
 }
 
