@@ -37,8 +37,8 @@ EmbedClaim embed_claim(std::string_view target) {
   EmbedClaim out;
   std::string buffer;
   const policy::ReadPath path = policy::read_path(target, buffer);
-  out.unreadable = path.ambiguous;
-  if (path.ambiguous || !policy::is_under_any_case(path.loose, kEmbed)) return out;
+  out.unreadable = path.ambiguous();
+  if (path.ambiguous() || !policy::is_under_any_case(path.loose, kEmbed)) return out;
   if (path.loose.size() <= kEmbed.size() + 1) return out;
   const std::string_view rest = path.loose.substr(kEmbed.size() + 1);
   const std::size_t slash = rest.find('/');
