@@ -13,6 +13,7 @@ ODD = ["{p}%00", "{p}%00/x", "{p}%00.png", "{p}%09", "/%0a{n}", "{p}%0d%0a", "/%
 def node():
     with EchoOrigin() as origin, Marquee(
             origin, domains=[SHOP], host_classes={"app": {"hosts": ["app.test"], "upstream": "main"}},
+            directory={"kind": "sqlite", "modules": {"upstream": "main"}, "sites": {"upstream": "main"}},
             access={"rules": [{"paths": ["/admin"], "accept": ["jwt"]},
                               {"paths": ["/"], "methods": ["OPTIONS"], "accept": ["jwt"]}],
                     "tokens": {"issuers": {"platform": {"secret": SECRET}}}},

@@ -161,7 +161,7 @@ TEST_CASE("a proof for one path is none for another spelling of it") {
   embed.accept = {config::Credential::embed};
   consumer.accept = {config::Credential::consumer};
   forward.accept = {};
-  *forward.forward = "sso";
+  forward.forward.value = "sso";
   for (const char* path : {"/embed/m%2fs", "/embed/m\\s", "/embed/./m/s", "/embed/.;x/m",
                            "/embed/%2e/m", "/embed/m/../x", "/embed/;x/m"}) {
     CAPTURE(path);
