@@ -24,7 +24,7 @@ int wrong_use(const char* sentence) {
 // The digest of what comes on standard input; nothing: it is empty, or too long.
 std::optional<identity::Digest> digest_of_input() {
   std::string text;
-  char c;
+  char c = 0;
   while (text.size() <= kMostCredential && std::cin.get(c)) text.push_back(c);
   if (text.size() > kMostCredential) return std::nullopt;
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();

@@ -23,6 +23,12 @@ void append_rule(AnswerFields& out, const Charge& c) {
   out.state += ";t=" + std::to_string(seconds_of(c.decision.reset));
 }
 
+// In Unix seconds, and not earlier than it is.
+std::string moment(std::int64_t unix_ms, Ticks after) {
+  const Ticks after_ms = (after + kTicksPerSecond / 1000 - 1) / (kTicksPerSecond / 1000);
+  return std::to_string((unix_ms + after_ms + 999) / 1000);
+}
+
 // Smaller is tighter.
 double share_left(const Charge& c) {
   return static_cast<double>(c.decision.remaining) / std::max(1u, c.limit.burst);
@@ -30,7 +36,7 @@ double share_left(const Charge& c) {
 
 }  // namespace
 
-AnswerFields answer_fields(const Question& question, int refused_by, std::int64_t unix_seconds) {
+AnswerFields answer_fields(const Question& question, int refused_by, std::int64_t unix_ms) {
   AnswerFields out;
   const Charge* shown = nullptr;
   for (std::size_t i = 0; i < question.charges.size(); ++i) {
@@ -48,11 +54,11 @@ AnswerFields answer_fields(const Question& question, int refused_by, std::int64_
   if (!shown) return out;
   out.limit = std::to_string(shown->limit.burst);
   out.remaining = std::to_string(shown->decision.remaining);
-  out.reset = std::to_string(unix_seconds + seconds_of(shown->decision.reset));
+  out.reset = moment(unix_ms, shown->decision.reset);
   return out;
 }
 
-AnswerFields concurrent_fields(const Rule& rule, std::int64_t unix_seconds) {
+AnswerFields concurrent_fields(const Rule& rule, std::int64_t unix_ms) {
   AnswerFields out;
   append_name(out.policy, rule);
   out.policy += ";q=" + std::to_string(rule.concurrent) + ";qu=\"concurrent-requests\"";
@@ -60,7 +66,7 @@ AnswerFields concurrent_fields(const Rule& rule, std::int64_t unix_seconds) {
   out.state += ";r=0";
   out.limit = std::to_string(rule.concurrent);
   out.remaining = "0";
-  out.reset = std::to_string(unix_seconds + 1);
+  out.reset = moment(unix_ms, kTicksPerSecond);
   out.retry_after = "1";
   return out;
 }

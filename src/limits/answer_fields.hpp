@@ -25,9 +25,9 @@ struct AnswerFields {
 };
 
 // Of rules with `fields`, and the one that refused: `refused_by` as in Verdict.
-AnswerFields answer_fields(const Question& question, int refused_by, std::int64_t unix_seconds);
+AnswerFields answer_fields(const Question& question, int refused_by, std::int64_t unix_ms);
 // Of a rule on requests in flight that refused.
-AnswerFields concurrent_fields(const Rule& rule, std::int64_t unix_seconds);
+AnswerFields concurrent_fields(const Rule& rule, std::int64_t unix_ms);
 
 // {"error": ..., "code": "RATE_LIMITED", "retryAfter": seconds, "limit": name}
 std::string refusal_json(const Rule& rule, const AnswerFields& fields);

@@ -135,8 +135,16 @@ class Checker {
           [](std::string_view w) { return w == "custom" || w == "app" || w == "site"; });
     words(r.identities, where + ".match.identity", "some of anonymous, user, api_key",
           [](std::string_view w) { return w == "anonymous" || w == "user" || w == "api_key"; });
-    words(r.paths, where + ".match.path", "a path that begins with /",
-          [](std::string_view w) { return w.starts_with('/'); });
+    words(r.paths, where + ".match.path",
+          "a path as it reads when it is decoded and resolved, which begins with /",
+          [](std::string_view w) {
+            std::string buffer;
+            return w.starts_with('/') && w.find('?') == w.npos && rule_path(w, buffer) == w;
+          });
+    words(r.methods, where + ".match.method", "methods in capitals, as GET or POST",
+          [](std::string_view w) {
+            return std::none_of(w.begin(), w.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+          });
     cidrs(r.exempt, where + ".exempt");
     amount(r, where);
     const bool by_route =
@@ -153,6 +161,10 @@ class Checker {
         fault(r.rate.mark, where +
                                " has both rate and concurrent; write two rules, each with a name "
                                "of its own");
+      if (r.burst != 0 || r.cost > 1 || r.fields)
+        fault(r.mark, where +
+                          " counts requests in flight (concurrent), to which burst, cost and "
+                          "fields say nothing; remove them");
       return;
     }
     if (r.rate->empty())

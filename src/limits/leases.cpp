@@ -92,7 +92,7 @@ int LeaseBook::decide(Question& question, Ticks now, std::uint32_t sharers) {
     lease.borrowing = true;
     wanted_.push_back(ids[i]);
   }
-  return refused_by;
+  return refused_by < 0 ? -1 : marquee::limits::refused_by(question);
 }
 
 bool LeaseBook::next_loan(Loan& loan) {

@@ -47,9 +47,8 @@ Verdict LocalStore::decide(Question& question, Ticks now, std::uint32_t parts) {
     const Limit limit = limit_of(c);
     ids[i] = id_of(question.key(c));
     c.decision = marquee::limits::decide(states_.read(ids[i]), now, limit, cost_of(c, limit));
-    if (!c.decision.allowed && !c.rule->shadow && verdict.allowed())
-      verdict.refused_by = static_cast<int>(i);
   }
+  verdict.refused_by = refused_by(question);
   for (std::size_t i = 0; verdict.allowed() && i < charges.size(); ++i) {
     Charge& c = charges[i];
     const Limit limit = limit_of(c);

@@ -122,11 +122,4 @@ bool read_answer(std::span<const std::int64_t> items, Question& question) {
   return admitted == (refused_by(question) < 0);
 }
 
-int refused_by(const Question& question) {
-  for (std::size_t i = 0; i < question.charges.size(); ++i)
-    if (!question.charges[i].decision.allowed && !question.charges[i].rule->shadow)
-      return static_cast<int>(i);
-  return -1;
-}
-
 }  // namespace marquee::limits

@@ -54,7 +54,4 @@ class ScriptCall {
 // answer to this question.
 bool read_answer(std::span<const std::int64_t> items, Question& question);
 
-// Which charge refuses, by the decisions; -1: none.
-int refused_by(const Question& question);
-
 }  // namespace marquee::limits

@@ -106,8 +106,11 @@ std::uint32_t number_of(RateFrom from, const RowNumbers& rows) {
   return 0;
 }
 
+// Methods as well: an upstream may take "post" for POST.
 bool one_of(const std::vector<std::string>& list, std::string_view value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
+  return std::any_of(list.begin(), list.end(), [value](const std::string& word) {
+    return word.size() == value.size() && starts_with_folded(value, word);
+  });
 }
 
 // Whom the rule is about: without a user there is nobody to count.
@@ -216,6 +219,19 @@ void Question::clear() {
   uncounted = 0;
 }
 
+int refused_by(const Question& question) {
+  int out = -1;
+  for (std::size_t i = 0; i < question.charges.size(); ++i) {
+    const Charge& c = question.charges[i];
+    if (c.decision.allowed || c.rule->shadow) continue;
+    if (out >= 0 && c.decision.retry_after <=
+                        question.charges[static_cast<std::size_t>(out)].decision.retry_after)
+      continue;
+    out = static_cast<int>(i);
+  }
+  return out;
+}
+
 Limit row_limit(std::uint64_t number, std::uint64_t seconds) {
   number = std::clamp<std::uint64_t>(number, 1, kMostPerSecond * seconds);
   return Limit::of(number, seconds, static_cast<std::uint32_t>(number));
@@ -277,8 +293,7 @@ const Rule* RuleSet::find(std::string_view wanted) const {
 void RuleSet::collect(const Asker& asker, Question& out) const {
   out.clear();
   if (asker.address && exempt_.contains(*asker.address)) return;
-  char buffer[kMostPath];
-  const std::string_view path = needs_path_ ? rule_path(asker.path, buffer) : std::string_view{};
+  const std::string_view path = needs_path_ ? rule_path(asker.path, out.path) : std::string_view{};
   for (const Rule& rule : rules_) {
     std::uint32_t number = 0;
     if (rule.from != RateFrom::settings) {
@@ -288,8 +303,9 @@ void RuleSet::collect(const Asker& asker, Question& out) const {
     if (!about(rule, asker)) continue;
     std::string_view route = "*";
     if (!rule.paths.empty()) {
-      const auto prefix = std::find_if(rule.paths.begin(), rule.paths.end(),
-                                       [&](const std::string& p) { return path.starts_with(p); });
+      const auto prefix =
+          std::find_if(rule.paths.begin(), rule.paths.end(),
+                       [&](const std::string& p) { return starts_with_folded(path, p); });
       if (prefix == rule.paths.end()) continue;
       route = *prefix;
     }

@@ -139,6 +139,7 @@ struct Charge {
 // One request's charges. Kept and used again: no allocation once it has grown.
 struct Question {
   std::string text;
+  std::string path;                // where rule_path() had to change it
   std::vector<Charge> charges;     // of a rate
   std::vector<Charge> concurrent;  // of requests in flight
   // Bit by position in `charges`: the common store could not decide these.
@@ -149,7 +150,8 @@ struct Question {
   bool empty() const { return charges.empty() && concurrent.empty(); }
 };
 
-// Which rule refused a request; -1: none did.
+// Which rule refused a request: of several the one that does so for longest. -1: none.
+int refused_by(const Question& question);
 struct Verdict {
   int refused_by = -1;  // position in the charges
   bool allowed() const { return refused_by < 0; }
@@ -189,10 +191,12 @@ class RuleSet {
   bool needs_path_ = false;
 };
 
-// The path as rules see it: without its query, escapes of printable characters
-// decoded, "//", "/./" and "/../" resolved, so that no spelling of a path escapes
-// its rule. At most kMostPath bytes. `buffer` is used only where something changes.
-inline constexpr std::size_t kMostPath = 1024;
-std::string_view rule_path(std::string_view target, char (&buffer)[kMostPath]);
+// The path as rules see it: without its query, escapes of printable characters decoded,
+// however often they were encoded, parameters (";x") dropped, "\\" a slash, "//", "/./"
+// and "/../" resolved: what some server takes for a path meets the rule of that path.
+// `buffer` is used only where something changes.
+std::string_view rule_path(std::string_view target, std::string& buffer);
+// Whatever the case of ASCII letters.
+bool starts_with_folded(std::string_view text, std::string_view prefix);
 
 }  // namespace marquee::limits

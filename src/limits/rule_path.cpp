@@ -15,7 +15,7 @@ int hex_digit(char c) {
 }
 
 bool plain(std::string_view path) {
-  return path.find('%') == path.npos && path.find("//") == path.npos &&
+  return path.find_first_of("%;\\") == path.npos && path.find("//") == path.npos &&
          path.find("/.") == path.npos;
 }
 
@@ -34,6 +34,18 @@ std::size_t decode(char* text, std::size_t size) {
       }
     }
     text[out++] = c;
+  }
+  return out;
+}
+
+// Parameters (";x=1") go, backslashes are slashes, in place; the new size.
+std::size_t drop_parameters(char* text, std::size_t size) {
+  std::size_t out = 0;
+  bool parameter = false;
+  for (std::size_t i = 0; i < size; ++i) {
+    const char c = text[i] == '\\' ? '/' : text[i];
+    parameter = c == ';' || (parameter && c != '/');
+    if (!parameter) text[out++] = c;
   }
   return out;
 }
@@ -63,17 +75,26 @@ std::size_t resolve(char* text, std::size_t size) {
 
 }  // namespace
 
-std::string_view rule_path(std::string_view target, char (&buffer)[kMostPath]) {
+std::string_view rule_path(std::string_view target, std::string& buffer) {
   const std::string_view path = target.substr(0, target.find('?'));
   if (plain(path) || !path.starts_with('/')) return path;
-  // One byte stays free for the last slash.
-  std::size_t size = path.copy(buffer, kMostPath - 1);
+  buffer.assign(path);
+  std::size_t size = path.size();
   for (int pass = 0; pass < kMostDecodings; ++pass) {
-    const std::size_t shorter = decode(buffer, size);
+    const std::size_t shorter = decode(buffer.data(), size);
     if (shorter == size) break;
     size = shorter;
   }
-  return {buffer, resolve(buffer, size)};
+  size = drop_parameters(buffer.data(), size);
+  buffer += '/';  // one byte for the last slash
+  return {buffer.data(), resolve(buffer.data(), size)};
+}
+
+bool starts_with_folded(std::string_view text, std::string_view prefix) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return text.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), text.begin(),
+                    [&](char a, char b) { return lower(a) == lower(b); });
 }
 
 }  // namespace marquee::limits

@@ -241,7 +241,7 @@ Gate::Verdict LimitGate::conclude(Exchange& exchange, const limits::Question& qu
       count(*c.rule, RuleResult::allowed);
   }
   if (refused_by < 0 && !told) return Verdict::pass;
-  const auto fields = limits::answer_fields(question, refused_by, turn_.wall_ms() / 1000);
+  const auto fields = limits::answer_fields(question, refused_by, turn_.wall_ms());
   if (refused_by < 0) {
     tell(exchange, fields);
     return Verdict::pass;
@@ -277,7 +277,7 @@ bool LimitGate::take_seats(Exchange& exchange, limits::Question& question, GateA
     count(*c.rule, c.rule->shadow ? RuleResult::shadow_refused : RuleResult::refused);
     if (c.rule->shadow) continue;
     refuse(exchange, *c.rule, RefusalCause::too_many_in_flight,
-           limits::concurrent_fields(*c.rule, turn_.wall_ms() / 1000), answer);
+           limits::concurrent_fields(*c.rule, turn_.wall_ms()), answer);
     return false;
   }
   return true;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "config/field_rules.hpp"
+#include "config/text.hpp"
 
 namespace marquee::routing {
 namespace {
@@ -90,14 +91,17 @@ class Reader {
   json::value value_;
 };
 
-// Fields that would speak for the platform or steer the browser elsewhere (D12);
+// Fields that would speak for the platform (D12), its rate limits among them, or steer
+// the browser elsewhere;
 // framing and hop-by-hop names are field_name_fault's.
 bool reserved(std::string name) {
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   for (const std::string_view other :
        {"set-cookie", "set-cookie2", "location", "strict-transport-security", "content-type",
-        "content-encoding", "www-authenticate", "clear-site-data", "alt-svc", "refresh"})
+        "content-encoding", "www-authenticate", "clear-site-data", "alt-svc", "refresh",
+        "retry-after", "ratelimit", "ratelimit-policy", "x-ratelimit-limit",
+        "x-ratelimit-remaining", "x-ratelimit-reset"})
     if (name == other) return true;
   return false;
 }
@@ -113,7 +117,8 @@ void read_headers(Reader& in, DomainConfig& out) {
     const std::string_view text = value ? std::string_view(value->data(), value->size()) : "";
     if (key.size() > kMostText || !value || text.size() > kMostUrl || reserved(key) ||
         !config::field_name_fault(key).empty() || !config::field_value_fault(text).empty()) {
-      in.fault("custom_headers", "has a field that may not be set");
+      in.fault("custom_headers",
+               "has the field " + config::in_quotes(key.substr(0, 64)) + ", which may not be set");
       continue;
     }
     if (out.custom_headers.size() == kMostHeaders)

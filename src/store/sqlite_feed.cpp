@@ -31,8 +31,8 @@ std::optional<Identity> identity_of(const std::string& path) {
 struct SqliteDirectory::Follower {
   std::unique_ptr<SqliteDatabase> database;
   Identity identity;
-  std::string seen;                   // PRAGMA data_version
-  std::optional<std::uint64_t> told;  // generation; nothing: never read
+  std::string seen;        // PRAGMA data_version
+  std::uint64_t told = 0;  // generation
   std::uint64_t lineage = 0;
   bool other = false;  // another directory than the one that was told of
   Clock::time_point next_prune{};
@@ -104,7 +104,11 @@ bool SqliteDirectory::open(Follower& follower) {
                            ? database->value("SELECT value FROM marquee_meta WHERE key = 'lineage'")
                            : std::nullopt;
   const auto identity = identity_of(options_.path);
-  if (database && error.empty() && (!lineage || !identity)) error = database->error();
+  // Before the first answer: what comes after one has to be told.
+  const auto newest =
+      lineage ? database->value("SELECT coalesce(max(generation), 0) FROM marquee_changes")
+              : std::nullopt;
+  if (database && error.empty() && (!lineage || !identity || !newest)) error = database->error();
   if (!error.empty()) {
     status_.say(base::LogLevel::error, error);
     {
@@ -115,8 +119,9 @@ bool SqliteDirectory::open(Follower& follower) {
     wake_readers_.notify_all();
     return false;
   }
+  if (!again) follower.told = std::strtoull(newest->c_str(), nullptr, 10);
   follower.lineage = std::strtoull(lineage->c_str(), nullptr, 10);
-  follower.other = follower.told && follower.lineage != lineage_.load();
+  follower.other = again && follower.lineage != lineage_.load();
   lineage_ = follower.lineage;
   follower.identity = *identity;
   follower.database = std::move(database);
@@ -146,11 +151,11 @@ void SqliteDirectory::replay(Follower& follower) {
   const auto oldest = static_cast<std::uint64_t>(bounds->integer(0));
   const auto newest = static_cast<std::uint64_t>(bounds->integer(1));
   bounds->reset();
-  if (follower.told && (follower.other || newest != *follower.told)) {
+  if (follower.other || newest != follower.told) {
     // Behind what was pruned, or in front of it: another history.
-    bool everything = follower.other || newest < *follower.told || oldest > *follower.told + 1 ||
-                      newest - *follower.told > kMostChanges;
-    while (!everything && *follower.told < newest)
+    bool everything = follower.other || newest < follower.told || oldest > follower.told + 1 ||
+                      newest - follower.told > kMostChanges;
+    while (!everything && follower.told < newest)
       if (!replay_page(follower, newest, everything)) return fail();
     if (everything) tell({routing::Change{}}, newest);
   }
@@ -167,7 +172,7 @@ bool SqliteDirectory::replay_page(Follower& follower, std::uint64_t newest, bool
       "SELECT generation, what, value FROM marquee_changes WHERE generation > $1 AND "
       "generation <= $2 ORDER BY generation LIMIT 1000");
   if (!statement) return false;
-  statement->bind(1, std::to_string(*follower.told));
+  statement->bind(1, std::to_string(follower.told));
   statement->bind(2, std::to_string(newest));
   std::vector<routing::Change> changes;
   std::set<std::pair<std::string, std::string>> distinct;

@@ -4,6 +4,7 @@
 
 #include "limits/answer_fields.hpp"
 #include "limits/breaker.hpp"
+#include "limits/local_store.hpp"
 #include "limits/top_refused.hpp"
 
 using namespace marquee;
@@ -120,23 +121,48 @@ TEST_SUITE("limits answers") {
     rules.collect({}, q);
     q.charges[0].decision = decide(0, 0, rules.rules()[0].limit, 1);
     q.charges[1].decision = decide(0, 0, rules.rules()[1].limit, 1);
-    AnswerFields f = answer_fields(q, -1, 1000);
+    AnswerFields f = answer_fields(q, -1, 1'000'000);
     CHECK(f.policy == "\"loud\";q=4;w=4");
     CHECK(f.state == "\"loud\";r=3;t=1");
     CHECK(f.limit == "4");
     CHECK(f.reset == "1001");
     CHECK(f.retry_after.empty());
     q.charges[0].decision = decide(10 * kTicksPerSecond, 0, rules.rules()[0].limit, 1);
-    f = answer_fields(q, 0, 1000);
+    f = answer_fields(q, 0, 1'000'010);
     CHECK(f.policy == "\"quiet\";q=10;w=10, \"loud\";q=4;w=4");
     CHECK(f.state == "\"quiet\";r=0;t=10, \"loud\";r=3;t=1");
     CHECK(f.limit == "10");
     CHECK(f.remaining == "0");
-    CHECK(f.reset == "1010");
+    CHECK(f.reset == "1011");  // not before it is
     CHECK(f.retry_after == "1");
     CHECK(refusal_json(rules.rules()[0], f) ==
           "{\"error\":\"Rate limit exceeded\",\"code\":\"RATE_LIMITED\",\"retryAfter\":1,\"limit\":"
           "\"quiet\"}");
+  }
+
+  TEST_CASE("of two rules that refuse, the one that does so for longer answers") {
+    config::RateLimits settings;
+    config::RateRule rule;
+    rule.name.value = "minute";
+    rule.rate.value = "60/m";
+    rule.burst = 3;
+    settings.rules.push_back(rule);
+    rule.name.value = "hour";
+    rule.rate.value = "1/h";
+    settings.rules.push_back(rule);
+    const RuleSet rules(settings);
+    LocalStore store(1 << 20, {1, 2});
+    for (int i = 0; i < 4; ++i) {
+      Question q;
+      rules.collect({}, q);
+      const Verdict verdict = store.decide(q, kTicksPerSecond);
+      CHECK(verdict.refused_by == (i < 3 ? -1 : 1));
+      if (i < 3) continue;
+      const AnswerFields f = answer_fields(q, verdict.refused_by, 1'000'000);
+      CHECK(f.retry_after == "3600");
+      q.charges[1].decision.allowed = true;
+      CHECK(refused_by(q) == 0);
+    }
   }
 
   TEST_CASE("who is refused most stays in the sketch") {

@@ -46,7 +46,7 @@ TEST_SUITE("net redis codec") {
     const char* data[] = {"EVALSHA", longer.c_str(), "\r\n"};
     const std::size_t sizes[] = {7, longer.size(), 2};
     char* theirs = nullptr;
-    const int size = redisFormatCommandArgv(&theirs, 3, data, sizes);
+    const auto size = redisFormatCommandArgv(&theirs, 3, data, sizes);
     const std::string_view same[] = {"EVALSHA", longer, "\r\n"};
     out.clear();
     append_command(out, same);

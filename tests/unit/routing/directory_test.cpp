@@ -80,9 +80,12 @@ TEST_CASE("record JSON: hostile values leave the default and a sentence") {
   for (const char* ttl : {"-1", "86401", "1.5", "\"60\"", "1e300", "99999999999999999999"})
     CHECK(faulty(std::string(R"({"cache_ttl": )") + ttl + "}").starts_with("config cache_ttl"));
   for (const char* field : {"Set-Cookie", "location", "Strict-Transport-Security", "Content-Length",
-                            "Connection", "X-Tenant-Agency-Id", "a b", "", "X\\r\\nY"})
-    CHECK(faulty(std::string(R"({"custom_headers": {")") + field + R"(": "x"}})") ==
-          "config custom_headers has a field that may not be set");
+                            "Connection", "X-Tenant-Agency-Id", "a b", "", "X\\r\\nY", "RateLimit",
+                            "ratelimit-policy", "X-RateLimit-Remaining", "Retry-After"})
+    CHECK(faulty(std::string(R"({"custom_headers": {")") + field + R"(": "x"}})")
+              .ends_with(", which may not be set"));
+  CHECK(faulty(R"({"custom_headers": {"location": "x"}})") ==
+        "config custom_headers has the field \"location\", which may not be set");
   CHECK(!faulty(R"({"custom_headers": {"X-A": "a\r\nSet-Cookie: b"}})").empty());
   CHECK(!faulty(R"({"custom_headers": {"X-A": 5}})").empty());
   CHECK(faulty(std::string(kMostJson + 1, ' ')) == "config is larger than 64 KiB");

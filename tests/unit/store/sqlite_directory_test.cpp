@@ -288,3 +288,33 @@ TEST_CASE("SQLite directory: a tenant's domains are listed by an index, among ho
                     std::string::npos,
                 plan_of(query));
 }
+
+// The first answer and the follower's first look at the changes race each other.
+TEST_CASE("SQLite directory: a change right behind the first answer is told") {
+  Rig rig;
+  { const SqliteDirectory made(options(rig.folder), rig.status); }
+  std::string error;
+  const auto other =
+      SqliteDatabase::open(rig.folder.file(), SqliteDatabase::Mode::write, 10s, error);
+  REQUIRE_MESSAGE(other, error);
+  REQUIRE(other->run("PRAGMA synchronous = OFF") == "");
+  for (int i = 0; i < 40; ++i) {
+    const std::string value = std::string(63, '0') + std::to_string(i);
+    SqliteDirectory directory(options(rig.folder), rig.status);
+    Ear ear;
+    directory.subscribe(&ear);
+    std::promise<void> written;
+    directory.find(routing::keys_of(*base::parse_hostname("any.example").name, ""),
+                   [&](const routing::DirectoryAnswer& answer) {
+                     CHECK(answer.status == AnswerStatus::absent);
+                     CHECK(other->run("INSERT INTO marquee_changes (what, value) VALUES "
+                                      "('credential', '" +
+                                      value + "')") == "");
+                     written.set_value();
+                   });
+    wait_for(written.get_future());
+    REQUIRE(ear.wait_live());
+    REQUIRE(ear.wait_change(routing::Change::What::credential, value));
+    directory.subscribe(nullptr);
+  }
+}
