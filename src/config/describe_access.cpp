@@ -135,8 +135,10 @@ Section describe(AccessRule& r) {
            "/api/modules", true},
           {"hosts", list(r.hosts, host_fault),
            "Classes of hosts: custom, site, app. Without it all.", "", "", "custom"},
-          {"methods", list(r.methods, method_fault), "Methods, in capitals; requests are compared in any case, and GET is HEAD, too. Without it all.", "", "",
-           "[POST, PUT]"},
+          {"methods", list(r.methods, method_fault),
+           "Methods, in capitals; requests are compared in any case, and GET is HEAD, too. Without "
+           "it all.",
+           "", "", "[POST, PUT]"},
           {"open", list(r.open, path_fault),
            "Prefixes below these paths that need no proof. A path that is not written plainly "
            "(escapes, dots, empty segments) is never open.",

@@ -38,7 +38,9 @@ Section match(RateRule& r) {
        "How the path begins, compared after its escapes and dots were resolved. With several, "
        "each is a route of its own for key: [route].",
        "", "", "[/api/, /login]"},
-      {"method", list(r.methods), "Methods, in capitals; requests are compared in any case, and GET is HEAD, too.", "", "", "[POST, PUT]"},
+      {"method", list(r.methods),
+       "Methods, in capitals; requests are compared in any case, and GET is HEAD, too.", "", "",
+       "[POST, PUT]"},
       {"subscription", list(r.subscriptions),
        "agencies.subscription_status values, from the directory.", "", "", "[free, trialing]"},
       {"plan", list(r.plans), "agencies.plan values, from the directory; in small letters.", "", "",
