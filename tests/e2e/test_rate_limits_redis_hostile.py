@@ -162,7 +162,7 @@ def test_a_redis_that_answers_and_does_not_count(origin, store, mode, fault, rea
         eventually(lambda: said(proxy) == (1, 1), 5, "the end, said once")
 
 
-@pytest.mark.parametrize("spoils", [b"*2", b"*3"], ids=["all", "questions_alone"])
+@pytest.mark.parametrize("spoils", [b"*", b"*3"], ids=["all", "questions_alone"])
 def test_answers_without_sense_flood_nothing(origin, store, spoils):
     """Of two rules an answer has three items, that to a probe has two: where only the
     former makes no sense, the probe cannot know, and the pauses grow."""
