@@ -15,7 +15,7 @@ class Breaker {
  public:
   static constexpr std::int64_t kSteady = 1'000'000;  // closed for so long: it is well
   static constexpr std::int64_t kFirstPause = 100'000;
-  static constexpr std::int64_t kLongestPause = 800'000;
+  static constexpr std::int64_t kLongestPause = 400'000;
 
   explicit Breaker(std::int64_t timeout_us) : timeout_us_(timeout_us) {}
 

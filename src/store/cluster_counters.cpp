@@ -132,7 +132,7 @@ void ClusterCounters::on_shard_changed() {
   ready_ = ready;
   ready_since_ = worker_.turn().now();
   metrics_.ready.set(cells_, ready ? 1 : 0);
-  fleet_.asking += ready ? 1 : -1u;
+  ready ? ++fleet_.asking : --fleet_.asking;
   if (ready && heartbeat_) shard_of(nodes_slot_)->counters->count_nodes();
 }
 

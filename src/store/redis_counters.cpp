@@ -292,7 +292,7 @@ bool RedisCounters::proves(const net::RedisReply& reply) {
     if (to) cluster_->on_moved(*to);
     return to || limits::unavailable_now(reply.text);
   }
-  if (probe_key_.empty()) return reply.is_pong();
+  if (pinged_) return reply.is_pong();
   return reply.type == Type::array && !reply.odd &&
          limits::answers_probe({reply.items.data(), reply.count});
 }
@@ -378,7 +378,8 @@ void RedisCounters::probe() {
 }
 
 void RedisCounters::send_probe() {
-  if (probe_key_.empty()) return send_words({"PING"}, Kind::probe);
+  pinged_ = probe_key_.empty();
+  if (pinged_) return send_words({"PING"}, Kind::probe);
   std::vector<std::string_view> words;
   if (probe_by_text_)
     words = {"EVAL", fleet_.leased ? limits::kLeaseScript : limits::kDecideScript};

@@ -182,6 +182,7 @@ class RedisCounters final : public RedisStore, public net::RedisOwner, public ne
   base::Logger& logger_;
   ClusterOwner* cluster_;
   std::string probe_key_;
+  bool pinged_ = false;         // the last probe had no key
   bool probe_by_text_ = false;  // the script was forgotten
   base::Random random_ = base::Random::from_kernel();
   limits::Breaker breaker_;

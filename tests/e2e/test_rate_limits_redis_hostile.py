@@ -163,7 +163,7 @@ def test_a_redis_that_answers_and_does_not_count(origin, store, mode, fault, rea
         eventually(lambda: said(proxy) == (1, 1), 5, "the end, said once")
 
 
-@pytest.mark.parametrize("spoils", [b"*2", b"*3"], ids=["all", "questions_alone"])
+@pytest.mark.parametrize("spoils", [b"*", b"*3"], ids=["all", "questions_alone"])
 def test_answers_without_sense_flood_nothing(origin, store, spoils):
     """Of two rules an answer has three items, that to a probe has two: where only the
     former makes no sense, the probe cannot know, and the pauses grow."""
@@ -179,8 +179,8 @@ def test_answers_without_sense_flood_nothing(origin, store, spoils):
                 assert set(statuses(proxy, A, 5)) == {200}
                 time.sleep(0.005)
             opened = proxy.metrics().sum("marquee_limits_redis_breaker_opened_total")
-            # At once, and after 0.1, 0.2, 0.4, and each 0.8 s.
-            assert 1 <= opened <= (9 if spoils == b"*3" else 1)
+            # At once, and after 0.1, 0.2, and each 0.4 s.
+            assert 1 <= opened <= (14 if spoils == b"*3" else 1)
             assert said(proxy) == (1, 0)
             between.garbage = None
             ready(proxy, 1, within=WITHIN)
