@@ -55,7 +55,7 @@ def test_a_directory_is_not_needed_for_off(pair):
         assert not answer.all("x-content-type-options")
 
 
-KEY = "dk_live_0123456789abcdef0123456789abcdef"
+KEY = "dmc_live_" + "0" * 64
 CACHED = '{"redirect_to_https": false, "cache_ttl": 60, "enable_cdn": true}'
 
 

@@ -239,10 +239,10 @@ TEST_CASE("shared caching only where it is safe") {
         a.domain.response_fields.set = {{"Cache-Control", "max-age=1"}};
       },
   };
-  for (const unsigned status : {203u, 204u})
+  for (const std::uint16_t status : {std::uint16_t{203}, std::uint16_t{204}})
     CHECK(cached(60, [&](Answer& a) { a.response.status = status; }) == shared);
   // What nobody may keep needs no such care.
-  for (const unsigned status : {301u, 404u})
+  for (const std::uint16_t status : {std::uint16_t{301}, std::uint16_t{404}})
     CHECK(cached(0, [&](Answer& a) { a.response.status = status; }) == "Cache-Control=no-store;");
   CHECK(cached(0, [](Answer& a) { a.ask("X-API-Key"), a.audience = Audience::some; }) ==
         "Cache-Control=no-store;");
