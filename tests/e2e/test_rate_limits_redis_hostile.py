@@ -85,17 +85,6 @@ def test_a_state_of_the_far_future_is_a_full_debt(origin, store, mode):
         assert proxy.metrics().sum("marquee_limits_redis_breaker_opened_total") == 0
 
 
-def test_a_state_between_two_ticks(origin, store):
-    """Of two requests in a thousand seconds: half a tick decides, the same way here and there."""
-    rule = {"name": "two-a", "key": ["agency"], "rate": "1/h", "burst": 2}
-    with serve(origin, store.address, rule) as proxy:
-        ready(proxy)
-        for _ in range(50):
-            store.command("SET", KEY, str(ticks_of(store, 3600)) + ".5")
-            assert set(statuses(proxy, A, 1)) <= {200, 429}
-        assert proxy.metrics().sum("marquee_limits_redis_breaker_opened_total") == 0
-
-
 @pytest.mark.parametrize("mode", ["exact", "leased"])
 def test_a_rule_that_is_called_nodes(origin, store, mode):
     rule = {"name": "nodes", "rate": "3/h"}
