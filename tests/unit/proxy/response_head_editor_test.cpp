@@ -93,6 +93,9 @@ TEST_CASE("framing is told apart") {
   Edited e;
   CHECK_FALSE(e.editor.content_length());
   e.editor.set_content_length(7);
+  CHECK(e.head.body.kind == http::BodyKind::none);  // of an answer to HEAD: it gets none
+  e.head.body.kind = http::BodyKind::until_close;
+  e.editor.set_content_length(7);
   CHECK(e.editor.content_length() == 7);
   CHECK(e.head.body.kind == http::BodyKind::length);
   e.editor.set_content_length(std::nullopt);
