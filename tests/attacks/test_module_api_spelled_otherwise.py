@@ -81,6 +81,13 @@ def test_a_parameter_takes_in_no_guarded_literal(node, host, name):
     assert node.origin.mark() == before
 
 
+def test_a_host_s_routes_say_nothing_of_another_module(node):
+    """Where no list of refused paths keeps the host to its own module."""
+    before = node.origin.mark()
+    assert node.ask(f"/api/modules/{directory.row_id('module', 'other')}/api/7", "shop.test").status == 400
+    assert node.origin.mark() == before
+
+
 @HOSTS
 @pytest.mark.parametrize("name", ["7", "secrets", "a%20b", "J.%20Doe%20Jr.", "%C3%A9t%C3%A9", "secret-7"])
 def test_neighbours_pass_unchanged(node, host, name):

@@ -55,7 +55,10 @@ ModuleRoute module_of(std::string_view target, const ModuleHost& host) {
     out.site = sites.size() == 1 ? sites.front() : std::string();
   }
   if (!any_api) return out;
-  out.unclear = !is_exact(path, raw, strict, loose);
+  // A module's host is asked for its own: by another's name its routes say nothing.
+  const bool own = host.module.empty() || (raw.module.size() == host.module.size() &&
+                                           is_under_any_case(raw.module, host.module));
+  out.unclear = !own || !is_exact(path, raw, strict, loose);
   if (out.unclear) return out;
   const auto behind = [](std::string_view inner) {
     return inner.size() > kApi.size() ? inner.substr(kApi.size()) : std::string_view("/");

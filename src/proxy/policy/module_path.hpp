@@ -18,8 +18,8 @@ struct ModuleRoute {
   std::string site;    // on app hosts what `site_id` of the query says: a claim
   bool api = false;    // below "/api"
   // Some server may read the path as one below "/api/modules/<module>/api" that is not
-  // written so, or the path is ambiguous: nothing may be decided by it, also not that
-  // it is none of a module's API.
+  // written so, or it names another module than the host's own, or the path is
+  // ambiguous: nothing may be decided by it, also not that it is none of a module's API.
   bool unclear = false;
   // Within the module's API, as its routes are written: "/contacts/1"; empty: the
   // path is not "/api/modules/<module>/api/...", or `unclear`.

@@ -199,6 +199,8 @@ TEST_CASE("no spelling of a module's API is taken for none") {
     CAPTURE(target);
     CHECK_FALSE(module_of(target, {true, "", ""}).unclear);
   }
+  CHECK(module_of("/api/modules/other/api/x", {false, "m", "s"}).unclear);
+  CHECK_FALSE(module_of("/api/modules/M/api/x", {false, "m", "s"}).unclear);
   const auto spaces = module_of("/api/modules/m/api/a%20b/c.", {true, "", ""});
   CHECK_FALSE(spaces.unclear);
   CHECK(spaces.path == "/a b/c.");
