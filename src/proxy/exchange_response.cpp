@@ -126,8 +126,7 @@ void Exchange::edit_response() {
 
 // What a caller was found out for, or a rule let through, is nobody else's.
 Audience Exchange::audience() const {
-  const bool some =
-      caller_ || admitted_ || plan_->visitors || plan_->gates.has(GateKind::password);
+  const bool some = caller_ || admitted_ || plan_->visitors || plan_->gates.has(GateKind::password);
   return some ? Audience::some : Audience::everybody;
 }
 

@@ -11,9 +11,8 @@ namespace {
 constexpr std::array<unsigned, 3> kKept{200, 203, 204};
 constexpr std::array<std::string_view, 3> kCaching{"cache-control", "cdn-cache-control",
                                                    "surrogate-control"};
-constexpr std::array<std::string_view, 5> kCredentials{"authorization", "cookie",
-                                                       "proxy-authorization", "x-api-key",
-                                                       "x-embed-token"};
+constexpr std::array<std::string_view, 5> kCredentials{
+    "authorization", "cookie", "proxy-authorization", "x-api-key", "x-embed-token"};
 
 bool has(const http::FieldTable& fields, std::string_view name) {
   return std::any_of(fields.begin(), fields.end(),

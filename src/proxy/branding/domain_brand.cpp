@@ -137,8 +137,8 @@ std::shared_ptr<const DomainBrand> make_domain_brand(const routing::WhiteLabel& 
   if (settings.html) out->plan = brand::BrandPlan(brand);
   const auto& plan = out->plan;
   std::string removed;
-  for (const auto* names : {&plan.removed_classes, &plan.removed_attributes,
-                            &plan.removed_texts.texts()})
+  for (const auto* names :
+       {&plan.removed_classes, &plan.removed_attributes, &plan.removed_texts.texts()})
     for (const std::string& name : *names) removed.append(name).append("\n");
   out->tag = hex_of(
       tls::digest_of({"marquee page", plan.head, plan.title_suffix, plan.title_alone, removed}), 8);

@@ -224,8 +224,8 @@ TEST_CASE("where a page that pauses has said its charset, or never will") {
         "<head><link rel=stylesheet href=a.css><meta name=x>", "<bod",
         "<head><template><p>x</p></template>"})
     CHECK_MESSAGE(!head_is_over(in_head), in_head);
-  for (const char* behind : {"text", "<p>", "<head></head>", "<head></head ><", "<body>",
-                             "<html><body class=x>a", "<title>a</title>words", "<br>",
-                             "\xEF\xBB\xBF<p>"})
+  for (const char* behind :
+       {"text", "<p>", "<head></head>", "<head></head ><", "<body>", "<html><body class=x>a",
+        "<title>a</title>words", "<br>", "\xEF\xBB\xBF<p>"})
     CHECK_MESSAGE(head_is_over(behind), behind);
 }
