@@ -92,11 +92,23 @@ TEST_CASE("what is not a field, or is the codec's, is refused") {
 TEST_CASE("framing is told apart") {
   Edited e;
   CHECK_FALSE(e.editor.content_length());
+  e.head.body = {http::BodyKind::until_close, 0};
   e.editor.set_content_length(7);
   CHECK(e.editor.content_length() == 7);
   CHECK(e.head.body.kind == http::BodyKind::length);
   e.editor.set_content_length(std::nullopt);
   CHECK(e.head.body.kind == http::BodyKind::until_close);
+}
+
+TEST_CASE("an answer to HEAD never gets a body, but may lose its length") {
+  Edited e;
+  e.head.body = {http::BodyKind::none, 0};
+  e.head.fields.push({"Content-Length", "7", http::FieldId::content_length});
+  e.editor.set_content_length(9);
+  CHECK(e.editor.field("content-length") == "7");
+  e.editor.set_content_length(std::nullopt);
+  CHECK(e.editor.field("content-length").empty());
+  CHECK(e.head.body.kind == http::BodyKind::none);
 }
 
 TEST_CASE("a kept head outlives the bytes it came in") {
