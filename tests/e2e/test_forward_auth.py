@@ -221,7 +221,7 @@ def test_a_server_that_is_down(origin):
         assert ask(proxy, "/").status == 200
         record = proxy.access.wait(lambda r: r["target"] == "/admin/x")[-1]
         assert record["refusal"] == "forward_unavailable"
-        assert "forward authentication is of no use" in proxy.stderr()
+        eventually(lambda: "forward authentication is of no use" in proxy.stderr(), 5, "a line in the log")
 
 
 def test_one_server_of_two_is_down(origin, server):
