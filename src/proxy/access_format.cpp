@@ -18,7 +18,7 @@ constexpr std::size_t short_budget = 512;  // everything else
 constexpr std::size_t fixed_text = 1024;   // keys, punctuation, numbers
 constexpr std::size_t worst_growth = 6;    // one byte -> \u00XX
 constexpr std::size_t slack = 16;          // the word-wise copy writes past its end
-constexpr std::size_t short_fields = 20;
+constexpr std::size_t short_fields = 21;
 static_assert(target_budget + 2 * long_budget + 2 * host_budget + short_fields * short_budget +
                   fixed_text + slack <=
               AccessFormatter::max_line);
@@ -230,11 +230,11 @@ char* json_times(const AccessTimes& t, char* out) {
 }  // namespace
 
 std::size_t AccessFormatter::bound(const AccessRecord& r) {
-  const std::string_view shorts[] = {r.request_id,  r.trace_id, r.client_address,  r.alpn,
-                                     r.tls_version, r.method,   r.protocol,        r.upstream,
-                                     r.domain_id,   r.site_id,  r.installation_id, r.client_id,
-                                     r.agency_id,   r.user_id,  r.api_key,         r.consumer,
-                                     r.api_route,   r.refusal,  r.failure,         r.auth};
+  const std::string_view shorts[] = {
+      r.request_id, r.trace_id, r.client_address, r.alpn,     r.tls_version,     r.method,
+      r.protocol,   r.upstream, r.domain_id,      r.site_id,  r.installation_id, r.client_id,
+      r.agency_id,  r.user_id,  r.api_key,        r.consumer, r.api_route,       r.refusal,
+      r.failure,    r.auth,     r.limit};
   static_assert(std::size(shorts) == short_fields);
   std::size_t size =
       r.target.size() + r.user_agent.size() + r.referer.size() + r.host.size() + r.sni.size();
@@ -312,6 +312,7 @@ char* AccessFormatter::json(const AccessRecord& r, std::uint32_t millisecond, ch
   MARQUEE_TEXT(",\"upstream\":\"", r.upstream, short_budget)
   if (r.retries != 0) out = put(put(out, ",\"retries\":"), r.retries);
   MARQUEE_TEXT(",\"refusal\":\"", r.refusal, short_budget)
+  MARQUEE_TEXT(",\"limit\":\"", r.limit, short_budget)
   MARQUEE_TEXT(",\"failure\":\"", r.failure, short_budget)
   MARQUEE_TEXT(",\"sni\":\"", r.sni, host_budget)
   MARQUEE_TEXT(",\"alpn\":\"", r.alpn, short_budget)

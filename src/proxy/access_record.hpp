@@ -57,6 +57,7 @@ struct AccessRecord {
   std::string_view api_route;  // id of the module's API route that served it
 
   std::string_view refusal;  // why Marquee refused: the text of a closed enum
+  std::string_view limit;    // the rate limit's rule that refused
   std::string_view failure;  // what broke (client, upstream, self): the text of a closed enum
 
   std::string_view user_agent;

@@ -51,6 +51,7 @@ void Exchange::reset() {
   withheld_.reset();
   judged_.reset();
   module_site_ = {};
+  refusing_limit_ = {};
   is_module_call_ = false;
   module_served_.module = {};
   verified_origin_ = {};

@@ -129,6 +129,9 @@ class Exchange final : public UpstreamRequest,
     api_route_ = std::move(route);
   }
   const identity::ApiRoute* api_route() const { return api_route_.get(); }
+  // The rate limit's rule that refused the request; copied.
+  void set_refusing_limit(std::string_view rule) { refusing_limit_ = arena_.copy(rule); }
+  std::string_view refusing_limit() const { return refusing_limit_; }
   // The site whose module this is for, where the domain does not say it; copied.
   void set_module_site(std::string_view site) { module_site_ = arena_.copy(site); }
   std::string_view module_site() const { return module_site_; }
@@ -319,6 +322,7 @@ class Exchange final : public UpstreamRequest,
   std::shared_ptr<const std::vector<std::string>> withheld_;  // null: none
   std::shared_ptr<const std::vector<std::string>> judged_;    // likewise
   std::string_view module_site_;
+  std::string_view refusing_limit_;
   ServedModule module_served_;
   ModuleCall module_call_;
   bool is_module_call_ = false;

@@ -253,6 +253,7 @@ Gate::Verdict LimitGate::conclude(Exchange& exchange, const limits::Question& qu
 Gate::Verdict LimitGate::refuse(Exchange& exchange, const limits::Rule& rule, RefusalCause cause,
                                 const limits::AnswerFields& fields, GateAnswer& answer) {
   tell(exchange, fields);
+  exchange.set_refusing_limit(rule.name);
   top_.add(rule.name, tenant_of(*exchange.plan()->domain));
   answer.cause = cause;
   answer.content.status = 429;

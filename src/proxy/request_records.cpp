@@ -92,6 +92,7 @@ void RequestRecords::record(Exchange& exchange) {
   }
   if (const identity::ApiRoute* route = exchange.api_route()) r.api_route = route->id;
   r.refusal = refusal_of(o);
+  r.limit = exchange.refusing_limit();
   r.failure = failure_of(o);
   r.user_agent = value_of(request, http::FieldId::user_agent);
   r.referer = value_of(request, http::FieldId::referer);

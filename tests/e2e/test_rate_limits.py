@@ -57,6 +57,8 @@ def test_refusal_tells_everything(origin):
         assert proxy.metrics().sum("marquee_limits_decisions_total", rule="per-agency", result="refused") == 2
         # Its record is written when the request is over, perhaps after its answer was read.
         eventually(lambda: proxy.metrics().sum("marquee_refusals_total", cause="rate_limited") == 2, 5, "both records")
+        refused = proxy.access.wait(lambda r: r["status"] == 429)[-1]
+        assert (refused["refusal"], refused["limit"]) == ("rate_limited", "per-agency")
         assert proxy.metrics().sum("marquee_limits_top_refused", rule="per-agency", tenant=ONE.agency) == 2
 
 

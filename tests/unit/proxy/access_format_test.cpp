@@ -185,7 +185,7 @@ TEST_CASE("fields that are too long are cut, and the line says so") {
     r.request_id = r.trace_id = r.client_address = r.host = r.sni = r.alpn = r.tls_version = text;
     r.method = r.target = r.protocol = r.upstream = r.domain_id = r.installation_id = text;
     r.site_id = r.client_id = r.agency_id = r.refusal = r.failure = r.user_agent = text;
-    r.referer = r.auth = r.user_id = r.api_key = r.consumer = r.api_route = text;
+    r.referer = r.limit = r.auth = r.user_id = r.api_key = r.consumer = r.api_route = text;
     r.bytes_in = r.bytes_out = UINT64_MAX;
     r.retries = UINT32_MAX;
     r.status = 65535;
