@@ -6,6 +6,8 @@ import pytest
 from harness import EchoOrigin, Marquee, h2_wire as h2, reply
 from harness.h2_frames import connect
 
+pytestmark = pytest.mark.heavy  # it waits more than it computes
+
 HEAD = 1.0
 
 

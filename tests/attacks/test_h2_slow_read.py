@@ -9,6 +9,8 @@ from harness import FULL, Domain, EchoOrigin, Marquee, echo, h2_wire as h2
 from harness.h2_attack import GROWTH, unharmed
 from harness.h2_frames import connect
 
+pytestmark = pytest.mark.heavy  # it waits more than it computes
+
 SIZE = 20 << 20
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE
 

@@ -7,6 +7,8 @@ from harness import Domain, EchoOrigin, Marquee, Truncated, Upstream, echo, even
 from harness.attack import canary, head
 from harness.wire import ConnectionEnded
 
+pytestmark = pytest.mark.heavy  # it waits more than it computes
+
 
 def record_of(proxy, target):
     records = proxy.access.wait(lambda r: r.value("target") == target)

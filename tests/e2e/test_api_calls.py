@@ -17,6 +17,8 @@ from harness.postgres import Postgres, binaries
 from harness.tokens import claims, hs256
 from harness.yaml import Text
 
+pytestmark = pytest.mark.heavy  # it waits more than it computes
+
 SECRET = "a-secret-of-the-platform-0123456789"
 ANN = directory.row_id("user", "ann")
 SITE, MODULE, INSTALLATION = (directory.row_id(kind, "flour") for kind in ("site", "module", "installation"))

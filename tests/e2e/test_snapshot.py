@@ -12,6 +12,8 @@ from harness.marquee import BINARY
 from harness.postgres import Postgres, binaries
 from harness.settings import seconds
 
+pytestmark = pytest.mark.heavy  # it waits more than it computes
+
 
 @pytest.fixture(scope="module")
 def origin():

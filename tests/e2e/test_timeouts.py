@@ -9,6 +9,8 @@ from harness import ConnectionEnded, EchoOrigin, Marquee, Truncated, Upstream, p
 from harness.attack import assert_never_completed, head
 from harness.wire import ByteReader
 
+pytestmark = pytest.mark.heavy  # it waits more than it computes
+
 LIMIT = 0.6
 SLACK = 5.0  # the reliability table: closed within limit + 5 s
 
