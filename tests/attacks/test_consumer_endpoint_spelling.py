@@ -1,20 +1,7 @@
 """Another spelling of a path than the one that a consumer's row allows."""
 import pytest
-from harness.consumers import API, MODULE, refused, running, within_a_second
-from harness.postgres import binaries
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def node(request):
-    if request.param == "postgres" and binaries() is None:
-        pytest.skip("PostgreSQL is not installed")
-    with running(request.param) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def _fresh(node):
-    node.fresh()
+from harness.consumers import API, MODULE, refused, within_a_second
+from harness.consumers import fresh, node  # noqa: F401 - fixtures
 
 
 @pytest.mark.parametrize("target", [

@@ -1,21 +1,8 @@
 """More than a consumer's scope and addresses allow: methods that are not those it reads
 as, and an address that the client claims."""
 import pytest
-from harness.consumers import refused, running, within_a_second
-from harness.postgres import binaries
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def node(request):
-    if request.param == "postgres" and binaries() is None:
-        pytest.skip("PostgreSQL is not installed")
-    with running(request.param) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def _fresh(node):
-    node.fresh()
+from harness.consumers import refused, within_a_second
+from harness.consumers import fresh, node  # noqa: F401 - fixtures
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PURGE", "post", "Delete", "PROPFIND", "HEADX", "M-SEARCH"])

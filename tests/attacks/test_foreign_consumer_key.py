@@ -1,21 +1,7 @@
 """A key of one site's or module's API shown to another: on the other's domain, and on
 app hosts, where the request itself names the site."""
-import pytest
-from harness.consumers import API, DMC, KEY, OTHER, OTHER_MODULE, SITE, refused, running
-from harness.postgres import binaries
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def node(request):
-    if request.param == "postgres" and binaries() is None:
-        pytest.skip("PostgreSQL is not installed")
-    with running(request.param) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def _fresh(node):
-    node.fresh()
+from harness.consumers import API, DMC, KEY, OTHER, OTHER_MODULE, SITE, refused
+from harness.consumers import fresh, node  # noqa: F401 - fixtures
 
 
 def test_of_another_site_or_module(node):

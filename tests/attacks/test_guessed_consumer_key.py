@@ -1,21 +1,8 @@
 """Keys of a module's API that somebody guesses: near ones, cut ones, of the other kind's
 form, and the right one shown so that two readers see two."""
 import pytest
-from harness.consumers import API, DMC, KEY, running
-from harness.postgres import binaries
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def node(request):
-    if request.param == "postgres" and binaries() is None:
-        pytest.skip("PostgreSQL is not installed")
-    with running(request.param) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def _fresh(node):
-    node.fresh()
+from harness.consumers import API, DMC, KEY
+from harness.consumers import fresh, node  # noqa: F401 - fixtures
 
 
 @pytest.mark.parametrize("key", [KEY[:-1] + "5", KEY + "5", KEY[:-1], KEY.swapcase(), "dk_", "dk_" + "A" * 300, "dk_%", KEY[:11] + "%",

@@ -2,21 +2,8 @@
 rows allow, on app hosts and on the module's own domains."""
 import pytest
 from harness import context
-from harness.consumers import API, DMC, KEY, refused, running, within_a_second
-from harness.postgres import binaries
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def node(request):
-    if request.param == "postgres" and binaries() is None:
-        pytest.skip("PostgreSQL is not installed")
-    with running(request.param) as it:
-        yield it
-
-
-@pytest.fixture(autouse=True)
-def _fresh(node):
-    node.fresh()
+from harness.consumers import API, DMC, KEY, refused, within_a_second
+from harness.consumers import fresh, node  # noqa: F401 - fixtures
 
 
 def test_where_a_key_may_be_shown(node):

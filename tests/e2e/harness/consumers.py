@@ -4,11 +4,13 @@ import sqlite3
 import subprocess
 import time
 
+import pytest
+
 from . import directory
 from .deadline import eventually
 from .marquee import BINARY, Marquee
 from .origin import EchoOrigin
-from .postgres import Postgres
+from .postgres import Postgres, binaries
 from .settings import Listener, Upstream
 from .yaml import Text
 
@@ -86,6 +88,20 @@ def running(kind):
         url = server.url("consumers", "marquee_edge")
         with Marquee(**settings(origin, {"kind": "postgres", "url": url, "trust_directory_status": True})) as proxy:
             yield Node(proxy, origin, lambda sql: server.sql(sql, "consumers"), True)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def node(request):
+    """For the tests that import it; each begins with the rows as they were (`fresh`)."""
+    if request.param == "postgres" and binaries() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with running(request.param) as it:
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def fresh(node):
+    node.fresh()
 
 
 def refused(answer, status, code):
