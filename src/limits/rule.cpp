@@ -106,7 +106,7 @@ std::uint32_t number_of(RateFrom from, const RowNumbers& rows) {
   return 0;
 }
 
-// Methods as well: an upstream may take "post" for POST.
+// Whatever the case: rows hold what people typed.
 bool one_of(const std::vector<std::string>& list, std::string_view value) {
   return std::any_of(list.begin(), list.end(), [value](const std::string& word) {
     return word.size() == value.size() && starts_with_folded(value, word);

@@ -12,14 +12,6 @@ namespace {
 
 using identity::Use;
 
-// Why Marquee refused it, else what broke.
-std::string_view error_of(const Outcome& o) {
-  if (o.refusal != http::Refusal::none) return http::name(o.refusal);
-  if (o.cause != RefusalCause::none) return name(o.cause);
-  if (o.failure != UpstreamFailure::none) return name(o.failure);
-  return o.loss == ClientLoss::none ? std::string_view() : name(o.loss);
-}
-
 std::string_view user_agent_of(const http::RequestHead& request) {
   for (const http::Field& f : request.fields)
     if (f.id == http::FieldId::user_agent) return f.value;
@@ -58,7 +50,8 @@ void CallRecords::record(const Exchange& exchange, std::int64_t total_us) {
   const std::string_view client = exchange.client_text();
   call.client = word(client.empty() ? std::string_view(exchange.facts().client_text) : client);
   call.user_agent = identity::call_text(user_agent_of(request), identity::kMostCallAgent);
-  call.error = error_of(outcome);
+  const std::string_view refusal = refusal_of(outcome);
+  call.error = refusal.empty() ? failure_of(outcome) : refusal;
   add(std::move(call));
 }
 

@@ -60,4 +60,14 @@ std::string_view name(ClientLoss l) {
       l, {"none", "reset", "incomplete_request", "too_slow", "idle", "write_failed"});
 }
 
+std::string_view refusal_of(const Outcome& o) {
+  if (o.refusal != http::Refusal::none) return http::name(o.refusal);
+  return o.cause == RefusalCause::none ? std::string_view{} : name(o.cause);
+}
+
+std::string_view failure_of(const Outcome& o) {
+  if (o.failure != UpstreamFailure::none) return name(o.failure);
+  return o.loss == ClientLoss::none ? std::string_view{} : name(o.loss);
+}
+
 }  // namespace marquee::proxy

@@ -66,4 +66,8 @@ struct Outcome {
   net::TimePoint upstream_end{};
 };
 
+// In words; empty: it was not refused, nothing broke.
+std::string_view refusal_of(const Outcome& outcome);
+std::string_view failure_of(const Outcome& outcome);
+
 }  // namespace marquee::proxy

@@ -27,16 +27,6 @@ std::string_view value_of(const http::RequestHead& request, http::FieldId id) {
   return {};
 }
 
-std::string_view failure_of(const Outcome& o) {
-  if (o.failure != UpstreamFailure::none) return name(o.failure);
-  return o.loss == ClientLoss::none ? std::string_view{} : name(o.loss);
-}
-
-std::string_view refusal_of(const Outcome& o) {
-  if (o.refusal != http::Refusal::none) return http::name(o.refusal);
-  return o.cause == RefusalCause::none ? std::string_view{} : name(o.cause);
-}
-
 }  // namespace
 
 void RequestRecords::record(Exchange& exchange) {
